@@ -1,0 +1,81 @@
+# libchld: `make` builds the libraries, `make demo` runs the examples, `make
+# test` all tests. See README.md.
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+SONAME  := libchld.so.$(firstword $(subst ., ,$(VERSION)))
+
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DESTDIR    ?=
+
+CARGO   ?= cargo
+CC      ?= gcc
+LD      ?= ld
+NM      ?= nm
+OBJCOPY ?= objcopy
+STRIP   ?= strip
+# For packagers: CARGOFLAGS="--locked --offline --no-default-features".
+CARGOFLAGS ?= --locked
+
+O   := build
+RAW := target/release/libchld.a
+LIB := $(O)/libchld.a $(O)/libchld.so.$(VERSION) $(O)/$(SONAME) $(O)/libchld.so $(O)/chld.pc
+
+all: $(LIB)
+
+# What cargo makes is 4 MB, most of it the compiler's own functions under public
+# names. What is shipped is one relocatable object with the code that the
+# exported functions reach, whose only global symbols are theirs: it links
+# beside any other Rust library.
+$(RAW): $(wildcard src/*.rs src/*/*.rs src/*/*.h) build.rs cbindgen.toml Cargo.toml Cargo.lock
+	$(CARGO) build --release $(CARGOFLAGS)
+	@touch $@
+
+$(O)/exports: $(RAW)
+	@mkdir -p $(O)
+	$(NM) -g --defined-only $(RAW) 2>/dev/null | sed -n 's/.* T \(chld_[a-z_0-9]*\)$$/\1/p' | sort -u > $@
+
+$(O)/chld.o: $(RAW) $(O)/exports
+	$(LD) -r --gc-sections $$(sed 's/^/-u /' $(O)/exports) -o $@.all $(RAW)
+	$(OBJCOPY) --keep-global-symbols=$(O)/exports --strip-debug \
+	    --remove-section=.llvmbc --remove-section=.llvmcmd --remove-section=.comment \
+	    --remove-section='.note.gnu.*' $@.all $@
+	@rm -f $@.all
+
+$(O)/libchld.a: $(O)/chld.o
+	rm -f $@ && ar rcsD $@ $<
+
+$(O)/libchld.so.$(VERSION): $(O)/chld.o
+	$(CC) -shared -nostartfiles -Wl,-soname,$(SONAME) -Wl,-z,defs -Wl,-z,relro -Wl,-z,now \
+	    -Wl,-z,noexecstack -Wl,--build-id -o $@ $<
+
+$(O)/$(SONAME) $(O)/libchld.so: $(O)/libchld.so.$(VERSION)
+	ln -sf libchld.so.$(VERSION) $@
+
+$(O)/chld.pc: Makefile Cargo.toml
+	@mkdir -p $(O)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' \
+	    'Name: chld' 'Description: Child processes: start them, wait for them, say how they ended' \
+	    'Version: $(VERSION)' 'Libs: -L$${libdir} -lchld' 'Cflags: -I$${includedir}' > $@
+
+install: all
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 include/chld.h $(DESTDIR)$(INCLUDEDIR)/
+	install -m 644 $(O)/libchld.a $(DESTDIR)$(LIBDIR)/
+	install -m 755 $(O)/libchld.so.$(VERSION) $(DESTDIR)$(LIBDIR)/
+	$(STRIP) --strip-unneeded $(DESTDIR)$(LIBDIR)/libchld.so.$(VERSION)
+	ln -sf libchld.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libchld.so
+	install -m 644 $(O)/chld.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+
+uninstall:
+	rm -f $(DESTDIR)$(INCLUDEDIR)/chld.h $(DESTDIR)$(LIBDIR)/libchld.a \
+	    $(DESTDIR)$(LIBDIR)/libchld.so $(DESTDIR)$(LIBDIR)/$(SONAME) \
+	    $(DESTDIR)$(LIBDIR)/libchld.so.$(VERSION) $(DESTDIR)$(LIBDIR)/pkgconfig/chld.pc
+
+clean:
+	rm -rf $(O)
+	$(CARGO) clean
+
+.PHONY: all install uninstall clean

@@ -1,0 +1,854 @@
+/*
+ * chld.h - child processes: start them, wait for them, say how they ended.
+ *
+ * Conventions, for all functions:
+ *   - They return an int: >= 0 is success, < 0 is a negative errno. They leave
+ *     errno itself, the signal mask and every descriptor that is not theirs as
+ *     they found them, also when they fail.
+ *   - Outputs are called ret or reterr. They are written on success only
+ *     (reterr on failure only), and may be NULL where it says so.
+ *   - Zero is the default in every member of every struct.
+ *   - A handle (chld_id) is a number. A wrong or closed one is -EBADF, always.
+ *   - After fork() without exec the library of the copy is empty: handles of
+ *     the original are -EBADF there.
+ *
+ * Made by build.rs with cbindgen from src/ffi; do not edit.
+ */
+#ifndef CHLD_H
+#define CHLD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** The version of this header; chld_version() is that of the library. */
+#define CHLD_VERSION_MAJOR 0
+#define CHLD_VERSION_MINOR 1
+#define CHLD_VERSION_PATCH 0
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Statuses and signals
+ */
+
+/**
+ * It has not ended.
+ */
+#define CHLD_STATE_RUNNING 0
+
+/**
+ * It ended by itself; `code` is its exit code, 0 to 255. (CLD_EXITED)
+ */
+#define CHLD_STATE_EXITED 1
+
+/**
+ * A signal ended it; `code` is the signal. (CLD_KILLED)
+ */
+#define CHLD_STATE_KILLED 2
+
+/**
+ * The same, and a core file was written. (CLD_DUMPED)
+ */
+#define CHLD_STATE_DUMPED 3
+
+/**
+ * A signal stopped it; `code` is the signal. (CLD_STOPPED)
+ */
+#define CHLD_STATE_STOPPED 5
+
+/**
+ * It was continued; `code` is SIGCONT. (CLD_CONTINUED)
+ */
+#define CHLD_STATE_CONTINUED 6
+
+/**
+ * It has ended, but somebody else reaped it and the kernel no longer tells
+ * how. Never reported as an exit code.
+ */
+#define CHLD_STATE_LOST 15
+
+/**
+ * How a child is, or how it ended.
+ */
+typedef struct chld_status {
+    /**
+     * One of CHLD_STATE_*.
+     */
+    int32_t state;
+    /**
+     * The exit code or the signal, as `state` says; else 0.
+     */
+    int32_t code;
+    /**
+     * 1 if a core file was written, else 0.
+     */
+    int32_t core;
+    /**
+     * What waitpid() would have stored, for the W* macros of <sys/wait.h>;
+     * -1 where there is none (running, lost).
+     */
+    int32_t wait_word;
+} chld_status;
+
+/**
+ * Reads a wait status word, as waitpid() stores it.
+ *
+ * `wait_word`: any int.
+ * `ret`: where the status goes; may be NULL.
+ *
+ * Returns 0, or -EINVAL for a word that none of the W* macros knows.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_status_decode(int wait_word, struct chld_status *ret);
+
+/**
+ * Makes a wait status word from `state` and `code`; the other members are not
+ * looked at.
+ *
+ * Returns the word, 0 to 0xffff, or -EINVAL if there is none for this (still
+ * running, lost, a code out of range, NULL).
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_status_encode(const struct chld_status *status);
+
+/**
+ * What a shell's `$?` would be: the exit code, or 128 + n for signal n.
+ *
+ * Returns it, -EINVAL for a child that has not ended or stopped, or -ENODATA
+ * for CHLD_STATE_LOST.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_status_shell_code(const struct chld_status *status);
+
+/**
+ * Says it in words: "exited with code 42", "killed by SIGSEGV (segmentation
+ * fault), core dumped".
+ *
+ * `buffer`, `size`: where to; what does not fit is cut, and a NUL always ends
+ * it. NULL with 0 asks for the length.
+ *
+ * Returns the length of the whole text without its NUL, as snprintf() does,
+ * or -EINVAL for a state that does not exist.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_status_text(const struct chld_status *status,
+                     char *buffer,
+                     size_t size);
+
+/**
+ * Ends the calling process in the way that `status` tells: the same exit code,
+ * or the same signal (no core file is written unless there was one). Meant for
+ * a program that stands in for its child: its own parent then learns what
+ * really happened. No atexit() function runs.
+ *
+ * Returns only if it cannot: -EINVAL if the status is not that of an end.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_status_raise(const struct chld_status *status);
+
+/**
+ * The name of a signal: "SIGKILL" for 9, "SIGRTMIN+3", "SIGRTMAX".
+ *
+ * Returns a constant string, or NULL if `signal` is no signal, or one that the
+ * C library keeps for itself.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+const char *chld_signal_name(int signal);
+
+/**
+ * The same in words: "segmentation fault" for SIGSEGV. English always.
+ *
+ * Returns a constant string, or NULL as chld_signal_name() does.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+const char *chld_signal_text(int signal);
+
+/**
+ * The signal that a name means: "KILL", "SIGKILL", "sigkill", "9", "RTMIN+3",
+ * "SIGRTMAX-1".
+ *
+ * Returns its number, or -EINVAL.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_signal_number(const char *name);
+
+/*
+ * Starting a child
+ */
+
+/**
+ * No child. Never a valid handle.
+ */
+#define CHLD_NONE 0
+
+#define CHLD_STEP_NONE 0
+
+/**
+ * argv is NULL or empty.
+ */
+#define CHLD_STEP_ARGUMENTS 1
+
+/**
+ * chld_spawn_options: `size`, unknown flags or modes.
+ */
+#define CHLD_STEP_OPTIONS 2
+
+/**
+ * `env_set` or `env_unset`; index: the entry.
+ */
+#define CHLD_STEP_ENVIRONMENT 3
+
+/**
+ * No memory, or no room in the table of children.
+ */
+#define CHLD_STEP_MEMORY 4
+
+/**
+ * A descriptor given for stdin, stdout or stderr (index 0, 1, 2).
+ */
+#define CHLD_STEP_STDIO 5
+
+/**
+ * Opening a path for stdin, stdout or stderr (index 0, 1, 2).
+ */
+#define CHLD_STEP_OPEN 6
+
+/**
+ * Making a pipe for stdin, stdout or stderr (index 0, 1, 2).
+ */
+#define CHLD_STEP_PIPE 7
+
+/**
+ * Making the process.
+ */
+#define CHLD_STEP_CLONE 8
+
+/**
+ * Giving the child a descriptor table of its own.
+ */
+#define CHLD_STEP_DESCRIPTORS 9
+
+/**
+ * An entry of `fds`; index: the entry.
+ */
+#define CHLD_STEP_MAP 10
+
+/**
+ * setsid.
+ */
+#define CHLD_STEP_SESSION 11
+
+/**
+ * setpgid.
+ */
+#define CHLD_STEP_GROUP 12
+
+/**
+ * Changing to the working directory.
+ */
+#define CHLD_STEP_CHDIR 13
+
+/**
+ * Signal dispositions and mask.
+ */
+#define CHLD_STEP_SIGNALS 14
+
+/**
+ * execve: the program is missing, not executable, not a program.
+ */
+#define CHLD_STEP_EXEC 15
+
+/**
+ * The program is there, but the interpreter in its first line, or its dynamic
+ * linker, is missing.
+ */
+#define CHLD_STEP_INTERPRETER 16
+
+/**
+ * How many bytes chld_error keeps of the name of what failed.
+ */
+#define CHLD_ERROR_ITEM 116
+
+/**
+ * As the caller has it.
+ */
+#define CHLD_STDIO_INHERIT 0
+
+/**
+ * /dev/null.
+ */
+#define CHLD_STDIO_NULL 1
+
+/**
+ * A new pipe; the caller's end is chld_stdin_fd(), chld_stdout_fd() or
+ * chld_stderr_fd().
+ */
+#define CHLD_STDIO_PIPE 2
+
+/**
+ * A copy of the caller's descriptor `fd`, which stays the caller's to close.
+ */
+#define CHLD_STDIO_FD 3
+
+/**
+ * The file at `path`, opened by the caller's process, relative to the caller's
+ * working directory, with `open_flags` and `open_mode`.
+ */
+#define CHLD_STDIO_PATH 4
+
+/**
+ * Where the child's stdout goes. For `err` only.
+ */
+#define CHLD_STDIO_STDOUT 5
+
+/**
+ * Closed in the child.
+ */
+#define CHLD_STDIO_CLOSED 6
+
+/**
+ * The caller's process group.
+ */
+#define CHLD_GROUP_INHERIT 0
+
+/**
+ * A new group with the child as its leader.
+ */
+#define CHLD_GROUP_NEW 1
+
+/**
+ * The existing group `group`, of the caller's session.
+ */
+#define CHLD_GROUP_JOIN 2
+
+/**
+ * Along the PATH of the calling process.
+ */
+#define CHLD_SEARCH_PARENT 0
+
+/**
+ * Along the PATH in the child's environment.
+ */
+#define CHLD_SEARCH_CHILD 1
+
+/**
+ * Not at all: the name is a path.
+ */
+#define CHLD_SEARCH_NONE 2
+
+/**
+ * The child begins a new session, as its leader and without a terminal.
+ */
+#define CHLD_SPAWN_SESSION 1
+
+/**
+ * The child keeps every descriptor that is not close-on-exec. Without this it
+ * has 0, 1, 2 and what `fds` gives it, and nothing else.
+ */
+#define CHLD_SPAWN_INHERIT_FDS 2
+
+/**
+ * A child, as a number. It can be copied, stored and given to another thread;
+ * using it after chld_close() gives -EBADF, whatever has happened since.
+ */
+typedef uint64_t chld_id;
+
+/**
+ * One of the child's three standard streams.
+ */
+typedef struct chld_stdio {
+    /**
+     * One of CHLD_STDIO_*. 0 inherits.
+     */
+    uint32_t mode;
+    /**
+     * For CHLD_STDIO_FD.
+     */
+    int32_t fd;
+    /**
+     * For CHLD_STDIO_PATH.
+     */
+    const char *path;
+    /**
+     * For CHLD_STDIO_PATH: O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC, …
+     */
+    int32_t open_flags;
+    /**
+     * For CHLD_STDIO_PATH with O_CREAT: the permissions, less the umask.
+     */
+    uint32_t open_mode;
+} chld_stdio;
+
+/**
+ * The caller's descriptor `source` becomes the child's `target`.
+ */
+typedef struct chld_fd_map {
+    int32_t source;
+    int32_t target;
+} chld_fd_map;
+
+/**
+ * What chld_spawn() can be told. Begin with CHLD_SPAWN_OPTIONS_INIT, then set
+ * what you need: zero is the default in every member. Everything that it
+ * points to need only last for the call.
+ */
+typedef struct chld_spawn_options {
+    /**
+     * sizeof(chld_spawn_options), set by CHLD_SPAWN_OPTIONS_INIT. A smaller
+     * struct, from an older header, is read as far as it goes; a larger one is
+     * accepted if the part unknown to the library is zero.
+     */
+    size_t size;
+    /**
+     * CHLD_SPAWN_* bits.
+     */
+    uint64_t flags;
+    /**
+     * The program, if it is not what argv[0] says.
+     */
+    const char *program;
+    /**
+     * One of CHLD_SEARCH_*: where a program without a slash in its name is
+     * looked for.
+     */
+    uint32_t search;
+    /**
+     * One of CHLD_GROUP_*.
+     */
+    uint32_t group_mode;
+    /**
+     * For CHLD_GROUP_JOIN.
+     */
+    int32_t group;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * The whole environment, "NAME=value" each, NULL at the end. NULL: the
+     * caller's own.
+     */
+    const char *const *env;
+    /**
+     * "NAME=value" entries to add to that, or to replace there.
+     */
+    const char *const *env_set;
+    /**
+     * Names to take out.
+     */
+    const char *const *env_unset;
+    /**
+     * The working directory. NULL: the caller's.
+     */
+    const char *cwd;
+    /**
+     * The child's stdin, stdout and stderr.
+     */
+    struct chld_stdio in;
+    struct chld_stdio out;
+    struct chld_stdio err;
+    /**
+     * More descriptors for the child. They take effect all at once: 3 to 4 and
+     * 4 to 3 swaps the two.
+     */
+    const struct chld_fd_map *fds;
+    /**
+     * How many.
+     */
+    size_t fds_count;
+    /**
+     * For chld_user() and for events. The library never follows it.
+     */
+    void *user;
+} chld_spawn_options;
+
+/**
+ * Why a start failed.
+ */
+typedef struct chld_error {
+    /**
+     * The errno value, positive.
+     */
+    int32_t code;
+    /**
+     * One of CHLD_STEP_*.
+     */
+    int32_t step;
+    /**
+     * The position of the item that the step was at; else 0.
+     */
+    int32_t index;
+    /**
+     * The path, directory or program it was about; empty where there is none.
+     * NUL-terminated, cut if it is longer.
+     */
+    char item[CHLD_ERROR_ITEM];
+} chld_error;
+
+/**
+ * Starts a child.
+ *
+ * `ret`: where its handle goes. Not NULL.
+ * `argv`: its arguments, NULL at the end; argv[0] is the program unless the
+ * options name another. Without a slash in it, it is looked for along PATH.
+ * `options`: NULL for the defaults, under which the child has the caller's
+ * environment, working directory, standard streams, group, session and
+ * limits; no other descriptor; no signal blocked, no handler, SIGPIPE and
+ * SIGCHLD at their defaults, and what else the caller ignores ignored.
+ * `reterr`: where to say what failed; may be NULL. Written on failure only.
+ *
+ * The call returns when the child has become its program, or could not: a
+ * program that cannot be run is an error here, not an exit code later. On
+ * failure nothing is left: no child, no zombie, no descriptor, no slot.
+ *
+ * Returns 0, or the errno that `reterr` has with its step:
+ * -EINVAL ret or argv is NULL or empty, options that do not exist or
+ * contradict each other (steps "arguments", "options", "stdio", "map",
+ * "group", "environment"); -E2BIG options of a later version that this library
+ * does not know, or arguments too long for the kernel ("exec"); -EBADF a
+ * descriptor that is not open ("stdio", "map"); -ENOMEM, -EAGAIN, -EMFILE,
+ * -ENFILE out of memory, processes, descriptors ("memory", "pipe", "open",
+ * "clone"); anything that open(), setsid(), setpgid(), chdir() and execve()
+ * say, under those steps.
+ *
+ * Ownership: the handle is the caller's, until chld_close(). Nothing that was
+ * passed is kept. Thread-safe, but reads the environment, as every function
+ * that does races with setenv(). Not async-signal-safe. Blocks until the exec,
+ * and on opening a path as open() would. Not a cancellation point. Since 0.1.
+ */
+int chld_spawn(chld_id *ret,
+               const char *const *argv,
+               const struct chld_spawn_options *options,
+               struct chld_error *reterr);
+
+/**
+ * The name of a CHLD_STEP_*: "exec", "chdir", … These names do not change.
+ *
+ * Returns a constant string, or NULL if `step` is none.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+const char *chld_step_name(int step);
+
+/**
+ * Says what failed: "chdir /nowhere: No such file or directory".
+ *
+ * `buffer`, `size`: as for chld_status_text().
+ *
+ * Returns the length of the whole text without its NUL, or -EINVAL for a step
+ * that does not exist.
+ * Thread-safe, never blocks. Not async-signal-safe: the words come from
+ * strerror_r(), in the locale of the caller. Since 0.1.
+ */
+int chld_error_text(const struct chld_error *error, char *buffer, size_t size);
+
+/*
+ * Waiting
+ */
+
+/**
+ * chld_wait_change() tells of stops.
+ */
+#define CHLD_CHANGE_STOPPED 1
+
+/**
+ * chld_wait_change() tells of continuations.
+ */
+#define CHLD_CHANGE_CONTINUED 2
+
+/**
+ * What was learnt about one of several children.
+ */
+typedef struct chld_event {
+    /**
+     * The child.
+     */
+    chld_id id;
+    /**
+     * Its `user` pointer.
+     */
+    void *user;
+    /**
+     * Its position in the list that was waited for.
+     */
+    size_t index;
+    /**
+     * How it ended.
+     */
+    chld_status status;
+} chld_event;
+
+/**
+ * What a child has used up, as wait4() tells it: the child itself and those of
+ * its own children that it has waited for.
+ */
+typedef struct chld_resources {
+    /**
+     * CPU time in user mode, in microseconds.
+     */
+    uint64_t user_us;
+    /**
+     * CPU time in the kernel, in microseconds.
+     */
+    uint64_t system_us;
+    /**
+     * The largest resident set, in KiB. The kernel counts from the start of
+     * the process, which shares its parent's memory until exec: the figure is
+     * at least the parent's own size at that time.
+     */
+    uint64_t max_resident_kib;
+    /**
+     * Page faults that needed no reading.
+     */
+    uint64_t minor_faults;
+    /**
+     * Page faults that did.
+     */
+    uint64_t major_faults;
+    /**
+     * Blocks read, of 512 bytes.
+     */
+    uint64_t blocks_in;
+    /**
+     * Blocks written, of 512 bytes.
+     */
+    uint64_t blocks_out;
+    /**
+     * Times that it gave up the CPU to wait.
+     */
+    uint64_t voluntary_switches;
+    /**
+     * Times that the CPU was taken from it.
+     */
+    uint64_t involuntary_switches;
+} chld_resources;
+
+/**
+ * Waits until a child has ended, and says how.
+ *
+ * `id`: the child.
+ * `timeout_ms`: how long at most, in milliseconds on the monotonic clock; -1
+ * without limit, 0 to look and not wait.
+ * `ret`: where the status goes; may be NULL. Written on success only.
+ *
+ * It can be called again, and by several threads at once: each gets the same
+ * answer, until chld_close(). The zombie is gone when it returns, unless
+ * another call is still at work on this child. Signal handlers run meanwhile,
+ * but the call goes on after them: there is no -EINTR.
+ *
+ * Returns 0, -ETIMEDOUT if it has not ended by then, -EBADF if `id` is no
+ * child, -EINVAL if `timeout_ms` is below -1, -EAGAIN if more than 16,000
+ * calls are at work on this child.
+ * Thread-safe. Not async-signal-safe: see chld_peek(). Blocks, no longer than
+ * it is told to. Not a cancellation point. Since 0.1.
+ */
+int chld_wait(chld_id id, int timeout_ms, chld_status *ret);
+
+/**
+ * Waits until one of several children has ended.
+ *
+ * `ids`, `count`: the children; CHLD_NONE entries are passed over, so that a
+ * caller can strike out those it is done with.
+ * `timeout_ms`: as for chld_wait().
+ * `ret`: which one and how; may be NULL. If several have ended, the first in
+ * the list. A child that has been reported stays ended: it is reported again.
+ *
+ * Costs one look per child: a program with hundreds of children keeps a set.
+ *
+ * Returns 0, -ETIMEDOUT, -ECHILD if there is no child in the list, -EBADF if
+ * one of them is none, -EINVAL for a NULL list or a `timeout_ms` below -1,
+ * -ENOMEM, -EAGAIN.
+ * Thread-safe, not async-signal-safe. Blocks, no longer than it is told to.
+ * Not a cancellation point. Since 0.1.
+ */
+int chld_wait_any(const chld_id *ids,
+                  size_t count,
+                  int timeout_ms,
+                  struct chld_event *ret);
+
+/**
+ * Waits until a child has stopped, was continued, or has ended.
+ *
+ * `changes`: CHLD_CHANGE_STOPPED, CHLD_CHANGE_CONTINUED, both, or 0 for both.
+ * An end is always told.
+ * `timeout_ms`: as for chld_wait().
+ * `ret`: what happened; may be NULL.
+ *
+ * Each stop and each continuation is told once, to one caller; the kernel
+ * keeps only the latest. The end is told as chld_wait() tells it.
+ *
+ * Returns as chld_wait() does, and -EINVAL for unknown bits in `changes`.
+ * Thread-safe, not async-signal-safe. Blocks, no longer than it is told to.
+ * Not a cancellation point. Since 0.1.
+ */
+int chld_wait_change(chld_id id,
+                     uint32_t changes,
+                     int timeout_ms,
+                     chld_status *ret);
+
+/**
+ * What is known about a child without asking the kernel: how it ended, if a
+ * call of this library has seen that, else CHLD_STATE_RUNNING.
+ *
+ * Returns 0, or -EBADF if `id` is no child.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_peek(chld_id id, chld_status *ret);
+
+/**
+ * What an ended child has used up, as wait4() would have told.
+ *
+ * `ret`: where it goes; may be NULL.
+ *
+ * Returns 0, -EBUSY if no call has seen it end yet, -ENODATA if nobody could
+ * ask (somebody else reaped it), -EBADF if `id` is no child.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_usage(chld_id id, struct chld_resources *ret);
+
+/*
+ * Acting on a child
+ */
+
+/**
+ * Sends a signal to a child, and to nobody else: not to a process that has its
+ * pid by now.
+ *
+ * `signal`: 1 to SIGRTMAX.
+ *
+ * Returns 0, -ESRCH if the child has ended (nothing is sent, whether or not
+ * anybody has waited for it), -EINVAL if `signal` is none (0 included: to learn
+ * whether it runs, use chld_wait() with 0), -EPERM if the child runs as
+ * somebody else by now, -EBADF if `id` is no child.
+ * Thread-safe, also while another thread waits. Async-signal-safe. Never
+ * blocks. Since 0.1.
+ */
+int chld_kill(chld_id id, int signal);
+
+/*
+ * Asking, and letting go
+ */
+
+/**
+ * For chld_close_fd(): the caller's end of the child's stdin, stdout, stderr.
+ */
+#define CHLD_STDIN 0
+
+#define CHLD_STDOUT 1
+
+#define CHLD_STDERR 2
+
+/**
+ * The version of the library: "0.1.0".
+ *
+ * Returns a constant string.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+const char *chld_version(void);
+
+/**
+ * The pid of a child, for messages. Once the child has ended it may be another
+ * process's: do not send signals to it, use chld_kill().
+ *
+ * Returns the pid, or -EBADF if `id` is no child.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_pid(chld_id id);
+
+/**
+ * A descriptor that poll(), epoll and every event loop find readable once the
+ * child has ended; then chld_wait(id, 0, …) has its status. It belongs to the
+ * library, which closes it in chld_close(): do not read it, do not close it,
+ * and take it out of an epoll before.
+ *
+ * Returns the descriptor, -EBADF if `id` is no child, -ENOSYS if the kernel has
+ * no pidfd.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_exit_fd(chld_id id);
+
+/**
+ * The caller's end of the pipe that CHLD_STDIO_PIPE put on the child's stdin,
+ * to be written to; in blocking mode, close-on-exec. It belongs to the library:
+ * chld_close_fd() or chld_close() closes it. Writing when the child no longer
+ * reads raises SIGPIPE, as with every pipe.
+ *
+ * Returns the descriptor, -ENOENT if there is none or it was closed, -EBADF if
+ * `id` is no child.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_stdin_fd(chld_id id);
+
+/**
+ * The same for its stdout, to be read from.
+ *
+ * Returns as chld_stdin_fd() does. Since 0.1.
+ */
+int chld_stdout_fd(chld_id id);
+
+/**
+ * The same for its stderr, to be read from.
+ *
+ * Returns as chld_stdin_fd() does. Since 0.1.
+ */
+int chld_stderr_fd(chld_id id);
+
+/**
+ * Closes the caller's end of one of the child's pipes before chld_close()
+ * would: of its stdin, to let it see the end of its input.
+ *
+ * `which`: CHLD_STDIN, CHLD_STDOUT or CHLD_STDERR.
+ *
+ * Returns 0, -ENOENT if there is none or it was closed, -EINVAL if `which` is
+ * none of the three, -EBADF if `id` is no child.
+ * Thread-safe, but nobody may be using the descriptor. Async-signal-safe.
+ * Never blocks. Since 0.1.
+ */
+int chld_close_fd(chld_id id, int which);
+
+/**
+ * The `user` pointer that the child was started with.
+ *
+ * `ret`: where it goes; may be NULL.
+ *
+ * Returns 0, or -EBADF if `id` is no child.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_user(chld_id id, void **ret);
+
+/**
+ * Gives up a child's handle, its pipes and its status.
+ *
+ * The child is not signalled. If it still runs, it goes on, and the library
+ * reaps it after its end: at the next call that starts, awaits or closes a
+ * child. Calls of other threads that are at work on it finish undisturbed.
+ *
+ * Returns 0, or -EBADF if `id` is no child, or no longer.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_close(chld_id id);
+
+/*
+ * Initialisers: every struct that a caller fills begins with one of these.
+ */
+
+/** chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT; */
+#ifdef __cplusplus
+#define CHLD_SPAWN_OPTIONS_INIT chld_initial<chld_spawn_options>()
+#else
+#define CHLD_SPAWN_OPTIONS_INIT { .size = sizeof(chld_spawn_options) }
+#endif
+
+#ifdef __cplusplus
+} /* extern "C" */
+
+template <typename Struct> inline Struct chld_initial()
+{
+    Struct initial = Struct();
+    initial.size = sizeof(Struct);
+    return initial;
+}
+#endif
+
+#endif /* CHLD_H */

@@ -1,0 +1,47 @@
+//! What the library knows of a child, and giving its handle up.
+
+use crate::graveyard;
+use crate::pin::{self, Pin};
+use crate::reap;
+use crate::sys::{Errno, Result};
+use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
+
+pub fn pid(handle: u64) -> Result<i32> {
+    Ok(Pin::new(handle)?.pid())
+}
+
+pub fn user(handle: u64) -> Result<usize> {
+    Ok(Pin::new(handle)?.user())
+}
+
+pub fn exit_fd(handle: u64) -> Result<i32> {
+    Pin::new(handle)?.pidfd().ok_or(Errno::ENOSYS)
+}
+
+/// The parent's end of stream 0, 1 or 2.
+pub fn stream(handle: u64, which: i32) -> Result<i32> {
+    let pin = Pin::new(handle)?;
+    let fd = place(&pin, which)?.load(SeqCst);
+    if fd < 0 { Err(Errno::ENOENT) } else { Ok(fd) }
+}
+
+pub fn close_stream(handle: u64, which: i32) -> Result<()> {
+    let pin = Pin::new(handle)?;
+    if pin::close_once(place(&pin, which)?) { Ok(()) } else { Err(Errno::ENOENT) }
+}
+
+fn place(pin: &Pin, which: i32) -> Result<&'static AtomicI32> {
+    let which = usize::try_from(which).map_err(|_| Errno::EINVAL)?;
+    pin.slot.streams.get(which).ok_or(Errno::EINVAL)
+}
+
+/// Invalidates the handle. What still runs is left to the graveyard.
+pub fn close(handle: u64) -> Result<()> {
+    graveyard::sweep();
+    let pin = Pin::new(handle)?;
+    pin.close()?;
+    if !matches!(reap::look(&pin), Ok(Some(_))) {
+        graveyard::bury_later(&pin);
+    }
+    Ok(())
+}

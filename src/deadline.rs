@@ -1,0 +1,35 @@
+//! Limits on time, on the monotonic clock, for a whole call.
+
+use crate::sys::{Errno, Result, clock};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Deadline {
+    Never,
+    /// Look, do not wait.
+    Now,
+    At(u64),
+}
+
+impl Deadline {
+    /// From what C callers give: -1 no limit, 0 look only, else milliseconds
+    /// from now. EINVAL below -1.
+    pub fn after_ms(timeout_ms: i32) -> Result<Deadline> {
+        match timeout_ms {
+            -1 => Ok(Deadline::Never),
+            0 => Ok(Deadline::Now),
+            1.. => Ok(Deadline::At(
+                clock::now_ns().wrapping_add((timeout_ms as u64).wrapping_mul(1_000_000)),
+            )),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// What is left, in nanoseconds; `None` without a limit.
+    pub fn left_ns(self) -> Option<u64> {
+        match self {
+            Deadline::Never => None,
+            Deadline::Now => Some(0),
+            Deadline::At(then) => Some(then.saturating_sub(clock::now_ns())),
+        }
+    }
+}

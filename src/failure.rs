@@ -1,0 +1,91 @@
+//! What failed: the step, the item within it, the errno.
+
+use crate::sys::{Errno, host};
+use crate::text::Text;
+use core::ffi::CStr;
+
+macro_rules! steps {
+    ($($step:ident = $number:literal $name:literal;)*) => {
+        /// The steps of a start, in the order in which they are taken. The
+        /// numbers are public.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(i32)]
+        pub enum Step { $($step = $number),* }
+
+        impl Step {
+            pub fn from_number(number: i32) -> Option<Step> {
+                match number {
+                    $($number => Some(Step::$step),)*
+                    _ => None,
+                }
+            }
+
+            pub fn name(self) -> &'static CStr {
+                match self { $(Step::$step => $name),* }
+            }
+        }
+    };
+}
+
+steps! {
+    Nothing = 0 c"nothing";
+    Arguments = 1 c"arguments";
+    Options = 2 c"options";
+    Environment = 3 c"environment";
+    Memory = 4 c"memory";
+    Stdio = 5 c"stdio";
+    Open = 6 c"open";
+    Pipe = 7 c"pipe";
+    Clone = 8 c"clone";
+    Descriptors = 9 c"descriptors";
+    Map = 10 c"map";
+    Session = 11 c"session";
+    Group = 12 c"group";
+    Chdir = 13 c"chdir";
+    Signals = 14 c"signals";
+    Exec = 15 c"exec";
+    Interpreter = 16 c"interpreter";
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Failure {
+    pub step: Step,
+    /// The position of the item that the step was at, or 0.
+    pub index: i32,
+    pub errno: Errno,
+}
+
+impl Failure {
+    pub fn new(step: Step, index: usize, errno: Errno) -> Failure {
+        Failure { step, index: index as i32, errno }
+    }
+
+    /// Such as "open stdin ./missing: No such file or directory".
+    pub fn write(self, item: &[u8], text: &mut Text) {
+        text.push_bytes(self.step.name().to_bytes());
+        match (self.step, self.index) {
+            (Step::Stdio | Step::Open | Step::Pipe, 0) => text.push(" stdin"),
+            (Step::Stdio | Step::Open | Step::Pipe, 1) => text.push(" stdout"),
+            (Step::Stdio | Step::Open | Step::Pipe, 2) => text.push(" stderr"),
+            (Step::Map | Step::Environment, index) => text.push(" ").push_number(index),
+            _ => text,
+        };
+        if !item.is_empty() {
+            text.push(" ").push_bytes(item);
+        }
+        text.push(": ");
+        let mut words = [0u8; 128];
+        text.push_bytes(host::errno_text(self.errno, &mut words));
+    }
+}
+
+/// For the many places that turn an errno into a failure of one step.
+pub trait At<T> {
+    fn at(self, step: Step, index: usize) -> Result<T, Failure>;
+}
+
+impl<T> At<T> for Result<T, Errno> {
+    fn at(self, step: Step, index: usize) -> Result<T, Failure> {
+        self.map_err(|errno| Failure::new(step, index, errno))
+    }
+}

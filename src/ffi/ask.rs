@@ -1,0 +1,116 @@
+use super::spawn::chld_id;
+use super::{quietly, valid, write_out};
+use crate::ask;
+use core::ffi::{c_char, c_int, c_void};
+
+/// For chld_close_fd(): the caller's end of the child's stdin, stdout, stderr.
+pub const CHLD_STDIN: i32 = 0;
+
+pub const CHLD_STDOUT: i32 = 1;
+
+pub const CHLD_STDERR: i32 = 2;
+
+/// The version of the library: "0.1.0".
+///
+/// Returns a constant string.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_version() -> *const c_char {
+    const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+    VERSION.as_ptr().cast()
+}
+
+/// The pid of a child, for messages. Once the child has ended it may be another
+/// process's: do not send signals to it, use chld_kill().
+///
+/// Returns the pid, or -EBADF if `id` is no child.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_pid(id: chld_id) -> c_int {
+    quietly(|| ask::pid(valid(id)?))
+}
+
+/// A descriptor that poll(), epoll and every event loop find readable once the
+/// child has ended; then chld_wait(id, 0, …) has its status. It belongs to the
+/// library, which closes it in chld_close(): do not read it, do not close it,
+/// and take it out of an epoll before.
+///
+/// Returns the descriptor, -EBADF if `id` is no child, -ENOSYS if the kernel has
+/// no pidfd.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_exit_fd(id: chld_id) -> c_int {
+    quietly(|| ask::exit_fd(valid(id)?))
+}
+
+/// The caller's end of the pipe that CHLD_STDIO_PIPE put on the child's stdin,
+/// to be written to; in blocking mode, close-on-exec. It belongs to the library:
+/// chld_close_fd() or chld_close() closes it. Writing when the child no longer
+/// reads raises SIGPIPE, as with every pipe.
+///
+/// Returns the descriptor, -ENOENT if there is none or it was closed, -EBADF if
+/// `id` is no child.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_stdin_fd(id: chld_id) -> c_int {
+    quietly(|| ask::stream(valid(id)?, CHLD_STDIN))
+}
+
+/// The same for its stdout, to be read from.
+///
+/// Returns as chld_stdin_fd() does. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_stdout_fd(id: chld_id) -> c_int {
+    quietly(|| ask::stream(valid(id)?, CHLD_STDOUT))
+}
+
+/// The same for its stderr, to be read from.
+///
+/// Returns as chld_stdin_fd() does. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_stderr_fd(id: chld_id) -> c_int {
+    quietly(|| ask::stream(valid(id)?, CHLD_STDERR))
+}
+
+/// Closes the caller's end of one of the child's pipes before chld_close()
+/// would: of its stdin, to let it see the end of its input.
+///
+/// `which`: CHLD_STDIN, CHLD_STDOUT or CHLD_STDERR.
+///
+/// Returns 0, -ENOENT if there is none or it was closed, -EINVAL if `which` is
+/// none of the three, -EBADF if `id` is no child.
+/// Thread-safe, but nobody may be using the descriptor. Async-signal-safe.
+/// Never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_close_fd(id: chld_id, which: c_int) -> c_int {
+    quietly(|| ask::close_stream(valid(id)?, which).map(|()| 0))
+}
+
+/// The `user` pointer that the child was started with.
+///
+/// `ret`: where it goes; may be NULL.
+///
+/// Returns 0, or -EBADF if `id` is no child.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_user(id: chld_id, ret: *mut *mut c_void) -> c_int {
+    quietly(|| {
+        let user = ask::user(valid(id)?)?;
+        // SAFETY: NULL or valid, by the header.
+        unsafe { write_out(ret, user as *mut c_void) };
+        Ok(0)
+    })
+}
+
+/// Gives up a child's handle, its pipes and its status.
+///
+/// The child is not signalled. If it still runs, it goes on, and the library
+/// reaps it after its end: at the next call that starts, awaits or closes a
+/// child. Calls of other threads that are at work on it finish undisturbed.
+///
+/// Returns 0, or -EBADF if `id` is no child, or no longer.
+/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_close(id: chld_id) -> c_int {
+    quietly(|| ask::close(valid(id)?).map(|()| 0))
+}

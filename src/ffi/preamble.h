@@ -1,0 +1,30 @@
+/*
+ * chld.h - child processes: start them, wait for them, say how they ended.
+ *
+ * Conventions, for all functions:
+ *   - They return an int: >= 0 is success, < 0 is a negative errno. They leave
+ *     errno itself, the signal mask and every descriptor that is not theirs as
+ *     they found them, also when they fail.
+ *   - Outputs are called ret or reterr. They are written on success only
+ *     (reterr on failure only), and may be NULL where it says so.
+ *   - Zero is the default in every member of every struct.
+ *   - A handle (chld_id) is a number. A wrong or closed one is -EBADF, always.
+ *   - After fork() without exec the library of the copy is empty: handles of
+ *     the original are -EBADF there.
+ *
+ * Made by build.rs with cbindgen from src/ffi; do not edit.
+ */
+#ifndef CHLD_H
+#define CHLD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** The version of this header; chld_version() is that of the library. */
+#define CHLD_VERSION_MAJOR 0
+#define CHLD_VERSION_MINOR 1
+#define CHLD_VERSION_PATCH 0
+
+#ifdef __cplusplus
+extern "C" {
+#endif

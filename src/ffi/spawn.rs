@@ -1,0 +1,325 @@
+use super::{buffer_of, length, options, or_null};
+use crate::failure::{Failure, Step};
+use crate::launch;
+use crate::plan::Request;
+use crate::sys::Errno;
+use crate::sys::cstr::StrList;
+use crate::sys::host::Undisturbed;
+use crate::text::Text;
+use core::ffi::{c_char, c_int, c_void};
+
+/// A child, as a number. It can be copied, stored and given to another thread;
+/// using it after chld_close() gives -EBADF, whatever has happened since.
+pub type chld_id = u64;
+
+/// No child. Never a valid handle.
+pub const CHLD_NONE: u64 = 0;
+
+pub const CHLD_STEP_NONE: i32 = 0;
+
+/// argv is NULL or empty.
+pub const CHLD_STEP_ARGUMENTS: i32 = 1;
+
+/// chld_spawn_options: `size`, unknown flags or modes.
+pub const CHLD_STEP_OPTIONS: i32 = 2;
+
+/// `env_set` or `env_unset`; index: the entry.
+pub const CHLD_STEP_ENVIRONMENT: i32 = 3;
+
+/// No memory, or no room in the table of children.
+pub const CHLD_STEP_MEMORY: i32 = 4;
+
+/// A descriptor given for stdin, stdout or stderr (index 0, 1, 2).
+pub const CHLD_STEP_STDIO: i32 = 5;
+
+/// Opening a path for stdin, stdout or stderr (index 0, 1, 2).
+pub const CHLD_STEP_OPEN: i32 = 6;
+
+/// Making a pipe for stdin, stdout or stderr (index 0, 1, 2).
+pub const CHLD_STEP_PIPE: i32 = 7;
+
+/// Making the process.
+pub const CHLD_STEP_CLONE: i32 = 8;
+
+/// Giving the child a descriptor table of its own.
+pub const CHLD_STEP_DESCRIPTORS: i32 = 9;
+
+/// An entry of `fds`; index: the entry.
+pub const CHLD_STEP_MAP: i32 = 10;
+
+/// setsid.
+pub const CHLD_STEP_SESSION: i32 = 11;
+
+/// setpgid.
+pub const CHLD_STEP_GROUP: i32 = 12;
+
+/// Changing to the working directory.
+pub const CHLD_STEP_CHDIR: i32 = 13;
+
+/// Signal dispositions and mask.
+pub const CHLD_STEP_SIGNALS: i32 = 14;
+
+/// execve: the program is missing, not executable, not a program.
+pub const CHLD_STEP_EXEC: i32 = 15;
+
+/// The program is there, but the interpreter in its first line, or its dynamic
+/// linker, is missing.
+pub const CHLD_STEP_INTERPRETER: i32 = 16;
+
+/// How many bytes chld_error keeps of the name of what failed.
+pub const CHLD_ERROR_ITEM: usize = 116;
+
+/// Why a start failed.
+#[repr(C)]
+pub struct chld_error {
+    /// The errno value, positive.
+    pub code: i32,
+    /// One of CHLD_STEP_*.
+    pub step: i32,
+    /// The position of the item that the step was at; else 0.
+    pub index: i32,
+    /// The path, directory or program it was about; empty where there is none.
+    /// NUL-terminated, cut if it is longer.
+    pub item: [c_char; CHLD_ERROR_ITEM],
+}
+
+/// As the caller has it.
+pub const CHLD_STDIO_INHERIT: u32 = 0;
+
+/// /dev/null.
+pub const CHLD_STDIO_NULL: u32 = 1;
+
+/// A new pipe; the caller's end is chld_stdin_fd(), chld_stdout_fd() or
+/// chld_stderr_fd().
+pub const CHLD_STDIO_PIPE: u32 = 2;
+
+/// A copy of the caller's descriptor `fd`, which stays the caller's to close.
+pub const CHLD_STDIO_FD: u32 = 3;
+
+/// The file at `path`, opened by the caller's process, relative to the caller's
+/// working directory, with `open_flags` and `open_mode`.
+pub const CHLD_STDIO_PATH: u32 = 4;
+
+/// Where the child's stdout goes. For `err` only.
+pub const CHLD_STDIO_STDOUT: u32 = 5;
+
+/// Closed in the child.
+pub const CHLD_STDIO_CLOSED: u32 = 6;
+
+/// One of the child's three standard streams.
+#[repr(C)]
+pub struct chld_stdio {
+    /// One of CHLD_STDIO_*. 0 inherits.
+    pub mode: u32,
+    /// For CHLD_STDIO_FD.
+    pub fd: i32,
+    /// For CHLD_STDIO_PATH.
+    pub path: *const c_char,
+    /// For CHLD_STDIO_PATH: O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC, …
+    pub open_flags: i32,
+    /// For CHLD_STDIO_PATH with O_CREAT: the permissions, less the umask.
+    pub open_mode: u32,
+}
+
+/// The caller's descriptor `source` becomes the child's `target`.
+#[repr(C)]
+pub struct chld_fd_map {
+    pub source: i32,
+    pub target: i32,
+}
+
+/// The caller's process group.
+pub const CHLD_GROUP_INHERIT: u32 = 0;
+
+/// A new group with the child as its leader.
+pub const CHLD_GROUP_NEW: u32 = 1;
+
+/// The existing group `group`, of the caller's session.
+pub const CHLD_GROUP_JOIN: u32 = 2;
+
+/// Along the PATH of the calling process.
+pub const CHLD_SEARCH_PARENT: u32 = 0;
+
+/// Along the PATH in the child's environment.
+pub const CHLD_SEARCH_CHILD: u32 = 1;
+
+/// Not at all: the name is a path.
+pub const CHLD_SEARCH_NONE: u32 = 2;
+
+/// The child begins a new session, as its leader and without a terminal.
+pub const CHLD_SPAWN_SESSION: u64 = 1;
+
+/// The child keeps every descriptor that is not close-on-exec. Without this it
+/// has 0, 1, 2 and what `fds` gives it, and nothing else.
+pub const CHLD_SPAWN_INHERIT_FDS: u64 = 2;
+
+/// What chld_spawn() can be told. Begin with CHLD_SPAWN_OPTIONS_INIT, then set
+/// what you need: zero is the default in every member. Everything that it
+/// points to need only last for the call.
+#[repr(C)]
+pub struct chld_spawn_options {
+    /// sizeof(chld_spawn_options), set by CHLD_SPAWN_OPTIONS_INIT. A smaller
+    /// struct, from an older header, is read as far as it goes; a larger one is
+    /// accepted if the part unknown to the library is zero.
+    pub size: usize,
+    /// CHLD_SPAWN_* bits.
+    pub flags: u64,
+
+    /// The program, if it is not what argv[0] says.
+    pub program: *const c_char,
+    /// One of CHLD_SEARCH_*: where a program without a slash in its name is
+    /// looked for.
+    pub search: u32,
+    /// One of CHLD_GROUP_*.
+    pub group_mode: u32,
+    /// For CHLD_GROUP_JOIN.
+    pub group: i32,
+    /// Must be 0.
+    pub reserved: u32,
+
+    /// The whole environment, "NAME=value" each, NULL at the end. NULL: the
+    /// caller's own.
+    pub env: *const *const c_char,
+    /// "NAME=value" entries to add to that, or to replace there.
+    pub env_set: *const *const c_char,
+    /// Names to take out.
+    pub env_unset: *const *const c_char,
+    /// The working directory. NULL: the caller's.
+    pub cwd: *const c_char,
+
+    /// The child's stdin, stdout and stderr.
+    pub r#in: chld_stdio,
+    pub out: chld_stdio,
+    pub err: chld_stdio,
+    /// More descriptors for the child. They take effect all at once: 3 to 4 and
+    /// 4 to 3 swaps the two.
+    pub fds: *const chld_fd_map,
+    /// How many.
+    pub fds_count: usize,
+
+    /// For chld_user() and for events. The library never follows it.
+    pub user: *mut c_void,
+}
+
+/// Starts a child.
+///
+/// `ret`: where its handle goes. Not NULL.
+/// `argv`: its arguments, NULL at the end; argv[0] is the program unless the
+/// options name another. Without a slash in it, it is looked for along PATH.
+/// `options`: NULL for the defaults, under which the child has the caller's
+/// environment, working directory, standard streams, group, session and
+/// limits; no other descriptor; no signal blocked, no handler, SIGPIPE and
+/// SIGCHLD at their defaults, and what else the caller ignores ignored.
+/// `reterr`: where to say what failed; may be NULL. Written on failure only.
+///
+/// The call returns when the child has become its program, or could not: a
+/// program that cannot be run is an error here, not an exit code later. On
+/// failure nothing is left: no child, no zombie, no descriptor, no slot.
+///
+/// Returns 0, or the errno that `reterr` has with its step:
+/// -EINVAL ret or argv is NULL or empty, options that do not exist or
+/// contradict each other (steps "arguments", "options", "stdio", "map",
+/// "group", "environment"); -E2BIG options of a later version that this library
+/// does not know, or arguments too long for the kernel ("exec"); -EBADF a
+/// descriptor that is not open ("stdio", "map"); -ENOMEM, -EAGAIN, -EMFILE,
+/// -ENFILE out of memory, processes, descriptors ("memory", "pipe", "open",
+/// "clone"); anything that open(), setsid(), setpgid(), chdir() and execve()
+/// say, under those steps.
+///
+/// Ownership: the handle is the caller's, until chld_close(). Nothing that was
+/// passed is kept. Thread-safe, but reads the environment, as every function
+/// that does races with setenv(). Not async-signal-safe. Blocks until the exec,
+/// and on opening a path as open() would. Not a cancellation point. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_spawn(
+    ret: *mut chld_id,
+    argv: *const *const c_char,
+    options: *const chld_spawn_options,
+    reterr: *mut chld_error,
+) -> c_int {
+    let _host = Undisturbed::enter();
+    if ret.is_null() || argv.is_null() {
+        let failure = Failure::new(Step::Arguments, 0, Errno::EINVAL);
+        // SAFETY: NULL or valid, by the header.
+        return unsafe { failed(failure, b"", reterr) };
+    }
+    // SAFETY: all of it is what the header says, for the length of this call.
+    unsafe {
+        let argv = StrList::new(argv);
+        let mut user = 0;
+        let request = if options.is_null() {
+            Ok(Request::plain(argv))
+        } else {
+            match options::copy(options) {
+                Err(errno) => Err(Failure::new(Step::Options, 0, errno)),
+                Ok(options) => {
+                    user = options.user as usize;
+                    options::request(argv, &options)
+                }
+            }
+        };
+        let request = match request {
+            Ok(request) => request,
+            Err(failure) => return failed(failure, b"", reterr),
+        };
+        match launch::spawn(&request, user) {
+            Ok(handle) => {
+                ret.write(handle);
+                0
+            }
+            Err(failure) => failed(failure, request.item(&failure), reterr),
+        }
+    }
+}
+
+/// The name of a CHLD_STEP_*: "exec", "chdir", … These names do not change.
+///
+/// Returns a constant string, or NULL if `step` is none.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_step_name(step: c_int) -> *const c_char {
+    or_null(Step::from_number(step).map(Step::name))
+}
+
+/// Says what failed: "chdir /nowhere: No such file or directory".
+///
+/// `buffer`, `size`: as for chld_status_text().
+///
+/// Returns the length of the whole text without its NUL, or -EINVAL for a step
+/// that does not exist.
+/// Thread-safe, never blocks. Not async-signal-safe: the words come from
+/// strerror_r(), in the locale of the caller. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_error_text(
+    error: *const chld_error,
+    buffer: *mut c_char,
+    size: usize,
+) -> c_int {
+    let _host = Undisturbed::enter();
+    // SAFETY: NULL or valid, by the header; so is the buffer for `size` bytes.
+    let (error, buffer) = unsafe { (error.as_ref(), buffer_of(buffer, size)) };
+    let failure = error.and_then(|error| {
+        let step = Step::from_number(error.step)?;
+        Some((Failure { step, index: error.index, errno: Errno(error.code) }, error))
+    });
+    let Some((failure, error)) = failure else { return Errno::EINVAL.0.wrapping_neg() };
+    let item = error.item.map(|byte| byte as u8);
+    let item = item.split(|byte| *byte == 0).next().unwrap_or_default();
+    let mut text = Text::new(buffer);
+    failure.write(item, &mut text);
+    length(text.finish())
+}
+
+/// # Safety
+/// `reterr` must be NULL or valid for a write.
+unsafe fn failed(failure: Failure, item: &[u8], reterr: *mut chld_error) -> c_int {
+    let mut kept: [c_char; CHLD_ERROR_ITEM] = [0; CHLD_ERROR_ITEM];
+    for (place, byte) in kept.iter_mut().zip(item).take(CHLD_ERROR_ITEM - 1) {
+        *place = *byte as c_char;
+    }
+    let Failure { step, index, errno } = failure;
+    let error = chld_error { code: errno.0, step: step as i32, index, item: kept };
+    // SAFETY: by this function's contract.
+    unsafe { super::write_out(reterr, error) };
+    errno.0.wrapping_neg()
+}

@@ -1,0 +1,218 @@
+use super::spawn::chld_id;
+use super::status::chld_status;
+use super::{quietly, to_c, valid, write_out};
+use crate::deadline::Deadline;
+use crate::pin::Pin;
+use crate::sys::{Errno, Result};
+use crate::wait::{self, Changes};
+use core::ffi::{c_int, c_void};
+
+/// What a child has used up, as wait4() tells it: the child itself and those of
+/// its own children that it has waited for.
+#[repr(C)]
+pub struct chld_resources {
+    /// CPU time in user mode, in microseconds.
+    pub user_us: u64,
+    /// CPU time in the kernel, in microseconds.
+    pub system_us: u64,
+    /// The largest resident set, in KiB. The kernel counts from the start of
+    /// the process, which shares its parent's memory until exec: the figure is
+    /// at least the parent's own size at that time.
+    pub max_resident_kib: u64,
+    /// Page faults that needed no reading.
+    pub minor_faults: u64,
+    /// Page faults that did.
+    pub major_faults: u64,
+    /// Blocks read, of 512 bytes.
+    pub blocks_in: u64,
+    /// Blocks written, of 512 bytes.
+    pub blocks_out: u64,
+    /// Times that it gave up the CPU to wait.
+    pub voluntary_switches: u64,
+    /// Times that the CPU was taken from it.
+    pub involuntary_switches: u64,
+}
+
+/// What was learnt about one of several children.
+#[repr(C)]
+pub struct chld_event {
+    /// The child.
+    pub id: chld_id,
+    /// Its `user` pointer.
+    pub user: *mut c_void,
+    /// Its position in the list that was waited for.
+    pub index: usize,
+    /// How it ended.
+    pub status: chld_status,
+}
+
+/// chld_wait_change() tells of stops.
+pub const CHLD_CHANGE_STOPPED: u32 = 1;
+
+/// chld_wait_change() tells of continuations.
+pub const CHLD_CHANGE_CONTINUED: u32 = 2;
+
+/// Waits until a child has ended, and says how.
+///
+/// `id`: the child.
+/// `timeout_ms`: how long at most, in milliseconds on the monotonic clock; -1
+/// without limit, 0 to look and not wait.
+/// `ret`: where the status goes; may be NULL. Written on success only.
+///
+/// It can be called again, and by several threads at once: each gets the same
+/// answer, until chld_close(). The zombie is gone when it returns, unless
+/// another call is still at work on this child. Signal handlers run meanwhile,
+/// but the call goes on after them: there is no -EINTR.
+///
+/// Returns 0, -ETIMEDOUT if it has not ended by then, -EBADF if `id` is no
+/// child, -EINVAL if `timeout_ms` is below -1, -EAGAIN if more than 16,000
+/// calls are at work on this child.
+/// Thread-safe. Not async-signal-safe: see chld_peek(). Blocks, no longer than
+/// it is told to. Not a cancellation point. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_wait(
+    id: chld_id,
+    timeout_ms: c_int,
+    ret: *mut chld_status,
+) -> c_int {
+    quietly(|| {
+        let status = wait::wait(valid(id)?, Deadline::after_ms(timeout_ms)?)?;
+        // SAFETY: NULL or valid, by the header.
+        unsafe { write_out(ret, to_c(status)) };
+        Ok(0)
+    })
+}
+
+/// Waits until one of several children has ended.
+///
+/// `ids`, `count`: the children; CHLD_NONE entries are passed over, so that a
+/// caller can strike out those it is done with.
+/// `timeout_ms`: as for chld_wait().
+/// `ret`: which one and how; may be NULL. If several have ended, the first in
+/// the list. A child that has been reported stays ended: it is reported again.
+///
+/// Costs one look per child: a program with hundreds of children keeps a set.
+///
+/// Returns 0, -ETIMEDOUT, -ECHILD if there is no child in the list, -EBADF if
+/// one of them is none, -EINVAL for a NULL list or a `timeout_ms` below -1,
+/// -ENOMEM, -EAGAIN.
+/// Thread-safe, not async-signal-safe. Blocks, no longer than it is told to.
+/// Not a cancellation point. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_wait_any(
+    ids: *const chld_id,
+    count: usize,
+    timeout_ms: c_int,
+    ret: *mut chld_event,
+) -> c_int {
+    quietly(|| {
+        let deadline = Deadline::after_ms(timeout_ms)?;
+        // SAFETY: valid for `count` entries, by the header.
+        let ids = unsafe { list(ids, count) }?;
+        let event = wait::wait_any(ids, deadline)?;
+        let event = chld_event {
+            id: event.handle,
+            user: event.user as *mut c_void,
+            index: event.position,
+            status: to_c(event.status),
+        };
+        // SAFETY: NULL or valid, by the header.
+        unsafe { write_out(ret, event) };
+        Ok(0)
+    })
+}
+
+/// # Safety
+/// `ids` must be NULL or valid for `count` entries for `'a`.
+unsafe fn list<'a>(ids: *const chld_id, count: usize) -> Result<&'a [chld_id]> {
+    match count {
+        0 => Ok(&[]),
+        _ if ids.is_null() || count > (1 << 22) => Err(Errno::EINVAL),
+        // SAFETY: by this function's contract, and the size is within bounds.
+        _ => Ok(unsafe { core::slice::from_raw_parts(ids, count) }),
+    }
+}
+
+/// Waits until a child has stopped, was continued, or has ended.
+///
+/// `changes`: CHLD_CHANGE_STOPPED, CHLD_CHANGE_CONTINUED, both, or 0 for both.
+/// An end is always told.
+/// `timeout_ms`: as for chld_wait().
+/// `ret`: what happened; may be NULL.
+///
+/// Each stop and each continuation is told once, to one caller; the kernel
+/// keeps only the latest. The end is told as chld_wait() tells it.
+///
+/// Returns as chld_wait() does, and -EINVAL for unknown bits in `changes`.
+/// Thread-safe, not async-signal-safe. Blocks, no longer than it is told to.
+/// Not a cancellation point. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_wait_change(
+    id: chld_id,
+    changes: u32,
+    timeout_ms: c_int,
+    ret: *mut chld_status,
+) -> c_int {
+    quietly(|| {
+        if changes & !(CHLD_CHANGE_STOPPED | CHLD_CHANGE_CONTINUED) != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let changes = Changes {
+            stopped: changes == 0 || changes & CHLD_CHANGE_STOPPED != 0,
+            continued: changes == 0 || changes & CHLD_CHANGE_CONTINUED != 0,
+        };
+        let status = wait::wait_change(valid(id)?, changes, Deadline::after_ms(timeout_ms)?)?;
+        // SAFETY: NULL or valid, by the header.
+        unsafe { write_out(ret, to_c(status)) };
+        Ok(0)
+    })
+}
+
+/// What is known about a child without asking the kernel: how it ended, if a
+/// call of this library has seen that, else CHLD_STATE_RUNNING.
+///
+/// Returns 0, or -EBADF if `id` is no child.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_peek(id: chld_id, ret: *mut chld_status) -> c_int {
+    quietly(|| {
+        let status = Pin::new(valid(id)?)?.slot.status();
+        // SAFETY: NULL or valid, by the header.
+        unsafe { write_out(ret, to_c(status)) };
+        Ok(0)
+    })
+}
+
+/// What an ended child has used up, as wait4() would have told.
+///
+/// `ret`: where it goes; may be NULL.
+///
+/// Returns 0, -EBUSY if no call has seen it end yet, -ENODATA if nobody could
+/// ask (somebody else reaped it), -EBADF if `id` is no child.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_usage(id: chld_id, ret: *mut chld_resources) -> c_int {
+    quietly(|| {
+        let pin = Pin::new(valid(id)?)?;
+        if !pin.slot.word().has_ended() {
+            return Err(Errno::EBUSY);
+        }
+        let [user_us, system_us, max_resident_kib, minor_faults, major_faults, rest @ ..] =
+            pin.slot.usage().ok_or(Errno::ENODATA)?;
+        let [blocks_in, blocks_out, voluntary_switches, involuntary_switches] = rest;
+        let resources = chld_resources {
+            user_us,
+            system_us,
+            max_resident_kib,
+            minor_faults,
+            major_faults,
+            blocks_in,
+            blocks_out,
+            voluntary_switches,
+            involuntary_switches,
+        };
+        // SAFETY: NULL or valid, by the header.
+        unsafe { write_out(ret, resources) };
+        Ok(0)
+    })
+}

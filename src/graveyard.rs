@@ -1,0 +1,57 @@
+//! Children whose handle was closed while they ran.
+//!
+//! Nobody will ever wait for them, so the library does: every call that starts,
+//! awaits or closes a child looks at a few of them first. Two stacks take
+//! turns, so that all are looked at in time however many there are, and no call
+//! pays for more than a handful.
+
+use crate::pin::Pin;
+use crate::reap;
+use crate::table::{self, Root};
+use core::sync::atomic::Ordering::SeqCst;
+
+/// How many detached children one call looks at.
+const AT_ONCE: u32 = 8;
+
+/// Leaves a child to the library. Its handle is closed already.
+pub fn bury_later(pin: &Pin) {
+    let Some(root) = table::root_if_used() else { return };
+    pin.slot.update(|word| Some(word.queued()));
+    root.detached.fetch_add(1, SeqCst);
+    root.unchecked.push(table::index_of(pin.handle()));
+}
+
+/// Reaps detached children that have ended.
+pub fn sweep() {
+    let Some(root) = table::root_if_used() else { return };
+    if root.detached.load(SeqCst) == 0 {
+        return;
+    }
+    for _ in 0..AT_ONCE {
+        let Some(index) = next(root) else { return };
+        check(root, index);
+    }
+}
+
+/// The next to be looked at; at the end of a round, the checked ones are the
+/// unchecked ones of the next.
+fn next(root: &Root) -> Option<u32> {
+    root.unchecked.pop().or_else(|| {
+        for _ in 0..root.detached.load(SeqCst) {
+            root.unchecked.push(root.checked.pop()?);
+        }
+        None
+    })
+}
+
+fn check(root: &Root, index: u32) {
+    let Some(pin) = table::slot(index).and_then(|slot| Pin::of_slot(slot, index)) else { return };
+    match reap::look(&pin) {
+        Ok(None) => root.checked.push(index),
+        // Out of the queue before the pin goes: then nothing holds the slot.
+        _ => {
+            root.detached.fetch_sub(1, SeqCst);
+            pin.slot.update(|word| Some(word.unqueued()));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! A call's hold on a child, and what happens when the last one lets go.
+
+use crate::slot::Slot;
+use crate::sys::wait::{self, Whom};
+use crate::sys::{Errno, Result, fd};
+use crate::table;
+use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
+
+/// As long as one lives, its child's pidfd stays open, its pid stays its own,
+/// and its slot stays where it is.
+pub struct Pin {
+    pub slot: &'static Slot,
+    handle: u64,
+}
+
+impl Pin {
+    /// For `table::claim`: takes over the pin that a claimed slot begins with.
+    pub fn of_claimed(slot: &'static Slot, handle: u64) -> Pin {
+        Pin { slot, handle }
+    }
+
+    /// Pins the child that `handle` names. EBADF if there is none, EAGAIN if
+    /// 16,383 calls are at work on it already.
+    pub fn new(handle: u64) -> Result<Pin> {
+        let slot = table::of_handle(handle).ok_or(Errno::EBADF)?;
+        loop {
+            let word = slot.word();
+            if !word.is_of(handle) || word.is_closed() {
+                return Err(Errno::EBADF);
+            }
+            let pinned = word.pinned().ok_or(Errno::EAGAIN)?;
+            if slot.swap(word, pinned) {
+                return Ok(Pin { slot, handle });
+            }
+        }
+    }
+
+    /// Pins whatever child is in `slot`, closed handle or not.
+    pub fn of_slot(slot: &'static Slot, index: u32) -> Option<Pin> {
+        let word = slot.update(|word| {
+            (word.is_running() || word.has_ended()).then_some(word)?.pinned()
+        })?;
+        Some(Pin { slot, handle: word.handle(index) })
+    }
+
+    pub fn handle(&self) -> u64 {
+        self.handle
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.slot.pid.load(SeqCst)
+    }
+
+    pub fn user(&self) -> usize {
+        self.slot.user.load(SeqCst)
+    }
+
+    pub fn pidfd(&self) -> Option<i32> {
+        Some(self.slot.pidfd.load(SeqCst)).filter(|fd| *fd >= 0)
+    }
+
+    pub fn whom(&self) -> Whom {
+        Whom::best(self.pid(), self.pidfd())
+    }
+
+    /// Invalidates the handle. EBADF when another call did so first.
+    pub fn close(&self) -> Result<()> {
+        let old = self.slot.update(|word| (!word.is_closed()).then_some(word.closed()));
+        old.map(drop).ok_or(Errno::EBADF)
+    }
+
+    /// For a start that failed: nothing is in the slot, and it may go.
+    pub fn abandon(self) {
+        self.slot.update(|word| Some(word.ended().collected().closed()));
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        unpin(self.slot, table::index_of(self.handle));
+    }
+}
+
+/// Lets go. The last to do so finishes what had to wait: the pipes of a closed
+/// handle are closed, a zombie whose end is published is reaped, and a slot
+/// that nobody can name any more goes back to the table. Lock-free, and raw
+/// enough for the signal handler.
+fn unpin(slot: &'static Slot, index: u32) {
+    loop {
+        let word = slot.word();
+        let last = word.pins() == 1;
+        if last && word.is_closed() {
+            // No handle leads here any more, and no call is left that had one.
+            for stream in &slot.streams {
+                close_once(stream);
+            }
+        }
+        if last && word.has_ended() && !word.is_collected() {
+            // From here on nobody uses the pid: who pins now sees ENDED.
+            if slot.swap(word, word.collected()) {
+                collect(slot);
+            }
+            continue;
+        }
+        if last && word.has_ended() && word.is_closed() && !word.is_queued() {
+            if slot.swap(word, word.freed()) {
+                close_once(&slot.pidfd);
+                table::release(index);
+                return;
+            }
+            continue;
+        }
+        if slot.swap(word, word.unpinned()) {
+            return;
+        }
+    }
+}
+
+/// Reaps the zombie. Its status is known, and it is this child's own: the pid
+/// has been kept from being reused until now. If a stranger was faster, there
+/// is nothing left to do.
+fn collect(slot: &Slot) {
+    let pidfd = Some(slot.pidfd.load(SeqCst)).filter(|fd| *fd >= 0);
+    let whom = Whom::best(slot.pid.load(SeqCst), pidfd);
+    let _ = wait::waitid(whom, wait::EXITED | wait::NO_HANG);
+}
+
+/// Closes the descriptor in `place` unless somebody else has; says whether.
+pub fn close_once(place: &AtomicI32) -> bool {
+    let fd = place.swap(-1, SeqCst);
+    if fd >= 0 {
+        fd::close(fd);
+    }
+    fd >= 0
+}

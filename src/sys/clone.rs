@@ -1,0 +1,140 @@
+//! Starting a process: clone3, clone, and the plain fork that is left.
+//!
+//! With CLONE_VM and CLONE_VFORK the child borrows the parent's memory, and the
+//! calling thread sleeps until the child has exec'ed or died. The child's stack
+//! is a `ChildStack` in the caller's own frame: the sleeping frame keeps it
+//! alive, so there is nothing to map, to lock or to free.
+
+use super::arch::{self, Entry};
+use super::fd::OwnedFd;
+use super::{Errno, Result};
+use core::mem::MaybeUninit;
+
+/// What a child does between clone and exec. It must make raw system calls
+/// only: see `sys::raw`.
+pub trait ChildHalf {
+    fn run(&self) -> !;
+}
+
+/// Room for the child's half: PATH_MAX for a path being searched, a directory
+/// buffer in the fallback that reads /proc, and the frames.
+pub const STACK_BYTES: usize = 7 * 1024;
+
+#[repr(C, align(16))]
+pub struct ChildStack(MaybeUninit<[u8; STACK_BYTES]>);
+
+impl ChildStack {
+    pub fn new() -> ChildStack {
+        ChildStack(MaybeUninit::uninit())
+    }
+
+    fn bottom(&mut self) -> *mut u8 {
+        self.0.as_mut_ptr().cast()
+    }
+}
+
+/// A process that was just started.
+pub struct Started {
+    pub pid: i32,
+    pub pidfd: Option<OwnedFd>,
+}
+
+extern "C" fn enter<C: ChildHalf>(argument: *const u8) -> ! {
+    // SAFETY: `argument` is the `&C` given to one of the functions below, whose
+    // frame is suspended (CLONE_VFORK), or copied with the rest of the memory.
+    unsafe { &*argument.cast::<C>() }.run()
+}
+
+fn entry<C: ChildHalf>(stack: &mut ChildStack, child: &C) -> Entry {
+    Entry {
+        // The top of an array of 16-aligned size at a 16-aligned place.
+        stack_top: stack.bottom().wrapping_add(STACK_BYTES),
+        run: enter::<C>,
+        argument: (&raw const *child).cast(),
+    }
+}
+
+fn started(result: isize, pidfd: i32) -> Result<Started> {
+    if result < 0 {
+        return Err(Errno(-result as i32));
+    }
+    let pidfd = (pidfd >= 0).then(|| OwnedFd::own(pidfd));
+    Ok(Started { pid: result as i32, pidfd })
+}
+
+const SHARED: u64 = (libc::CLONE_VM | libc::CLONE_VFORK) as u64;
+const PIDFD: u64 = libc::CLONE_PIDFD as u64;
+const FILES: u64 = libc::CLONE_FILES as u64;
+const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+
+/// The kernel's struct clone_args, as far as its first version (Linux 5.3).
+#[repr(C)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+}
+
+/// 435 on every architecture that this library knows; since Linux 5.3.
+const SYS_CLONE3: i64 = 435;
+
+/// The fast way, since Linux 5.5: memory, and if `share_descriptors` the
+/// descriptor table, are shared with the suspended parent, and every handler is
+/// reset by the kernel, so none can run on the child's small stack.
+pub fn clone3<C: ChildHalf>(
+    share_descriptors: bool,
+    stack: &mut ChildStack,
+    child: &C,
+) -> Result<Started> {
+    let mut pidfd = -1i32;
+    let args = CloneArgs {
+        flags: SHARED | PIDFD | CLEAR_SIGHAND | if share_descriptors { FILES } else { 0 },
+        pidfd: &raw mut pidfd as u64,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: libc::SIGCHLD as u64,
+        stack: stack.bottom() as u64,
+        stack_size: STACK_BYTES as u64,
+        tls: 0,
+    };
+    let a = [&raw const args as usize, size_of::<CloneArgs>(), 0, 0, 0];
+    // SAFETY: `args` and `pidfd` are live locals of this frame, which sleeps
+    // while the child lives in its memory; the stack is exclusively borrowed.
+    let result = unsafe { arch::clone(SYS_CLONE3, a, entry(stack, child)) };
+    started(result, pidfd)
+}
+
+/// What the legacy call can still do.
+#[derive(Clone, Copy)]
+pub struct Legacy {
+    pub share_memory: bool,
+    pub want_pidfd: bool,
+}
+
+/// The older call. The caller has blocked all signals: handlers stay installed
+/// in the child until it resets them itself.
+pub fn clone<C: ChildHalf>(legacy: Legacy, stack: &mut ChildStack, child: &C) -> Result<Started> {
+    let mut pidfd = -1i32;
+    let mut flags = libc::SIGCHLD as u64;
+    if legacy.share_memory {
+        flags |= SHARED;
+    }
+    if legacy.want_pidfd {
+        flags |= PIDFD; // ignored before Linux 5.2: `pidfd` then stays -1
+    }
+    let entry = entry(stack, child);
+    // With no stack named, a fork's child begins on a copy of the caller's; it
+    // moves to the copy of `stack` at once, as `arch::clone` has it.
+    let top = if legacy.share_memory { entry.stack_top as usize } else { 0 };
+    let a = [flags as usize, top, &raw mut pidfd as usize, 0, 0];
+    // SAFETY: as in `clone3`. Without shared memory the child has copies of all
+    // of it. The order of the last two arguments differs between architectures;
+    // both are 0.
+    let result = unsafe { arch::clone(libc::SYS_clone as i64, a, entry) };
+    started(result, pidfd)
+}

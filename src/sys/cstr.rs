@@ -1,0 +1,106 @@
+//! C's lists of strings, as safe values.
+
+use core::ffi::{CStr, c_char};
+use core::marker::PhantomData;
+
+/// A NULL-terminated array of pointers to NUL-terminated strings, such as
+/// `argv`. Whoever makes one vouches that all of it outlives `'a`.
+#[derive(Clone, Copy)]
+pub struct StrList<'a> {
+    first: *const *const c_char,
+    lives: PhantomData<&'a CStr>,
+}
+
+impl<'a> StrList<'a> {
+    /// # Safety
+    /// `first` must point to a NULL-terminated array of valid C strings, all of
+    /// which stay as they are for `'a`.
+    pub unsafe fn new(first: *const *const c_char) -> StrList<'a> {
+        StrList { first, lives: PhantomData }
+    }
+
+    pub fn as_ptr(self) -> *const *const c_char {
+        self.first
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = &'a CStr> {
+        let mut next = self.first;
+        core::iter::from_fn(move || {
+            // SAFETY: `next` starts at the array and only steps over entries
+            // that were not NULL, so it is never past the terminator.
+            let entry = unsafe { *next };
+            if entry.is_null() {
+                return None;
+            }
+            // SAFETY: as above, there is an entry after a non-NULL one.
+            next = unsafe { next.add(1) };
+            // SAFETY: a non-NULL entry is a valid C string, by `new`.
+            Some(unsafe { CStr::from_ptr(entry) })
+        })
+    }
+}
+
+/// A list being put together from other lists' strings in memory that the
+/// caller provides. The last place is kept for the terminator.
+pub struct ListBuilder<'b, 'a> {
+    places: &'b mut [*const c_char],
+    used: usize,
+    lives: PhantomData<&'a CStr>,
+}
+
+impl<'b, 'a> ListBuilder<'b, 'a> {
+    pub fn new(places: &'b mut [*const c_char]) -> Self {
+        ListBuilder { places, used: 0, lives: PhantomData }
+    }
+
+    /// Appends `entry`; a full list takes no more, which cannot happen to a
+    /// caller that counted first.
+    pub fn push(&mut self, entry: &'a CStr) {
+        let room = self.places.len().saturating_sub(1);
+        if self.used < room {
+            if let Some(place) = self.places.get_mut(self.used) {
+                *place = entry.as_ptr();
+                self.used = self.used.wrapping_add(1);
+            }
+        }
+    }
+
+    /// Ends the list. `None` if there was not even room for the terminator.
+    pub fn finish(self) -> Option<StrList<'b>>
+    where
+        'a: 'b,
+    {
+        *self.places.get_mut(self.used)? = core::ptr::null();
+        // SAFETY: `used` entries are pointers from live `&CStr`s, the next is
+        // NULL, and the memory is borrowed for `'b`.
+        Some(unsafe { StrList::new(self.places.as_ptr()) })
+    }
+}
+
+/// The environment of this process, as it is now.
+pub fn environment<'a>() -> StrList<'a> {
+    unsafe extern "C" {
+        static environ: *const *const c_char;
+    }
+    static EMPTY: Null = Null(core::ptr::null());
+    struct Null(*const c_char);
+    // SAFETY: it is NULL, and nobody changes it.
+    unsafe impl Sync for Null {}
+
+    // SAFETY: libc keeps `environ` NULL (after clearenv) or a NULL-terminated
+    // array of strings. A thread that calls setenv meanwhile races with every
+    // reader of the environment in the process, as POSIX has it; the public
+    // documentation says so.
+    unsafe {
+        let first = (&raw const environ).read_volatile();
+        StrList::new(if first.is_null() { &raw const EMPTY.0 } else { first })
+    }
+}
+
+/// The value of variable `name` in `list`.
+pub fn lookup<'a>(list: StrList<'a>, name: &[u8]) -> Option<&'a CStr> {
+    list.iter().find_map(|entry| {
+        let rest = entry.to_bytes_with_nul().strip_prefix(name)?.strip_prefix(b"=")?;
+        CStr::from_bytes_with_nul(rest).ok()
+    })
+}

@@ -1,0 +1,98 @@
+//! Descriptors. All that are born here are close-on-exec, and none of them is
+//! 0, 1 or 2: a program whose stdout is closed must not find a pipe there.
+
+use super::{Errno, Result, check_int, raw};
+use core::ffi::CStr;
+
+/// A descriptor that is closed when it goes.
+pub struct OwnedFd(i32);
+
+impl OwnedFd {
+    /// Takes over `fd`, which must be open and nobody else's to close.
+    pub fn own(fd: i32) -> OwnedFd {
+        OwnedFd(fd)
+    }
+
+    pub fn number(&self) -> i32 {
+        self.0
+    }
+
+    /// Gives the descriptor up without closing it.
+    pub fn release(self) -> i32 {
+        let fd = self.0;
+        core::mem::forget(self);
+        fd
+    }
+
+    /// The same open file at a number above the three standard ones.
+    fn above_standard(self) -> Result<OwnedFd> {
+        if self.0 > 2 { Ok(self) } else { raw::dup_above(self.0, 3).map(OwnedFd) }
+    }
+}
+
+impl Drop for OwnedFd {
+    fn drop(&mut self) {
+        close(self.0);
+    }
+}
+
+/// Closes `fd`. On Linux the descriptor is gone whatever the call answers, EINTR
+/// included, so there is nothing to report and nothing to repeat.
+pub fn close(fd: i32) {
+    // SAFETY: an int; the kernel checks it. That it is ours to close is the
+    // promise of `OwnedFd` and of the table.
+    unsafe { libc::close(fd) };
+}
+
+/// A pipe, (read end, write end).
+pub fn pipe(flags: i32) -> Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [-1i32; 2];
+    // SAFETY: writes two ints into a live array.
+    check_int(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | flags) })?;
+    let (read, write) = (OwnedFd(ends[0]), OwnedFd(ends[1]));
+    Ok((read.above_standard()?, write.above_standard()?))
+}
+
+pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
+    // A FIFO or a tape may block in open, and a signal may interrupt it.
+    let fd = super::retry(|| {
+        // SAFETY: a live NUL-terminated path; the mode is passed always.
+        check_int(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, mode) })
+    })?;
+    OwnedFd(fd).above_standard()
+}
+
+pub fn is_open(fd: i32) -> bool {
+    // SAFETY: F_GETFD takes no further argument and only asks.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
+}
+
+/// Reads what is there; 0 at the end.
+pub fn read(fd: i32, buffer: &mut [u8]) -> Result<usize> {
+    // SAFETY: writes at most `len` bytes into a live slice.
+    let got = unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
+    super::check(got as i64).map(|count| count as usize)
+}
+
+/// Fills `buffer` from `fd` and says how much came before the end.
+pub fn read_full(fd: i32, buffer: &mut [u8]) -> Result<usize> {
+    let mut filled = 0usize;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match super::retry(|| read(fd, rest))? {
+            0 => break,
+            count => filled = filled.wrapping_add(count),
+        }
+    }
+    Ok(filled)
+}
+
+pub fn write(fd: i32, bytes: &[u8]) -> Result<usize> {
+    // SAFETY: reads at most `len` bytes of a live slice.
+    let put = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+    super::check(put as i64).map(|count| count as usize)
+}
+
+/// Checked before a child is started with it.
+pub fn require_open(fd: i32) -> Result<()> {
+    if fd >= 0 && is_open(fd) { Ok(()) } else { Err(Errno::EBADF) }
+}

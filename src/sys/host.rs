@@ -1,0 +1,105 @@
+//! The calling thread as the library found it: `errno` and cancellation.
+
+use super::Errno;
+
+unsafe extern "C" {
+    // In glibc since 2.0 and musl since 1.1.11; the libc crate does not bind it.
+    // Touches nothing but a word of the calling thread, so it is safe in a
+    // handler too.
+    fn pthread_setcancelstate(state: i32, previous: *mut i32) -> i32;
+}
+const PTHREAD_CANCEL_DISABLE: i32 = 1;
+
+fn errno_place() -> *mut i32 {
+    // SAFETY: takes nothing, returns the address of the calling thread's errno,
+    // valid as long as the thread lives. Async-signal-safe in every libc.
+    unsafe {
+        #[cfg(target_os = "linux")]
+        {
+            libc::__errno_location()
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            libc::__error()
+        }
+    }
+}
+
+pub fn errno() -> Errno {
+    // SAFETY: `errno_place` is this thread's own, live and aligned.
+    Errno(unsafe { *errno_place() })
+}
+
+/// While one lives, the calling thread cannot be cancelled: a `read` or `poll`
+/// in the library is a cancellation point to libc, and a thread that vanished
+/// inside one would keep a child pinned for ever. When it goes, `errno` and the
+/// cancel state are what they were.
+pub struct Undisturbed {
+    errno: i32,
+    cancel_state: i32,
+}
+
+impl Undisturbed {
+    pub fn enter() -> Undisturbed {
+        let mut cancel_state = 0;
+        // SAFETY: `cancel_state` is a live local; the call cannot fail with a
+        // valid state.
+        unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut cancel_state) };
+        Undisturbed { errno: errno().0, cancel_state }
+    }
+}
+
+impl Drop for Undisturbed {
+    fn drop(&mut self) {
+        // SAFETY: as in `enter`; the state restored is one that libc gave us.
+        unsafe {
+            pthread_setcancelstate(self.cancel_state, core::ptr::null_mut());
+            *errno_place() = self.errno;
+        }
+    }
+}
+
+/// Keeps `errno` alone, for the signal handler.
+pub struct KeptErrno(i32);
+
+impl KeptErrno {
+    pub fn enter() -> KeptErrno {
+        KeptErrno(errno().0)
+    }
+}
+
+impl Drop for KeptErrno {
+    fn drop(&mut self) {
+        // SAFETY: this thread's own errno.
+        unsafe { *errno_place() = self.0 };
+    }
+}
+
+pub fn pid() -> i32 {
+    // SAFETY: no arguments, cannot fail.
+    unsafe { libc::getpid() }
+}
+
+/// Lets another thread run.
+pub fn yield_now() {
+    // SAFETY: no arguments; a failure would change nothing.
+    unsafe { libc::sched_yield() };
+}
+
+/// Ends the process at once, with no `atexit` functions.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: takes an int, never returns.
+    unsafe { libc::_exit(code) }
+}
+
+/// The system's words for an errno, in the caller's locale. Not for handlers:
+/// libc may load a message catalogue.
+pub fn errno_text(errno: Errno, buffer: &mut [u8]) -> &[u8] {
+    // SAFETY: writes at most `len` bytes, NUL included, into a live slice. The
+    // libc crate binds the POSIX variant in every libc.
+    let failed = unsafe { libc::strerror_r(errno.0, buffer.as_mut_ptr().cast(), buffer.len()) };
+    if failed != 0 {
+        return b"unknown error";
+    }
+    core::ffi::CStr::from_bytes_until_nul(buffer).map_or(b"", |text| text.to_bytes())
+}

@@ -1,0 +1,129 @@
+//! Pages from the kernel: those that live for ever, and those for one call.
+
+use super::{Errno, Result, host};
+use core::sync::atomic::{
+    AtomicBool, AtomicPtr,
+    Ordering::{Relaxed, SeqCst},
+};
+
+/// Types that all-zero bytes are a value of, and that can be shared between
+/// threads and signal handlers: atomics, and structs of atomics.
+///
+/// # Safety
+/// Every byte pattern of zeros must be valid, and every mutable part must be an
+/// atomic.
+pub unsafe trait Zeroed: Sync + 'static {}
+
+/// Set once the kernel has refused MADV_WIPEONFORK (before Linux 4.14, and some
+/// emulators): then a forked copy must notice by its pid.
+static COPIES_KEEP_MEMORY: AtomicBool = AtomicBool::new(false);
+
+pub fn copies_keep_memory() -> bool {
+    COPIES_KEEP_MEMORY.load(Relaxed)
+}
+
+fn map(size: usize) -> Result<*mut u8> {
+    // SAFETY: an anonymous private mapping at an address of the kernel's choice
+    // disturbs no memory of this process.
+    let address = unsafe {
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        libc::mmap(core::ptr::null_mut(), size, protection, flags, -1, 0)
+    };
+    if address == libc::MAP_FAILED { Err(host::errno()) } else { Ok(address.cast()) }
+}
+
+/// A place for `count` zeroed values that are mapped at the first use, never
+/// unmapped, never moved, and zeroed again in a forked copy of the process.
+pub struct Lasting<T: Zeroed> {
+    first: AtomicPtr<T>,
+    count: usize,
+}
+
+impl<T: Zeroed> Lasting<T> {
+    pub const fn new(count: usize) -> Self {
+        Lasting { first: AtomicPtr::new(core::ptr::null_mut()), count }
+    }
+
+    pub fn get(&self) -> Option<&'static [T]> {
+        let first = self.first.load(SeqCst);
+        // SAFETY: if not null, it is what `get_or_map` stored: `count` mapped
+        // values, page-aligned (no T here asks for more), zeroed at first, for
+        // which zero is valid and whose changes are atomic, by `Zeroed`. They
+        // are never unmapped.
+        (!first.is_null()).then(|| unsafe { core::slice::from_raw_parts(first, self.count) })
+    }
+
+    pub fn get_or_map(&self) -> Result<&'static [T]> {
+        if let Some(values) = self.get() {
+            return Ok(values);
+        }
+        let size = self.count.checked_mul(size_of::<T>()).ok_or(Errno::ENOMEM)?;
+        let fresh = map(size)?;
+        // SAFETY: advice on a mapping that was made just above.
+        if unsafe { libc::madvise(fresh.cast(), size, libc::MADV_WIPEONFORK) } != 0 {
+            COPIES_KEEP_MEMORY.store(true, Relaxed);
+        }
+        let null = core::ptr::null_mut();
+        if self.first.compare_exchange(null, fresh.cast(), SeqCst, SeqCst).is_err() {
+            // SAFETY: another thread was first; nobody has seen this mapping.
+            unsafe { libc::munmap(fresh.cast(), size) };
+        }
+        self.get().ok_or(Errno::ENOMEM)
+    }
+
+    /// Zeroes the values in a forked copy where the kernel did not.
+    pub fn wipe(&self) {
+        let first = self.first.load(SeqCst);
+        if !first.is_null() {
+            // SAFETY: mapped as in `get`; zero is valid; in a copy that has not
+            // used the library yet, only the thread that came out of fork is
+            // there to look.
+            unsafe { core::ptr::write_bytes(first, 0, self.count) };
+        }
+    }
+}
+
+/// Memory for one call: the caller's own array while that is large enough, else
+/// pages that go back to the kernel at the end.
+pub struct Scratch<'a, T> {
+    inline: &'a mut [T],
+    pages: *mut T,
+    count: usize,
+}
+
+impl<'a, T> Scratch<'a, T> {
+    /// `inline` must not be empty; `fill` makes the first value of a place.
+    pub fn new(inline: &'a mut [T], count: usize, fill: impl Fn() -> T) -> Result<Self> {
+        if count <= inline.len() {
+            return Ok(Scratch { inline, pages: core::ptr::null_mut(), count });
+        }
+        let size = count.checked_mul(size_of::<T>()).ok_or(Errno::ENOMEM)?;
+        let pages: *mut T = map(size)?.cast();
+        for i in 0..count {
+            // SAFETY: `count` values fit into the fresh mapping.
+            unsafe { pages.add(i).write(fill()) };
+        }
+        Ok(Scratch { inline, pages, count })
+    }
+
+    pub fn get(&mut self) -> &mut [T] {
+        if self.pages.is_null() {
+            self.inline.get_mut(..self.count).unwrap_or_default()
+        } else {
+            // SAFETY: mapped and initialised in `new`, borrowed for as long as
+            // `self` is.
+            unsafe { core::slice::from_raw_parts_mut(self.pages, self.count) }
+        }
+    }
+}
+
+impl<T> Drop for Scratch<'_, T> {
+    fn drop(&mut self) {
+        if !self.pages.is_null() {
+            // SAFETY: mapped in `new` with this size, and no borrow is left. The
+            // values have nothing to drop: they are numbers and pointers.
+            unsafe { libc::munmap(self.pages.cast(), self.count.wrapping_mul(size_of::<T>())) };
+        }
+    }
+}

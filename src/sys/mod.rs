@@ -1,0 +1,62 @@
+//! The system's side: one file per kernel facility, one call and one errno
+//! check per function. Nothing above this layer names `libc::` or writes
+//! assembly, and nothing here knows what a child of this library is.
+
+pub mod arch;
+pub mod clock;
+pub mod clone;
+pub mod cstr;
+pub mod fd;
+pub mod host;
+pub mod memory;
+pub mod pidfd;
+pub mod poll;
+pub mod raw;
+pub mod signal;
+pub mod wait;
+
+/// A positive errno value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Errno(pub i32);
+
+pub type Result<T, E = Errno> = core::result::Result<T, E>;
+
+macro_rules! errnos {
+    ($($name:ident)*) => {
+        impl Errno { $(pub const $name: Errno = Errno(libc::$name);)* }
+    };
+}
+errnos! {
+    E2BIG EAGAIN EACCES EBADF EBUSY ECHILD EINTR EINVAL EIO EMFILE ENAMETOOLONG
+    ENODATA ENODEV ENOENT ENOEXEC ENOMEM ENOSYS ENOTDIR EPERM EPIPE ERANGE ESRCH
+    ESTALE ETIMEDOUT
+}
+
+impl Errno {
+    /// The answers of a kernel, or of a sandbox in front of it, that does not
+    /// offer a call or one of its flags. Container profiles say EPERM where an
+    /// old kernel says ENOSYS or, to a flag, EINVAL.
+    pub fn means_unsupported(self) -> bool {
+        matches!(self, Errno::ENOSYS | Errno::EPERM | Errno::EINVAL)
+    }
+}
+
+/// The result of a libc function: -1 means "look at errno".
+fn check(returned: i64) -> Result<i64> {
+    if returned == -1 { Err(host::errno()) } else { Ok(returned) }
+}
+
+/// The same for functions whose success value is an int, or says nothing.
+fn check_int(returned: i32) -> Result<i32> {
+    check(returned as i64).map(|value| value as i32)
+}
+
+/// Runs a call again as long as a signal interrupts it.
+pub fn retry<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => continue,
+            other => return other,
+        }
+    }
+}

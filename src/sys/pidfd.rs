@@ -1,0 +1,48 @@
+//! A process as a descriptor: names one process for ever, whatever happens to
+//! its pid (Linux 5.1 and later).
+
+use super::fd::OwnedFd;
+use super::{Result, check, check_int};
+
+// The same on every architecture.
+const SYS_PIDFD_SEND_SIGNAL: libc::c_long = 424;
+const SYS_PIDFD_OPEN: libc::c_long = 434;
+
+/// A descriptor, close-on-exec, for a process that has not been reaped.
+/// Since Linux 5.3.
+pub fn open(pid: i32) -> Result<OwnedFd> {
+    // SAFETY: numbers only.
+    let fd = check(unsafe { libc::syscall(SYS_PIDFD_OPEN, pid, 0) } as i64)?;
+    Ok(OwnedFd::own(fd as i32))
+}
+
+/// ESRCH once the process has been reaped, whoever has its pid by then.
+pub fn send_signal(pidfd: i32, signal: i32) -> Result<()> {
+    let none = core::ptr::null::<libc::siginfo_t>();
+    // SAFETY: numbers and a NULL siginfo, which means "as kill(2) would".
+    check(unsafe { libc::syscall(SYS_PIDFD_SEND_SIGNAL, pidfd, signal, none, 0) } as i64).map(drop)
+}
+
+/// The first version of the kernel's struct pidfd_info (64 bytes).
+#[repr(C)]
+#[derive(Default)]
+struct PidfdInfo {
+    mask: u64,
+    cgroup: u64,
+    pids_and_ids: [u32; 11],
+    exit_code: i32,
+}
+
+const PIDFD_INFO_EXIT: u64 = 1 << 3;
+/// _IOWR(0xFF, 11, struct pidfd_info), the generic encoding.
+const PIDFD_GET_INFO: u64 = (3 << 30) | ((size_of::<PidfdInfo>() as u64) << 16) | (0xFF << 8) | 11;
+
+/// How a process ended that somebody has already reaped, as a wait status word.
+/// `None` where the kernel does not tell (before Linux 6.15).
+pub fn ended_as(pidfd: i32) -> Option<i32> {
+    let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..Default::default() };
+    // SAFETY: the request names the size of `info`, which is live; the kernel
+    // writes no more than that. On a kernel without it: ENOTTY or EINVAL.
+    let asked = check_int(unsafe { libc::ioctl(pidfd, PIDFD_GET_INFO as _, &raw mut info) });
+    (asked.is_ok() && info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)
+}

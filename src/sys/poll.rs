@@ -1,0 +1,28 @@
+//! Waiting for descriptors, with a limit.
+
+use super::{Result, check_int};
+
+pub type PollFd = libc::pollfd;
+
+pub const READABLE: i16 = libc::POLLIN;
+/// An entry that poll passes over.
+pub const SKIP: PollFd = PollFd { fd: -1, events: 0, revents: 0 };
+
+pub fn readable(fd: i32) -> PollFd {
+    PollFd { fd, events: READABLE, revents: 0 }
+}
+
+/// Waits until one of `fds` is ready or `nanoseconds` have passed (`None`: no
+/// limit). Returns how many are ready; EINTR when a signal came.
+pub fn poll(fds: &mut [PollFd], nanoseconds: Option<u64>) -> Result<usize> {
+    let limit = nanoseconds.map(|ns| libc::timespec {
+        tv_sec: (ns / 1_000_000_000) as _,
+        tv_nsec: (ns % 1_000_000_000) as _,
+    });
+    let limit = limit.as_ref().map_or(core::ptr::null(), |limit| &raw const *limit);
+    // SAFETY: a live slice with its length, a live timespec or NULL, no mask.
+    let ready = unsafe {
+        libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, limit, core::ptr::null())
+    };
+    check_int(ready).map(|count| count as usize)
+}

@@ -1,0 +1,177 @@
+//! System calls for the child's half: straight into the kernel, with no libc
+//! function between. Between clone and exec the child shares its parent's
+//! memory, in which another thread may hold any lock of libc's, and its errno;
+//! a raw call touches neither.
+//!
+//! Every function here is async-signal-safe for that same reason.
+
+use super::arch;
+use super::cstr::StrList;
+use super::{Errno, Result};
+use core::ffi::CStr;
+
+/// The kernel's signal set: one bit per signal, signal 1 lowest.
+pub const SIGSET_BYTES: usize = 8;
+
+/// What the kernel put in the result register: a value, or a negated errno.
+fn answer(result: isize) -> Result<usize> {
+    if (-4095..0).contains(&result) { Err(Errno(-result as i32)) } else { Ok(result as usize) }
+}
+
+/// A call whose arguments are all numbers: whatever they are, the kernel checks
+/// them, and no memory of this process is read or written.
+fn numbers(number: i64, a: [usize; 6]) -> Result<usize> {
+    // SAFETY: no argument is a pointer, by the contract of this function, which
+    // is private to this file and called with constants' numbers only.
+    answer(unsafe { arch::call(number, a) })
+}
+
+pub fn exit(code: i32) -> ! {
+    loop {
+        let _ = numbers(libc::SYS_exit_group as i64, [code as usize, 0, 0, 0, 0, 0]);
+    }
+}
+
+pub fn write(fd: i32, bytes: &[u8]) -> Result<usize> {
+    let a = [fd as usize, bytes.as_ptr() as usize, bytes.len(), 0, 0, 0];
+    // SAFETY: the kernel reads at most `bytes.len()` bytes of a live slice.
+    answer(unsafe { arch::call(libc::SYS_write as i64, a) })
+}
+
+pub fn close(fd: i32) -> Result<()> {
+    numbers(libc::SYS_close as i64, [fd as usize, 0, 0, 0, 0, 0]).map(drop)
+}
+
+/// Makes `to` a copy of `from` that stays open across exec. They must differ.
+pub fn dup_onto(from: i32, to: i32) -> Result<()> {
+    // dup3, not dup2: newer architectures have only this one.
+    numbers(libc::SYS_dup3 as i64, [from as usize, to as usize, 0, 0, 0, 0]).map(drop)
+}
+
+/// A close-on-exec copy of `from` at the lowest free number from `least` on.
+pub fn dup_above(from: i32, least: i32) -> Result<i32> {
+    let a = [from as usize, libc::F_DUPFD_CLOEXEC as usize, least as usize, 0, 0, 0];
+    numbers(SYS_FCNTL, a).map(|fd| fd as i32)
+}
+
+pub fn set_close_on_exec(fd: i32, on: bool) -> Result<()> {
+    let flag = if on { libc::FD_CLOEXEC as usize } else { 0 };
+    numbers(SYS_FCNTL, [fd as usize, libc::F_SETFD as usize, flag, 0, 0, 0]).map(drop)
+}
+
+pub const CLOSE_RANGE_UNSHARE: u32 = 2;
+pub const CLOSE_RANGE_CLOEXEC: u32 = 4;
+/// 436 on every architecture that this library knows; since Linux 5.9.
+const SYS_CLOSE_RANGE: i64 = 436;
+
+pub fn close_range(first: u32, last: u32, flags: u32) -> Result<()> {
+    let a = [first as usize, last as usize, flags as usize, 0, 0, 0];
+    numbers(SYS_CLOSE_RANGE, a).map(drop)
+}
+
+/// Gives this process a descriptor table of its own.
+pub fn unshare_descriptors() -> Result<()> {
+    let a = [libc::CLONE_FILES as usize, 0, 0, 0, 0, 0];
+    numbers(libc::SYS_unshare as i64, a).map(drop)
+}
+
+pub fn open(path: &CStr, flags: i32) -> Result<i32> {
+    let a = [libc::AT_FDCWD as usize, path.as_ptr() as usize, flags as usize, 0, 0, 0];
+    // SAFETY: `path` is a live NUL-terminated string; the flags create nothing,
+    // so there is no mode to pass.
+    answer(unsafe { arch::call(libc::SYS_openat as i64, a) }).map(|fd| fd as i32)
+}
+
+#[repr(align(8))]
+pub struct DirectoryBuffer(pub [u8; 1024]);
+
+/// Fills `buffer` with directory entries as the kernel lays them out, and says
+/// how many bytes; 0 at the end of the directory.
+pub fn read_directory(fd: i32, buffer: &mut DirectoryBuffer) -> Result<usize> {
+    let a = [fd as usize, buffer.0.as_mut_ptr() as usize, buffer.0.len(), 0, 0, 0];
+    // SAFETY: the kernel writes at most that many bytes into a live array whose
+    // alignment is that of its entries.
+    answer(unsafe { arch::call(libc::SYS_getdents64 as i64, a) })
+}
+
+pub fn setsid() -> Result<()> {
+    numbers(libc::SYS_setsid as i64, [0; 6]).map(drop)
+}
+
+/// Moves this process into group `group`, or into one of its own if that is 0.
+pub fn join_group(group: i32) -> Result<()> {
+    numbers(libc::SYS_setpgid as i64, [0, group as usize, 0, 0, 0, 0]).map(drop)
+}
+
+pub fn chdir(path: &CStr) -> Result<()> {
+    let a = [path.as_ptr() as usize, 0, 0, 0, 0, 0];
+    // SAFETY: `path` is a live NUL-terminated string.
+    answer(unsafe { arch::call(libc::SYS_chdir as i64, a) }).map(drop)
+}
+
+/// Whether anything is at `path`, whatever its permissions.
+pub fn exists(path: &CStr) -> bool {
+    let a = [libc::AT_FDCWD as usize, path.as_ptr() as usize, libc::F_OK as usize, 0, 0, 0];
+    // SAFETY: `path` is a live NUL-terminated string.
+    answer(unsafe { arch::call(libc::SYS_faccessat as i64, a) }).is_ok()
+}
+
+/// Replaces the calling thread's signal mask by `bits`.
+pub fn set_mask(bits: u64) -> Result<()> {
+    exchange_mask(bits).map(drop)
+}
+
+/// The same, and returns the mask that was there.
+pub fn exchange_mask(bits: u64) -> Result<u64> {
+    let mut old = 0u64;
+    let (new, old_place) = (&raw const bits as usize, &raw mut old as usize);
+    let a = [libc::SIG_SETMASK as usize, new, old_place, SIGSET_BYTES, 0, 0];
+    // SAFETY: reads one kernel signal set from a live local and writes another.
+    answer(unsafe { arch::call(libc::SYS_rt_sigprocmask as i64, a) })?;
+    Ok(old)
+}
+
+/// The kernel's struct sigaction. Its members come in other orders on other
+/// architectures, but the handler is first everywhere this library runs, and
+/// all-zero is SIG_DFL everywhere.
+#[repr(C)]
+#[derive(Default)]
+struct KernelSigaction {
+    handler: usize,
+    rest: [u64; 4],
+}
+
+/// Whether a handler function is installed for `signal`.
+pub fn has_handler(signal: i32) -> bool {
+    let mut now = KernelSigaction::default();
+    let a = [signal as usize, 0, &raw mut now as usize, SIGSET_BYTES, 0, 0];
+    // SAFETY: writes one kernel sigaction, at most 32 bytes, into a live local
+    // of 40.
+    let asked = answer(unsafe { arch::call(libc::SYS_rt_sigaction as i64, a) });
+    asked.is_ok() && now.handler != libc::SIG_DFL && now.handler != libc::SIG_IGN
+}
+
+/// Gives `signal` its default disposition. No restorer is needed: no handler
+/// will run.
+pub fn set_default(signal: i32) -> Result<()> {
+    let default = KernelSigaction::default();
+    let a = [signal as usize, &raw const default as usize, 0, SIGSET_BYTES, 0, 0];
+    // SAFETY: reads one kernel sigaction from a live local that is larger.
+    answer(unsafe { arch::call(libc::SYS_rt_sigaction as i64, a) }).map(drop)
+}
+
+/// Becomes another program; returns only the reason why it could not.
+pub fn execve(path: &CStr, argv: StrList, env: StrList) -> Errno {
+    let a = [path.as_ptr() as usize, argv.as_ptr() as usize, env.as_ptr() as usize, 0, 0, 0];
+    // SAFETY: a live string and two NULL-terminated lists of live strings, by
+    // the invariants of their types.
+    match answer(unsafe { arch::call(libc::SYS_execve as i64, a) }) {
+        Err(errno) => errno,
+        Ok(_) => Errno::EINVAL, // execve never returns a success
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+const SYS_FCNTL: i64 = libc::SYS_fcntl as i64;
+#[cfg(target_pointer_width = "32")]
+const SYS_FCNTL: i64 = libc::SYS_fcntl64 as i64;

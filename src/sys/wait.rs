@@ -1,0 +1,96 @@
+//! waitid, with the fifth argument that libc's own function hides: the kernel
+//! gives the figures of rusage in the same call, of this child alone.
+
+use super::{Errno, Result, check};
+use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// Whom to ask about.
+#[derive(Clone, Copy)]
+pub enum Whom {
+    Pid(i32),
+    Pidfd(i32),
+}
+
+impl Whom {
+    /// By pidfd if there is one and waitid takes it.
+    pub fn best(pid: i32, pidfd: Option<i32>) -> Whom {
+        match pidfd {
+            Some(fd) if KNOWS_PIDFD.load(Relaxed) => Whom::Pidfd(fd),
+            _ => Whom::Pid(pid),
+        }
+    }
+}
+
+/// Cleared when the kernel turns out not to know P_PIDFD (before Linux 5.4).
+static KNOWS_PIDFD: AtomicBool = AtomicBool::new(true);
+
+/// What waitid answered to P_PIDFD was that it does not know it.
+pub fn forget_pidfd() {
+    KNOWS_PIDFD.store(false, Relaxed);
+}
+
+pub const EXITED: i32 = libc::WEXITED;
+pub const STOPPED: i32 = libc::WSTOPPED;
+pub const CONTINUED: i32 = libc::WCONTINUED;
+/// Return at once, even when nothing has happened.
+pub const NO_HANG: i32 = libc::WNOHANG;
+/// Tell, but leave the child waitable: look first, reap last.
+pub const PEEK: i32 = libc::WNOWAIT;
+
+/// The kernel's struct rusage for this call: longs, on every architecture.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub struct Rusage {
+    pub user_time: [isize; 2],
+    pub system_time: [isize; 2],
+    pub max_resident: isize,
+    pub unused_sizes: [isize; 3],
+    pub minor_faults: isize,
+    pub major_faults: isize,
+    pub unused_swaps: isize,
+    pub blocks_in: isize,
+    pub blocks_out: isize,
+    pub unused_messages: [isize; 3],
+    pub voluntary_switches: isize,
+    pub involuntary_switches: isize,
+}
+
+/// Something that happened to a child.
+#[derive(Clone, Copy)]
+pub struct Change {
+    pub pid: i32,
+    /// CLD_EXITED, CLD_KILLED, …
+    pub code: i32,
+    /// The exit code or the signal, as `code` says.
+    pub status: i32,
+    pub usage: Rusage,
+}
+
+/// `None`: nothing has happened yet (with NO_HANG only).
+pub fn waitid(whom: Whom, options: i32) -> Result<Option<Change>> {
+    // The kernel's way to say "this group" is 0, to say "anyone" is P_ALL;
+    // neither can come from here.
+    let (kind, id) = match whom {
+        Whom::Pid(pid) => (libc::P_PID, pid),
+        Whom::Pidfd(fd) => (libc::P_PIDFD, fd),
+    };
+    if id <= 0 {
+        return Err(Errno::ECHILD);
+    }
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let mut usage = Rusage::default();
+    // SAFETY: the kernel writes one siginfo and one rusage, both live locals of
+    // its own layout. `syscall` is no cancellation point.
+    let returned = unsafe {
+        libc::syscall(libc::SYS_waitid, kind, id, info.as_mut_ptr(), options, &raw mut usage)
+    };
+    check(returned as i64)?;
+    // SAFETY: zero is a valid siginfo, and the kernel has overwritten it with
+    // another; the accessors read the members that SIGCHLD's siginfo has.
+    let (pid, code, status) = unsafe {
+        let info = info.assume_init();
+        (info.si_pid(), info.si_code, info.si_status())
+    };
+    Ok((pid != 0).then_some(Change { pid, code, status, usage }))
+}

@@ -1,0 +1,147 @@
+//! Waiting for children, with a limit on the whole call.
+
+use crate::deadline::Deadline;
+use crate::graveyard;
+use crate::pin::Pin;
+use crate::reap;
+use crate::status::Status;
+use crate::sys::memory::Scratch;
+use crate::sys::poll::{self, PollFd};
+use crate::sys::wait as kernel;
+use crate::sys::{Errno, Result};
+
+/// Waits until the child has ended. ETIMEDOUT when it has not by then.
+pub fn wait(handle: u64, deadline: Deadline) -> Result<Status> {
+    graveyard::sweep();
+    let pin = Pin::new(handle)?;
+    if deadline == Deadline::Never {
+        return reap::block(&pin);
+    }
+    loop {
+        if let Some(status) = reap::look(&pin)? {
+            return Ok(status);
+        }
+        let fd = pin.pidfd().ok_or(Errno::ENOSYS)?;
+        sleep(&mut [poll::readable(fd)], deadline)?;
+    }
+}
+
+/// What was found out about which of several children.
+pub struct Event {
+    /// Its position in the list.
+    pub position: usize,
+    pub handle: u64,
+    pub user: usize,
+    pub status: Status,
+}
+
+/// Waits until one of the children has ended; the first in the list if several
+/// have. Handles that are 0 are passed over.
+pub fn wait_any(handles: &[u64], deadline: Deadline) -> Result<Event> {
+    graveyard::sweep();
+    let mut inline = [const { None }; 32];
+    let mut room = Scratch::new(&mut inline, handles.len(), || None)?;
+    let pins = Pins(room.get());
+    let mut any = false;
+    for (place, handle) in pins.0.iter_mut().zip(handles).filter(|(_, handle)| **handle != 0) {
+        *place = Some(Pin::new(*handle)?);
+        any = true;
+    }
+    if !any {
+        return Err(Errno::ECHILD);
+    }
+    let mut inline = [poll::SKIP; 32];
+    let mut room = Scratch::new(&mut inline, handles.len(), || poll::SKIP)?;
+    let fds = room.get();
+    loop {
+        if let Some(event) = first_ended(pins.0)? {
+            return Ok(event);
+        }
+        for (fd, pin) in fds.iter_mut().zip(pins.0.iter()) {
+            if let Some(pin) = pin {
+                *fd = poll::readable(pin.pidfd().ok_or(Errno::ENOSYS)?);
+            }
+        }
+        sleep(fds, deadline)?;
+    }
+}
+
+/// Pins in memory that is not theirs to drop.
+struct Pins<'a>(&'a mut [Option<Pin>]);
+
+impl Drop for Pins<'_> {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|place| *place = None);
+    }
+}
+
+fn first_ended(pins: &[Option<Pin>]) -> Result<Option<Event>> {
+    for (position, pin) in pins.iter().enumerate() {
+        let Some(pin) = pin else { continue };
+        if let Some(status) = reap::look(pin)? {
+            let (handle, user) = (pin.handle(), pin.user());
+            return Ok(Some(Event { position, handle, user, status }));
+        }
+    }
+    Ok(None)
+}
+
+/// Sleeps until one of `fds` is ready, a signal has come, or the limit is
+/// reached, which is ETIMEDOUT. After the first two the caller looks again.
+fn sleep(fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
+    let left = deadline.left_ns();
+    if left == Some(0) {
+        return Err(Errno::ETIMEDOUT);
+    }
+    match poll::poll(fds, left) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Which changes `wait_change` tells of, besides the end.
+#[derive(Clone, Copy)]
+pub struct Changes {
+    pub stopped: bool,
+    pub continued: bool,
+}
+
+/// Waits until the child has stopped, was continued, or has ended.
+pub fn wait_change(handle: u64, changes: Changes, deadline: Deadline) -> Result<Status> {
+    graveyard::sweep();
+    let pin = Pin::new(handle)?;
+    let mut which = 0;
+    if changes.stopped {
+        which |= kernel::STOPPED;
+    }
+    if changes.continued {
+        which |= kernel::CONTINUED;
+    }
+    loop {
+        if let Some(status) = look_for_change(&pin, which, deadline == Deadline::Never)? {
+            return Ok(status);
+        }
+        match deadline {
+            Deadline::Never => {}
+            Deadline::Now => return Err(Errno::ETIMEDOUT),
+            Deadline::At(_) => return Err(Errno::ENOSYS),
+        }
+    }
+}
+
+/// One look, which may block. A stop or continuation is told once, to one call:
+/// peeked at first, because the same look may show the end, then consumed.
+fn look_for_change(pin: &Pin, which: i32, block: bool) -> Result<Option<Status>> {
+    let hang = if block { 0 } else { kernel::NO_HANG };
+    if pin.slot.word().has_ended() {
+        return Ok(Some(pin.slot.status()));
+    }
+    match reap::peek(pin, which | kernel::EXITED | hang) {
+        Ok(None) => return Ok(None),
+        Ok(Some(change)) if !Status::of_change(&change).has_ended() => {}
+        // Ended, or gone: that is told by the usual way.
+        _ => return reap::look(pin),
+    }
+    let consumed = kernel::waitid(pin.whom(), which | kernel::NO_HANG);
+    Ok(consumed.ok().flatten().map(|change| Status::of_change(&change)))
+}
