@@ -48,7 +48,7 @@ $(O)/libchld.a: $(O)/chld.o
 
 $(O)/libchld.so.$(VERSION): $(O)/chld.o
 	$(CC) -shared -nostartfiles -Wl,-soname,$(SONAME) -Wl,-z,defs -Wl,-z,relro -Wl,-z,now \
-	    -Wl,-z,noexecstack -Wl,--build-id -o $@ $<
+	    -Wl,-z,noexecstack -Wl,-z,noseparate-code -Wl,--build-id -o $@ $<
 
 $(O)/$(SONAME) $(O)/libchld.so: $(O)/libchld.so.$(VERSION)
 	ln -sf libchld.so.$(VERSION) $@

@@ -708,6 +708,250 @@ int chld_peek(chld_id id, chld_status *ret);
 int chld_usage(chld_id id, struct chld_resources *ret);
 
 /*
+ * Sets: many children in an event loop
+ */
+
+/**
+ * Use SIGCHLD and a self-pipe though the kernel has pidfds.
+ */
+#define CHLD_SET_SIGCHLD 1
+
+/**
+ * A set of children whose ends are told one by one, as a number. As a child's
+ * handle, it is -EBADF once it is closed.
+ */
+typedef uint64_t chld_set;
+
+/**
+ * Opens a set: a queue of ends, with a descriptor for any event loop. Sets are
+ * independent of each other: a child may be in several, and each tells of it.
+ *
+ * `flags`: 0, or CHLD_SET_SIGCHLD.
+ * `ret`: where the set goes. Not NULL.
+ *
+ * With pidfds it is one epoll descriptor: no signal handler, and an end costs
+ * the same however many children live. Without, or by request, it keeps the
+ * SIGCHLD handler installed until chld_set_close(), and is the read end of a
+ * pipe; at least one thread must then have SIGCHLD unblocked.
+ *
+ * Returns 0, -EINVAL for unknown flags or a NULL `ret`, -EMFILE, -ENFILE,
+ * -ENOMEM, -EAGAIN without descriptors, memory, or room for another set, -EBUSY
+ * if four foreign SIGCHLD handlers lie on top of ours.
+ * Ownership: the set is the caller's, until chld_set_close(). Thread-safe, not
+ * async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_set_open(uint32_t flags, chld_set *ret);
+
+/**
+ * Puts a child into a set. If it has ended already, the set tells so at once.
+ * chld_close() of the child takes it out.
+ *
+ * Returns 0, -EEXIST if it is in this set already, -EBADF if one of the two is
+ * none, -ENOSPC at the system's limit for epoll, -ENOMEM, -EAGAIN.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_set_add(chld_set set, chld_id id);
+
+/**
+ * The descriptor to poll for reading: it stays readable as long as
+ * chld_set_next() has something to tell (level-triggered), and now and then for
+ * nothing. It belongs to the set: do not read it, do not close it.
+ *
+ * Returns the descriptor, or -EBADF if `set` is none.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_set_fd(chld_set set);
+
+/**
+ * Takes the next end out of a set.
+ *
+ * `ret`: which child, and how it ended (`index` is 0); may be NULL.
+ *
+ * Each child is told once by each set it is in. It is reaped by then, its
+ * status stays readable with chld_wait() until chld_close().
+ *
+ * Returns 0, -EAGAIN when there is nothing to tell, -EBADF if `set` is none.
+ * Thread-safe: several threads may take from one set. Not async-signal-safe.
+ * Never blocks. Since 0.1.
+ */
+int chld_set_next(chld_set set, chld_event *ret);
+
+/**
+ * Closes a set and its descriptor. The children in it are left as they are.
+ *
+ * Returns 0, or -EBADF if `set` is none, or no longer.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_set_close(chld_set set);
+
+/*
+ * SIGCHLD, polling, and the duty of an init
+ */
+
+/**
+ * The handler only sets the flag and pokes the pipe; reaping is left to the
+ * program's own calls.
+ */
+#define CHLD_SIGCHLD_NOTIFY 1
+
+/**
+ * The kernel tells of ends by pidfd: no handler, no signal.
+ */
+#define CHLD_ENGINE_PIDFD 1
+
+/**
+ * They are learnt by SIGCHLD and self-pipe where a limit, a set or an exit
+ * descriptor needs it.
+ */
+#define CHLD_ENGINE_SIGCHLD 2
+
+/**
+ * SIGCHLD is ignored: the kernel reaps children by itself, and statuses can
+ * only be recovered from pidfds, since Linux 6.15.
+ */
+#define CHLD_ENV_SIGCHLD_IGNORED 1
+
+/**
+ * SA_NOCLDWAIT is set, with the same effect.
+ */
+#define CHLD_ENV_NOCLDWAIT 2
+
+/**
+ * The calling thread blocks SIGCHLD. That harms the SIGCHLD engine if every
+ * thread does.
+ */
+#define CHLD_ENV_SIGCHLD_BLOCKED 4
+
+/**
+ * Our handler should be in force, and another one is. If that does not chain,
+ * ours is deaf; chld_sigchld_install() puts it back on top.
+ */
+#define CHLD_ENV_HANDLER_OVERWRITTEN 8
+
+/**
+ * No pidfd: see chld_engine().
+ */
+#define CHLD_ENV_NO_PIDFD 16
+
+/**
+ * Descriptor 0, 1 or 2 of this process is closed.
+ */
+#define CHLD_ENV_STDIN_CLOSED 32
+
+#define CHLD_ENV_STDOUT_CLOSED 64
+
+#define CHLD_ENV_STDERR_CLOSED 128
+
+/**
+ * Installs a SIGCHLD handler that reaps the children of this library, and
+ * nobody else's, as soon as they end. Their statuses are kept: chld_peek() and
+ * chld_wait() tell them at any later time. A program that never calls in
+ * again collects no zombies.
+ *
+ * `flags`: 0, or CHLD_SIGCHLD_NOTIFY.
+ *
+ * The handler that was there before keeps being called, as it asked to be
+ * (SA_SIGINFO, mask, SA_NOCLDSTOP, …). A handler installed on top later works
+ * if it calls ours, as it should. System calls of the program that SIGCHLD
+ * interrupts are restarted, unless an earlier handler was installed without
+ * SA_RESTART. Calling this again changes the mode, and puts the handler back on
+ * top if it was overwritten.
+ *
+ * At least one thread must have SIGCHLD unblocked: see chld_environment().
+ *
+ * Returns 0, -EINVAL for unknown flags, -EMFILE, -ENFILE, -ENOMEM, -EAGAIN
+ * without descriptors or memory, -EBUSY if four foreign handlers lie on top.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_sigchld_install(uint32_t flags);
+
+/**
+ * Undoes chld_sigchld_install(). What was installed before comes back, if our
+ * handler is still the one in force; else ours stays below the foreign one and
+ * does nothing but chain. Sets that need the handler keep it.
+ *
+ * Returns 0, or -ENOENT if it is not installed.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_sigchld_remove(void);
+
+/**
+ * A descriptor that becomes readable with every SIGCHLD, after
+ * chld_sigchld_install(). Poll it, and call chld_sigchld_pending() when it is
+ * readable; do not read it, do not close it.
+ *
+ * Returns the descriptor, or -ENOENT if the handler is not installed.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_sigchld_fd(void);
+
+/**
+ * Whether a SIGCHLD has come since the last call of this. A signal means
+ * "look", never "one": look at every child (chld_reap(), chld_wait() with 0)
+ * after this has returned, and none is missed.
+ *
+ * Returns 1 or 0, or -ENOENT if the handler is not installed.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_sigchld_pending(void);
+
+/**
+ * Reaps every child of the library that has ended, and nobody else's, without
+ * waiting: cleaning up by polling, with or without a handler.
+ *
+ * Returns how many were found to have ended that nobody had seen end before.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_reap(void);
+
+/**
+ * What waits and sets run on, on this kernel and in this sandbox.
+ *
+ * Returns CHLD_ENGINE_PIDFD or CHLD_ENGINE_SIGCHLD.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_engine(void);
+
+/**
+ * What in this process stands in the way of children and their statuses, to be
+ * told to a person.
+ *
+ * `ret`: CHLD_ENV_* bits; may be NULL.
+ *
+ * Returns 0, or a negative errno that sigaction() gave.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_environment(uint32_t *ret);
+
+/**
+ * Makes orphaned descendants children of this process (1), or no longer (0):
+ * for supervisors, and for inits that are not pid 1. They are reaped by
+ * chld_reap_strangers().
+ *
+ * Returns 0, -EINVAL if `on` is neither, or -ENOSYS where the system has no
+ * such thing (it is Linux's since 3.4).
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_subreaper(int on);
+
+/**
+ * Reaps every child of this process that has ended and is not this library's:
+ * the duty of pid 1 and of subreapers. Children of the library are reaped as
+ * well, but keep their statuses for their handles. Not for a program in which
+ * somebody else waits for children of theirs.
+ *
+ * `callback`: called for each stranger, with its pid and status; may be NULL.
+ * `argument`: passed to it.
+ *
+ * Returns how many strangers were reaped.
+ * Thread-safe, as the callback is; async-signal-safe, if the callback is. Never
+ * blocks. Since 0.1.
+ */
+int chld_reap_strangers(void (*callback)(int pid,
+                                         const chld_status *status,
+                                         void *argument), void *argument);
+
+/*
  * Acting on a child
  */
 
@@ -762,9 +1006,12 @@ int chld_pid(chld_id id);
  * library, which closes it in chld_close(): do not read it, do not close it,
  * and take it out of an epoll before.
  *
- * Returns the descriptor, -EBADF if `id` is no child, -ENOSYS if the kernel has
- * no pidfd.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * It is the child's pidfd where the kernel has those. Where not, it is a pipe
+ * that the SIGCHLD handler pokes, which stays installed until chld_close().
+ *
+ * Returns the descriptor, -EBADF if `id` is no child; without pidfds also
+ * -EMFILE, -ENFILE, -ENOMEM, -EAGAIN, -EBUSY, as chld_set_open() does.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_exit_fd(chld_id id);
 

@@ -3,6 +3,7 @@
 use crate::graveyard;
 use crate::pin::{self, Pin};
 use crate::reap;
+use crate::set::{self, SetPin};
 use crate::sys::{Errno, Result};
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
@@ -14,8 +15,23 @@ pub fn user(handle: u64) -> Result<usize> {
     Ok(Pin::new(handle)?.user())
 }
 
+/// Readable once the child has ended: its pidfd, or a self-pipe that is poked
+/// then and that nobody drains.
 pub fn exit_fd(handle: u64) -> Result<i32> {
-    Pin::new(handle)?.pidfd().ok_or(Errno::ENOSYS)
+    let pin = Pin::new(handle)?;
+    if let Some(fd) = pin.pidfd() {
+        return Ok(fd);
+    }
+    let place = &pin.slot.exit_set;
+    if place.load(SeqCst) == 0 {
+        let set = set::open_self_pipe(false)?;
+        if place.compare_exchange(0, set.handle(), SeqCst, SeqCst).is_ok() {
+            set.add(&pin)?;
+        } else {
+            set.close()?;
+        }
+    }
+    Ok(SetPin::new(place.load(SeqCst))?.fd())
 }
 
 /// The parent's end of stream 0, 1 or 2.
@@ -39,7 +55,10 @@ fn place(pin: &Pin, which: i32) -> Result<&'static AtomicI32> {
 pub fn close(handle: u64) -> Result<()> {
     graveyard::sweep();
     let pin = Pin::new(handle)?;
-    pin.close()?;
+    pin.slot.life.close()?;
+    if let Ok(set) = SetPin::new(pin.slot.exit_set.swap(0, SeqCst)) {
+        set.close()?;
+    }
     if !matches!(reap::look(&pin), Ok(Some(_))) {
         graveyard::bury_later(&pin);
     }

@@ -5,9 +5,10 @@
 //! turns, so that all are looked at in time however many there are, and no call
 //! pays for more than a handful.
 
+use crate::life;
 use crate::pin::Pin;
 use crate::reap;
-use crate::table::{self, Root};
+use crate::table::{self, CHILDREN, Root};
 use core::sync::atomic::Ordering::SeqCst;
 
 /// How many detached children one call looks at.
@@ -16,12 +17,13 @@ const AT_ONCE: u32 = 8;
 /// Leaves a child to the library. Its handle is closed already.
 pub fn bury_later(pin: &Pin) {
     let Some(root) = table::root_if_used() else { return };
-    pin.slot.update(|word| Some(word.queued()));
+    pin.slot.life.update(|word| Some(word.queued()));
     root.detached.fetch_add(1, SeqCst);
-    root.unchecked.push(table::index_of(pin.handle()));
+    root.unchecked.push(&CHILDREN, life::index_of(pin.handle()));
 }
 
 /// Reaps detached children that have ended.
+#[inline(never)]
 pub fn sweep() {
     let Some(root) = table::root_if_used() else { return };
     if root.detached.load(SeqCst) == 0 {
@@ -36,22 +38,24 @@ pub fn sweep() {
 /// The next to be looked at; at the end of a round, the checked ones are the
 /// unchecked ones of the next.
 fn next(root: &Root) -> Option<u32> {
-    root.unchecked.pop().or_else(|| {
+    root.unchecked.pop(&CHILDREN).or_else(|| {
         for _ in 0..root.detached.load(SeqCst) {
-            root.unchecked.push(root.checked.pop()?);
+            root.unchecked.push(&CHILDREN, root.checked.pop(&CHILDREN)?);
         }
         None
     })
 }
 
 fn check(root: &Root, index: u32) {
-    let Some(pin) = table::slot(index).and_then(|slot| Pin::of_slot(slot, index)) else { return };
+    let Some(pin) = CHILDREN.get(index).and_then(|slot| Pin::of_slot(slot, index)) else { return };
     match reap::look(&pin) {
-        Ok(None) => root.checked.push(index),
+        Ok(None) => {
+            root.checked.push(&CHILDREN, index);
+        },
         // Out of the queue before the pin goes: then nothing holds the slot.
         _ => {
             root.detached.fetch_sub(1, SeqCst);
-            pin.slot.update(|word| Some(word.unqueued()));
+            pin.slot.life.update(|word| Some(word.unqueued()));
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Starting a child: from a request to a running slot, or to a failure that
 //! leaves nothing behind.
 
+use crate::by_pid;
 use crate::child::{self, Plan, REPORT_BYTES, Report};
 use crate::failure::{At, Failure, Step};
 use crate::graveyard;
 use crate::pin::Pin;
 use crate::plan::{self, Group, Move, Opened, Program, Request};
+use crate::reap;
+use crate::sigchld;
 use crate::sys::clone::{self, ChildStack, Legacy, Started};
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::Scratch;
@@ -19,6 +22,7 @@ use core::sync::atomic::{
 };
 
 /// Starts what `request` describes; returns the handle.
+#[inline(never)]
 pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
     graveyard::sweep();
     check(request)?;
@@ -52,6 +56,7 @@ fn check(request: &Request) -> Result<(), Failure> {
     }
 }
 
+#[inline(never)]
 fn prepare_and_start(
     request: &Request,
     env: sys::cstr::StrList,
@@ -95,6 +100,7 @@ const COPIED: u8 = 2;
 /// it has not. The child writes its report into our memory; as long as nobody
 /// knows whether that reaches us, there is a close-on-exec pipe as well, and
 /// the first start of a process decides.
+#[inline(never)]
 fn start(plan: &mut Plan) -> Result<Started, Failure> {
     let shared = MEMORY.load(Relaxed) == SHARED;
     if shared {
@@ -118,6 +124,7 @@ fn start(plan: &mut Plan) -> Result<Started, Failure> {
 }
 
 /// Waits for the end of the pipe, which is the exec, or for a report.
+#[inline(never)]
 fn read_report(pipe: &OwnedFd) -> Option<Failure> {
     let mut bytes = [0u8; REPORT_BYTES];
     match fd::read_full(pipe.number(), &mut bytes) {
@@ -192,23 +199,17 @@ fn clone_blocked(
     }
 }
 
-/// Set once pidfd_open has turned out not to be there.
-static NO_PIDFD_OPEN: AtomicBool = AtomicBool::new(false);
-
+/// The kernel's own, or one asked for afterwards. Not having one (out of
+/// descriptors, say) is no failure: the child is then known by its pid.
+#[inline(never)]
 fn pidfd_of(started: &mut Started) -> Option<OwnedFd> {
-    if started.pidfd.is_none() && !NO_PIDFD_OPEN.load(Relaxed) {
-        match pidfd::open(started.pid) {
-            Ok(fd) => return Some(fd),
-            Err(errno) if errno.means_unsupported() => NO_PIDFD_OPEN.store(true, Relaxed),
-            // Out of descriptors, say: this child goes without.
-            Err(_) => {}
-        }
-    }
-    started.pidfd.take()
+    let given = started.pidfd.take();
+    given.or_else(|| pidfd::available().then(|| pidfd::open(started.pid).ok())?)
 }
 
 /// Writes a running child into its slot. From the last line on, everybody sees
 /// it.
+#[inline(never)]
 fn settle(pin: Pin, mut started: Started, opened: Opened, user: usize) -> u64 {
     let slot = pin.slot;
     slot.pid.store(started.pid, SeqCst);
@@ -221,6 +222,11 @@ fn settle(pin: Pin, mut started: Started, opened: Opened, user: usize) -> u64 {
         }
     }
     slot.user.store(user, SeqCst);
-    slot.update(|word| Some(word.running()));
+    slot.life.update(|word| Some(word.running()));
+    if sigchld::running().is_some() {
+        by_pid::note(&pin);
+        // Its SIGCHLD may have come before anybody knew whose it was.
+        let _ = reap::look(&pin);
+    }
     pin.handle()
 }

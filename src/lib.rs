@@ -8,16 +8,23 @@
 
 mod act;
 mod ask;
+mod by_pid;
 mod child;
 mod deadline;
 mod failure;
 mod ffi;
 mod graveyard;
+mod handler;
+mod init;
 mod launch;
+mod life;
 mod pin;
 mod plan;
 mod reap;
+mod set;
+mod sigchld;
 mod signals;
+mod slab;
 mod slot;
 mod status;
 #[allow(unsafe_code)]

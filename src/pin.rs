@@ -1,9 +1,10 @@
 //! A call's hold on a child, and what happens when the last one lets go.
 
+use crate::life;
 use crate::slot::Slot;
 use crate::sys::wait::{self, Whom};
 use crate::sys::{Errno, Result, fd};
-use crate::table;
+use crate::table::{self, CHILDREN};
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
 /// As long as one lives, its child's pidfd stays open, its pid stays its own,
@@ -19,25 +20,18 @@ impl Pin {
         Pin { slot, handle }
     }
 
-    /// Pins the child that `handle` names. EBADF if there is none, EAGAIN if
-    /// 16,383 calls are at work on it already.
+    /// Pins the child that `handle` names. EBADF, EAGAIN: see `Life::pin`.
+    #[inline(never)]
     pub fn new(handle: u64) -> Result<Pin> {
-        let slot = table::of_handle(handle).ok_or(Errno::EBADF)?;
-        loop {
-            let word = slot.word();
-            if !word.is_of(handle) || word.is_closed() {
-                return Err(Errno::EBADF);
-            }
-            let pinned = word.pinned().ok_or(Errno::EAGAIN)?;
-            if slot.swap(word, pinned) {
-                return Ok(Pin { slot, handle });
-            }
-        }
+        table::root_if_used().ok_or(Errno::EBADF)?;
+        let slot = CHILDREN.get(life::index_of(handle)).ok_or(Errno::EBADF)?;
+        slot.life.pin(handle)?;
+        Ok(Pin { slot, handle })
     }
 
     /// Pins whatever child is in `slot`, closed handle or not.
     pub fn of_slot(slot: &'static Slot, index: u32) -> Option<Pin> {
-        let word = slot.update(|word| {
+        let word = slot.life.update(|word| {
             (word.is_running() || word.has_ended()).then_some(word)?.pinned()
         })?;
         Some(Pin { slot, handle: word.handle(index) })
@@ -63,21 +57,15 @@ impl Pin {
         Whom::best(self.pid(), self.pidfd())
     }
 
-    /// Invalidates the handle. EBADF when another call did so first.
-    pub fn close(&self) -> Result<()> {
-        let old = self.slot.update(|word| (!word.is_closed()).then_some(word.closed()));
-        old.map(drop).ok_or(Errno::EBADF)
-    }
-
     /// For a start that failed: nothing is in the slot, and it may go.
     pub fn abandon(self) {
-        self.slot.update(|word| Some(word.ended().collected().closed()));
+        self.slot.life.update(|word| Some(word.ended().collected().closed()));
     }
 }
 
 impl Drop for Pin {
     fn drop(&mut self) {
-        unpin(self.slot, table::index_of(self.handle));
+        unpin(self.slot, life::index_of(self.handle));
     }
 }
 
@@ -87,8 +75,8 @@ impl Drop for Pin {
 /// enough for the signal handler.
 fn unpin(slot: &'static Slot, index: u32) {
     loop {
-        let word = slot.word();
-        let last = word.pins() == 1;
+        let word = slot.life.word();
+        let last = word.is_last_pin();
         if last && word.is_closed() {
             // No handle leads here any more, and no call is left that had one.
             for stream in &slot.streams {
@@ -97,20 +85,20 @@ fn unpin(slot: &'static Slot, index: u32) {
         }
         if last && word.has_ended() && !word.is_collected() {
             // From here on nobody uses the pid: who pins now sees ENDED.
-            if slot.swap(word, word.collected()) {
+            if slot.life.swap(word, word.collected()) {
                 collect(slot);
             }
             continue;
         }
         if last && word.has_ended() && word.is_closed() && !word.is_queued() {
-            if slot.swap(word, word.freed()) {
+            if slot.life.swap(word, word.freed()) {
                 close_once(&slot.pidfd);
                 table::release(index);
                 return;
             }
             continue;
         }
-        if slot.swap(word, word.unpinned()) {
+        if slot.life.swap(word, word.unpinned()) {
             return;
         }
     }

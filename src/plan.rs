@@ -169,6 +169,7 @@ pub struct Opened {
 
 /// Fills `moves` with what the child does to its descriptors, and opens what
 /// has to be opened for it. Returns how many moves there are.
+#[inline(never)]
 pub fn descriptors(
     request: &Request,
     opened: &mut Opened,
@@ -203,6 +204,7 @@ pub fn descriptors(
 
 /// The parent's descriptor that becomes the child's standard descriptor `i`;
 /// `None` where there is nothing to do.
+#[inline(never)]
 fn stdio_source(
     stdio: Stdio,
     i: usize,
@@ -244,6 +246,7 @@ fn stdio_source(
 
 /// Two sources for one target contradict each other; a source that is another
 /// move's target has to be saved before it is overwritten.
+#[inline(never)]
 fn check_targets(moves: &mut [Move]) -> Result<(), Failure> {
     for i in 0..moves.len() {
         let Some(one) = moves.get(i) else { break };
@@ -262,6 +265,7 @@ fn check_targets(moves: &mut [Move]) -> Result<(), Failure> {
 }
 
 /// How many places `environment` needs for its list.
+#[inline(never)]
 pub fn environment_size(request: &Request) -> usize {
     if request.env_set.is_none() && request.env_unset.is_none() {
         return 0;
@@ -273,6 +277,7 @@ pub fn environment_size(request: &Request) -> usize {
 
 /// The child's environment: the caller's list or its own environment, with
 /// `env_unset` taken out and `env_set` put in.
+#[inline(never)]
 pub fn environment<'a>(
     request: &Request<'a>,
     places: &'a mut Scratch<'_, *const c_char>,
@@ -297,6 +302,7 @@ pub fn environment<'a>(
 }
 
 /// What is set must be NAME=VALUE, what is unset must be a NAME.
+#[inline(never)]
 fn check_names(request: &Request) -> Result<(), Failure> {
     for (i, set) in request.env_set.into_iter().flat_map(StrList::iter).enumerate() {
         if matches!(set.to_bytes().iter().position(|byte| *byte == b'='), None | Some(0)) {

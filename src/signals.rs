@@ -3,93 +3,121 @@
 use crate::sys::{Errno, Result, signal};
 use core::ffi::CStr;
 
+/// The numbers, and in the same order "NAME\0words\0" one after the other: a
+/// table of pointers would have to be relocated in every process.
+///
+/// The first entry with a number gives its name; later ones are its aliases.
 struct Known {
-    number: i32,
-    name: &'static CStr,
-    text: &'static CStr,
+    numbers: &'static [i32],
+    texts: &'static [u8],
 }
 
 macro_rules! known {
-    ($($number:ident $name:literal $text:literal;)*) => {
-        &[$(Known { number: libc::$number, name: $name, text: $text }),*]
+    ($($number:ident $words:literal;)*) => {
+        Known {
+            numbers: &[$(libc::$number),*],
+            texts: concat!($(stringify!($number), "\0", $words, "\0"),*).as_bytes(),
+        }
     };
 }
 
-/// The first entry with a number gives its name; later ones are its aliases.
-static KNOWN: &[Known] = known! {
-    SIGHUP c"SIGHUP" c"hangup";
-    SIGINT c"SIGINT" c"interrupt";
-    SIGQUIT c"SIGQUIT" c"quit";
-    SIGILL c"SIGILL" c"illegal instruction";
-    SIGTRAP c"SIGTRAP" c"trace or breakpoint trap";
-    SIGABRT c"SIGABRT" c"aborted";
-    SIGBUS c"SIGBUS" c"bus error";
-    SIGFPE c"SIGFPE" c"arithmetic error";
-    SIGKILL c"SIGKILL" c"killed";
-    SIGUSR1 c"SIGUSR1" c"user signal 1";
-    SIGSEGV c"SIGSEGV" c"segmentation fault";
-    SIGUSR2 c"SIGUSR2" c"user signal 2";
-    SIGPIPE c"SIGPIPE" c"broken pipe";
-    SIGALRM c"SIGALRM" c"alarm clock";
-    SIGTERM c"SIGTERM" c"terminated";
-    SIGCHLD c"SIGCHLD" c"child status changed";
-    SIGCONT c"SIGCONT" c"continued";
-    SIGSTOP c"SIGSTOP" c"stopped";
-    SIGTSTP c"SIGTSTP" c"stopped from the terminal";
-    SIGTTIN c"SIGTTIN" c"stopped at terminal input";
-    SIGTTOU c"SIGTTOU" c"stopped at terminal output";
-    SIGURG c"SIGURG" c"urgent socket condition";
-    SIGXCPU c"SIGXCPU" c"CPU time limit exceeded";
-    SIGXFSZ c"SIGXFSZ" c"file size limit exceeded";
-    SIGVTALRM c"SIGVTALRM" c"virtual timer expired";
-    SIGPROF c"SIGPROF" c"profiling timer expired";
-    SIGWINCH c"SIGWINCH" c"window size changed";
-    SIGIO c"SIGIO" c"input or output possible";
-    SIGSYS c"SIGSYS" c"bad system call";
-    SIGIOT c"SIGIOT" c"aborted";
+static KNOWN: Known = known! {
+    SIGHUP "hangup";
+    SIGINT "interrupt";
+    SIGQUIT "quit";
+    SIGILL "illegal instruction";
+    SIGTRAP "trace or breakpoint trap";
+    SIGABRT "aborted";
+    SIGBUS "bus error";
+    SIGFPE "arithmetic error";
+    SIGKILL "killed";
+    SIGUSR1 "user signal 1";
+    SIGSEGV "segmentation fault";
+    SIGUSR2 "user signal 2";
+    SIGPIPE "broken pipe";
+    SIGALRM "alarm clock";
+    SIGTERM "terminated";
+    SIGCHLD "child status changed";
+    SIGCONT "continued";
+    SIGSTOP "stopped";
+    SIGTSTP "stopped from the terminal";
+    SIGTTIN "stopped at terminal input";
+    SIGTTOU "stopped at terminal output";
+    SIGURG "urgent socket condition";
+    SIGXCPU "CPU time limit exceeded";
+    SIGXFSZ "file size limit exceeded";
+    SIGVTALRM "virtual timer expired";
+    SIGPROF "profiling timer expired";
+    SIGWINCH "window size changed";
+    SIGIO "input or output possible";
+    SIGSYS "bad system call";
+    SIGIOT "aborted";
 };
 
 #[cfg(target_os = "linux")]
-static KNOWN_HERE: &[Known] = known! {
-    SIGSTKFLT c"SIGSTKFLT" c"coprocessor stack fault";
-    SIGPWR c"SIGPWR" c"power failure";
-    SIGPOLL c"SIGPOLL" c"input or output possible";
-    SIGCHLD c"SIGCLD" c"child status changed";
+static KNOWN_HERE: Known = known! {
+    SIGSTKFLT "coprocessor stack fault";
+    SIGPWR "power failure";
+    SIGPOLL "input or output possible";
+    SIGCLD "child status changed";
 };
 #[cfg(not(target_os = "linux"))]
-static KNOWN_HERE: &[Known] = &[];
+static KNOWN_HERE: Known = Known { numbers: &[], texts: b"" };
 
-fn all() -> impl Iterator<Item = &'static Known> {
-    KNOWN.iter().chain(KNOWN_HERE)
+/// The libc crate does not have this old name.
+#[cfg(target_os = "linux")]
+mod libc {
+    pub use ::libc::*;
+    pub const SIGCLD: i32 = SIGCHLD;
+}
+
+/// (number, name, words) of all that are known.
+fn all() -> impl Iterator<Item = (i32, &'static CStr, &'static CStr)> {
+    [&KNOWN, &KNOWN_HERE].into_iter().flat_map(|known| {
+        let mut texts = known.texts;
+        known.numbers.iter().map(move |number| {
+            let name = first_text(&mut texts);
+            (*number, name, first_text(&mut texts))
+        })
+    })
+}
+
+/// Takes the text in front off a list of them.
+fn first_text(texts: &mut &'static [u8]) -> &'static CStr {
+    let first = CStr::from_bytes_until_nul(texts).unwrap_or_default();
+    *texts = texts.get(first.count_bytes().wrapping_add(1)..).unwrap_or_default();
+    first
 }
 
 /// Names from SIGRTMIN upwards; the last real-time signal is SIGRTMAX instead.
-static REALTIME: [&CStr; 31] = [
-    c"SIGRTMIN", c"SIGRTMIN+1", c"SIGRTMIN+2", c"SIGRTMIN+3", c"SIGRTMIN+4", c"SIGRTMIN+5",
-    c"SIGRTMIN+6", c"SIGRTMIN+7", c"SIGRTMIN+8", c"SIGRTMIN+9", c"SIGRTMIN+10", c"SIGRTMIN+11",
-    c"SIGRTMIN+12", c"SIGRTMIN+13", c"SIGRTMIN+14", c"SIGRTMIN+15", c"SIGRTMIN+16",
-    c"SIGRTMIN+17", c"SIGRTMIN+18", c"SIGRTMIN+19", c"SIGRTMIN+20", c"SIGRTMIN+21",
-    c"SIGRTMIN+22", c"SIGRTMIN+23", c"SIGRTMIN+24", c"SIGRTMIN+25", c"SIGRTMIN+26",
-    c"SIGRTMIN+27", c"SIGRTMIN+28", c"SIGRTMIN+29", c"SIGRTMIN+30",
-];
+static REALTIME: &[u8] = b"SIGRTMIN\0SIGRTMIN+1\0SIGRTMIN+2\0SIGRTMIN+3\0SIGRTMIN+4\0\
+    SIGRTMIN+5\0SIGRTMIN+6\0SIGRTMIN+7\0SIGRTMIN+8\0SIGRTMIN+9\0SIGRTMIN+10\0\
+    SIGRTMIN+11\0SIGRTMIN+12\0SIGRTMIN+13\0SIGRTMIN+14\0SIGRTMIN+15\0SIGRTMIN+16\0\
+    SIGRTMIN+17\0SIGRTMIN+18\0SIGRTMIN+19\0SIGRTMIN+20\0SIGRTMIN+21\0SIGRTMIN+22\0\
+    SIGRTMIN+23\0SIGRTMIN+24\0SIGRTMIN+25\0SIGRTMIN+26\0SIGRTMIN+27\0SIGRTMIN+28\0\
+    SIGRTMIN+29\0SIGRTMIN+30\0";
 
 /// `None` for a number that is no signal, and for those that libc keeps to
 /// itself (32 and 33 with glibc, 32 to 34 with musl).
 pub fn name(number: i32) -> Option<&'static CStr> {
-    if let Some(known) = all().find(|known| known.number == number) {
-        return Some(known.name);
+    if let Some((_, name, _)) = all().find(|known| known.0 == number) {
+        return Some(name);
     }
     let (lowest, highest) = signal::realtime_range();
-    match number {
-        _ if number < lowest || number > highest => None,
-        _ if number == highest => Some(c"SIGRTMAX"),
-        _ => REALTIME.get(number.wrapping_sub(lowest) as usize).copied(),
+    if number < lowest || number > highest {
+        return None;
     }
+    if number == highest {
+        return Some(c"SIGRTMAX");
+    }
+    let mut texts = REALTIME;
+    (lowest..number).for_each(|_| _ = first_text(&mut texts));
+    Some(first_text(&mut texts)).filter(|name| !name.is_empty())
 }
 
 pub fn text(number: i32) -> Option<&'static CStr> {
-    if let Some(known) = all().find(|known| known.number == number) {
-        return Some(known.text);
+    if let Some((_, _, words)) = all().find(|known| known.0 == number) {
+        return Some(words);
     }
     name(number).map(|_| c"real-time signal")
 }
@@ -114,11 +142,10 @@ pub fn check(number: i32) -> Result<()> {
 }
 
 fn by_name(bare: &[u8]) -> Option<i32> {
-    let matches = |known: &&Known| {
-        let name = known.name.to_bytes();
-        name.get(3..).is_some_and(|name| name.eq_ignore_ascii_case(bare))
+    let matches = |name: &CStr| {
+        name.to_bytes().get(3..).is_some_and(|name| name.eq_ignore_ascii_case(bare))
     };
-    all().find(matches).map(|known| known.number)
+    all().find(|known| matches(known.1)).map(|known| known.0)
 }
 
 fn realtime(bare: &[u8]) -> Option<i32> {

@@ -4,6 +4,7 @@ use crate::deadline::Deadline;
 use crate::graveyard;
 use crate::pin::Pin;
 use crate::reap;
+use crate::set::{self, SetPin};
 use crate::status::Status;
 use crate::sys::memory::Scratch;
 use crate::sys::poll::{self, PollFd};
@@ -17,12 +18,44 @@ pub fn wait(handle: u64, deadline: Deadline) -> Result<Status> {
     if deadline == Deadline::Never {
         return reap::block(&pin);
     }
+    let mut alarm = None;
     loop {
         if let Some(status) = reap::look(&pin)? {
             return Ok(status);
         }
-        let fd = pin.pidfd().ok_or(Errno::ENOSYS)?;
-        sleep(&mut [poll::readable(fd)], deadline)?;
+        if deadline == Deadline::Now {
+            return Err(Errno::ETIMEDOUT);
+        }
+        match pin.pidfd() {
+            Some(fd) => sleep(&mut [poll::readable(fd)], deadline, false)?,
+            None => match &alarm {
+                // Look again once the handler is there.
+                None => alarm = Some(Alarm::set()?),
+                Some(alarm) => alarm.sleep(deadline)?,
+            },
+        }
+    }
+}
+
+/// A self-pipe of this call's own, poked at every SIGCHLD, where no descriptor
+/// tells what is waited for: no pidfd, or a stop.
+struct Alarm(SetPin);
+
+impl Alarm {
+    fn set() -> Result<Alarm> {
+        set::open_self_pipe(true).map(Alarm)
+    }
+
+    fn sleep(&self, deadline: Deadline) -> Result<()> {
+        let result = sleep(&mut [poll::readable(self.0.fd())], deadline, true);
+        self.0.drain();
+        result
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        let _ = self.0.close();
     }
 }
 
@@ -50,19 +83,36 @@ pub fn wait_any(handles: &[u64], deadline: Deadline) -> Result<Event> {
     if !any {
         return Err(Errno::ECHILD);
     }
+    if let Some(event) = first_ended(pins.0)? {
+        return Ok(event);
+    }
+    if deadline == Deadline::Now {
+        return Err(Errno::ETIMEDOUT);
+    }
     let mut inline = [poll::SKIP; 32];
-    let mut room = Scratch::new(&mut inline, handles.len(), || poll::SKIP)?;
+    let mut room = Scratch::new(&mut inline, handles.len().wrapping_add(1), || poll::SKIP)?;
     let fds = room.get();
+    let mut alarm = None;
+    let (first, rest) = fds.split_first_mut().ok_or(Errno::ENOMEM)?;
+    for (place, pin) in rest.iter_mut().zip(pins.0.iter()) {
+        match pin.as_ref().map(Pin::pidfd) {
+            Some(Some(fd)) => *place = poll::readable(fd),
+            Some(None) if alarm.is_none() => alarm = Some(Alarm::set()?),
+            _ => {}
+        }
+    }
+    if let Some(Alarm(pipe)) = &alarm {
+        *first = poll::readable(pipe.fd());
+    }
     loop {
+        // Again after the alarm is set, and after every waking.
         if let Some(event) = first_ended(pins.0)? {
             return Ok(event);
         }
-        for (fd, pin) in fds.iter_mut().zip(pins.0.iter()) {
-            if let Some(pin) = pin {
-                *fd = poll::readable(pin.pidfd().ok_or(Errno::ENOSYS)?);
-            }
+        sleep(fds, deadline, alarm.is_some())?;
+        if let Some(Alarm(pipe)) = &alarm {
+            pipe.drain();
         }
-        sleep(fds, deadline)?;
     }
 }
 
@@ -88,12 +138,12 @@ fn first_ended(pins: &[Option<Pin>]) -> Result<Option<Event>> {
 
 /// Sleeps until one of `fds` is ready, a signal has come, or the limit is
 /// reached, which is ETIMEDOUT. After the first two the caller looks again.
-fn sleep(fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
+fn sleep(fds: &mut [PollFd], deadline: Deadline, let_sigchld_in: bool) -> Result<()> {
     let left = deadline.left_ns();
     if left == Some(0) {
         return Err(Errno::ETIMEDOUT);
     }
-    match poll::poll(fds, left) {
+    match poll::poll(fds, left, let_sigchld_in) {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(errno) => Err(errno),
     }
@@ -117,14 +167,17 @@ pub fn wait_change(handle: u64, changes: Changes, deadline: Deadline) -> Result<
     if changes.continued {
         which |= kernel::CONTINUED;
     }
+    let mut alarm = None;
     loop {
         if let Some(status) = look_for_change(&pin, which, deadline == Deadline::Never)? {
             return Ok(status);
         }
-        match deadline {
-            Deadline::Never => {}
-            Deadline::Now => return Err(Errno::ETIMEDOUT),
-            Deadline::At(_) => return Err(Errno::ENOSYS),
+        match (deadline, &alarm) {
+            (Deadline::Never, _) => {}
+            (Deadline::Now, _) => return Err(Errno::ETIMEDOUT),
+            // No descriptor tells of a stop; only SIGCHLD does.
+            (Deadline::At(_), None) => alarm = Some(Alarm::set()?),
+            (Deadline::At(_), Some(alarm)) => alarm.sleep(deadline)?,
         }
     }
 }
@@ -133,7 +186,7 @@ pub fn wait_change(handle: u64, changes: Changes, deadline: Deadline) -> Result<
 /// peeked at first, because the same look may show the end, then consumed.
 fn look_for_change(pin: &Pin, which: i32, block: bool) -> Result<Option<Status>> {
     let hang = if block { 0 } else { kernel::NO_HANG };
-    if pin.slot.word().has_ended() {
+    if pin.slot.life.word().has_ended() {
         return Ok(Some(pin.slot.status()));
     }
     match reap::peek(pin, which | kernel::EXITED | hang) {

@@ -35,9 +35,12 @@ pub extern "C" fn chld_pid(id: chld_id) -> c_int {
 /// library, which closes it in chld_close(): do not read it, do not close it,
 /// and take it out of an epoll before.
 ///
-/// Returns the descriptor, -EBADF if `id` is no child, -ENOSYS if the kernel has
-/// no pidfd.
-/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+/// It is the child's pidfd where the kernel has those. Where not, it is a pipe
+/// that the SIGCHLD handler pokes, which stays installed until chld_close().
+///
+/// Returns the descriptor, -EBADF if `id` is no child; without pidfds also
+/// -EMFILE, -ENFILE, -ENOMEM, -EAGAIN, -EBUSY, as chld_set_open() does.
+/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_exit_fd(id: chld_id) -> c_int {
     quietly(|| ask::exit_fd(valid(id)?))

@@ -5,7 +5,9 @@
 
 mod act;
 mod ask;
+mod notice;
 mod options;
+mod set;
 mod spawn;
 mod status;
 mod wait;

@@ -20,6 +20,7 @@ const FLAGS: u64 = CHLD_SPAWN_SESSION | CHLD_SPAWN_INHERIT_FDS;
 ///
 /// # Safety
 /// `given` must be valid for as many bytes as its first member says.
+#[inline(never)]
 pub unsafe fn copy(given: *const chld_spawn_options) -> Result<chld_spawn_options> {
     // SAFETY: the first member is readable, by the contract.
     let size = unsafe { (&raw const (*given).size).read() };
@@ -47,6 +48,7 @@ pub unsafe fn copy(given: *const chld_spawn_options) -> Result<chld_spawn_option
 /// # Safety
 /// Every pointer in `options` must be NULL or what the header says it is, and
 /// stay so for `'a`.
+#[inline(never)]
 pub unsafe fn request<'a>(
     argv: StrList<'a>,
     options: &chld_spawn_options,

@@ -194,7 +194,7 @@ pub unsafe extern "C" fn chld_peek(id: chld_id, ret: *mut chld_status) -> c_int 
 pub unsafe extern "C" fn chld_usage(id: chld_id, ret: *mut chld_resources) -> c_int {
     quietly(|| {
         let pin = Pin::new(valid(id)?)?;
-        if !pin.slot.word().has_ended() {
+        if !pin.slot.life.word().has_ended() {
             return Err(Errno::EBUSY);
         }
         let [user_us, system_us, max_resident_kib, minor_faults, major_faults, rest @ ..] =

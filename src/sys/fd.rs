@@ -25,7 +25,7 @@ impl OwnedFd {
     }
 
     /// The same open file at a number above the three standard ones.
-    fn above_standard(self) -> Result<OwnedFd> {
+    pub fn above_standard(self) -> Result<OwnedFd> {
         if self.0 > 2 { Ok(self) } else { raw::dup_above(self.0, 3).map(OwnedFd) }
     }
 }

@@ -40,6 +40,7 @@ pub struct Undisturbed {
 }
 
 impl Undisturbed {
+    #[inline(never)]
     pub fn enter() -> Undisturbed {
         let mut cancel_state = 0;
         // SAFETY: `cancel_state` is a live local; the call cannot fail with a
@@ -50,6 +51,7 @@ impl Undisturbed {
 }
 
 impl Drop for Undisturbed {
+    #[inline(never)]
     fn drop(&mut self) {
         // SAFETY: as in `enter`; the state restored is one that libc gave us.
         unsafe {
@@ -102,4 +104,20 @@ pub fn errno_text(errno: Errno, buffer: &mut [u8]) -> &[u8] {
         return b"unknown error";
     }
     core::ffi::CStr::from_bytes_until_nul(buffer).map_or(b"", |text| text.to_bytes())
+}
+
+/// Whether orphaned descendants become children of this process. ENOSYS where
+/// there is no such thing.
+pub fn set_subreaper(on: bool) -> super::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: numbers only. Since Linux 3.4.
+        let done = unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, on as libc::c_ulong, 0, 0, 0) };
+        super::check_int(done).map(drop)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = on;
+        Err(Errno::ENOSYS)
+    }
 }

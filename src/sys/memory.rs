@@ -2,7 +2,7 @@
 
 use super::{Errno, Result, host};
 use core::sync::atomic::{
-    AtomicBool, AtomicPtr,
+    AtomicBool, AtomicPtr, AtomicU32,
     Ordering::{Relaxed, SeqCst},
 };
 
@@ -13,6 +13,9 @@ use core::sync::atomic::{
 /// Every byte pattern of zeros must be valid, and every mutable part must be an
 /// atomic.
 pub unsafe trait Zeroed: Sync + 'static {}
+
+// SAFETY: an atomic, of which zero is a value.
+unsafe impl Zeroed for AtomicU32 {}
 
 /// Set once the kernel has refused MADV_WIPEONFORK (before Linux 4.14, and some
 /// emulators): then a forked copy must notice by its pid.

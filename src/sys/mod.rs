@@ -6,6 +6,7 @@ pub mod arch;
 pub mod clock;
 pub mod clone;
 pub mod cstr;
+pub mod epoll;
 pub mod fd;
 pub mod host;
 pub mod memory;
@@ -27,9 +28,8 @@ macro_rules! errnos {
     };
 }
 errnos! {
-    E2BIG EAGAIN EACCES EBADF EBUSY ECHILD EINTR EINVAL EIO EMFILE ENAMETOOLONG
-    ENODATA ENODEV ENOENT ENOEXEC ENOMEM ENOSYS ENOTDIR EPERM EPIPE ERANGE ESRCH
-    ESTALE ETIMEDOUT
+    E2BIG EAGAIN EACCES EBADF EBUSY ECHILD EEXIST EINTR EINVAL ENODATA ENODEV ENOENT
+    ENOMEM ENOSYS ENOTDIR EPERM ESRCH ESTALE ETIMEDOUT
 }
 
 impl Errno {

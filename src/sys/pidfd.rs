@@ -3,6 +3,7 @@
 
 use super::fd::OwnedFd;
 use super::{Result, check, check_int};
+use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 // The same on every architecture.
 const SYS_PIDFD_SEND_SIGNAL: libc::c_long = 424;
@@ -14,6 +15,25 @@ pub fn open(pid: i32) -> Result<OwnedFd> {
     // SAFETY: numbers only.
     let fd = check(unsafe { libc::syscall(SYS_PIDFD_OPEN, pid, 0) } as i64)?;
     Ok(OwnedFd::own(fd as i32))
+}
+
+/// Whether the kernel, and the sandbox in front of it, has them at all.
+static THERE: AtomicU8 = AtomicU8::new(UNKNOWN);
+const UNKNOWN: u8 = 0;
+const YES: u8 = 1;
+const NO: u8 = 2;
+
+/// Finds out, at the first call, by making one for the process itself.
+pub fn available() -> bool {
+    if THERE.load(Relaxed) == UNKNOWN {
+        match open(super::host::pid()) {
+            Ok(_) => THERE.store(YES, Relaxed),
+            Err(errno) if errno.means_unsupported() => THERE.store(NO, Relaxed),
+            // Out of descriptors or memory: ask again another time.
+            Err(_) => {}
+        }
+    }
+    THERE.load(Relaxed) != NO
 }
 
 /// ESRCH once the process has been reaped, whoever has its pid by then.

@@ -13,16 +13,22 @@ pub fn readable(fd: i32) -> PollFd {
 }
 
 /// Waits until one of `fds` is ready or `nanoseconds` have passed (`None`: no
-/// limit). Returns how many are ready; EINTR when a signal came.
-pub fn poll(fds: &mut [PollFd], nanoseconds: Option<u64>) -> Result<usize> {
+/// limit). Returns how many are ready; EINTR when a signal came. With
+/// `let_sigchld_in`, SIGCHLD is not blocked meanwhile, whatever the thread's
+/// mask says.
+pub fn poll(
+    fds: &mut [PollFd],
+    nanoseconds: Option<u64>,
+    let_sigchld_in: bool,
+) -> Result<usize> {
     let limit = nanoseconds.map(|ns| libc::timespec {
         tv_sec: (ns / 1_000_000_000) as _,
         tv_nsec: (ns % 1_000_000_000) as _,
     });
-    let limit = limit.as_ref().map_or(core::ptr::null(), |limit| &raw const *limit);
-    // SAFETY: a live slice with its length, a live timespec or NULL, no mask.
-    let ready = unsafe {
-        libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, limit, core::ptr::null())
-    };
+    let limit = limit.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
+    let mask = let_sigchld_in.then(super::signal::mask_without_sigchld);
+    let mask = mask.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
+    // SAFETY: a live slice with its length; a live timespec and mask, or NULL.
+    let ready = unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, limit, mask) };
     check_int(ready).map(|count| count as usize)
 }

@@ -1,6 +1,8 @@
-//! Sending signals, and the numbers that libc decides.
+//! Signals: sending, masks, and dispositions.
 
 use super::{Errno, Result, check_int};
+use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 
 /// Sends by number. Only for a child whose zombie, at least, is still there:
 /// the caller holds it against being reaped.
@@ -68,5 +70,187 @@ pub fn die_by(signal: i32, core: bool) {
         libc::sigaddset(only.as_mut_ptr(), signal);
         libc::pthread_sigmask(libc::SIG_UNBLOCK, only.as_ptr(), core::ptr::null_mut());
         libc::raise(signal); // not kill(getpid()): this process may be pid 1
+    }
+}
+
+/// What the kernel hands to a handler; only ever passed on.
+#[derive(Clone, Copy)]
+pub struct Delivery {
+    pub signal: i32,
+    pub info: *mut libc::siginfo_t,
+    pub context: *mut core::ffi::c_void,
+}
+
+impl Delivery {
+    /// The child that it is about: which, and CLD_*.
+    pub fn child(&self) -> (i32, i32) {
+        // SAFETY: the kernel passes a valid siginfo to a handler installed with
+        // SA_SIGINFO, and a `Delivery` lives no longer than the handler runs.
+        match unsafe { self.info.as_ref() } {
+            // SAFETY: si_pid is there for SIGCHLD, and is memory of the siginfo
+            // whatever sent it.
+            Some(info) => (unsafe { info.si_pid() }, info.si_code),
+            None => (0, 0),
+        }
+    }
+}
+
+/// A handler as the kernel calls it.
+pub type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut core::ffi::c_void);
+
+/// What a process does about one signal.
+#[derive(Clone, Copy)]
+pub struct Disposition(libc::sigaction);
+
+impl Disposition {
+    pub fn of(signal: i32) -> Result<Disposition> {
+        let mut now = MaybeUninit::zeroed();
+        // SAFETY: asks only; writes one sigaction into a live local.
+        check_int(unsafe { libc::sigaction(signal, core::ptr::null(), now.as_mut_ptr()) })?;
+        // SAFETY: written by the call above.
+        Ok(Disposition(unsafe { now.assume_init() }))
+    }
+
+    /// Makes this the disposition of `signal`; returns the one before.
+    pub fn install(&self, signal: i32) -> Result<Disposition> {
+        let mut before = MaybeUninit::zeroed();
+        // SAFETY: `self` is one that the system gave us, or one of `handling`.
+        check_int(unsafe { libc::sigaction(signal, &self.0, before.as_mut_ptr()) })?;
+        // SAFETY: written by the call above.
+        Ok(Disposition(unsafe { before.assume_init() }))
+    }
+
+    /// One that runs `handler` before `previous`, under `previous`'s mask and
+    /// flags. Where nobody has asked for interrupted calls, none are. On the
+    /// alternate stack if the thread has one: Go, for one, demands that.
+    pub fn handling(handler: Handler, previous: &Disposition) -> Disposition {
+        let mut new = previous.0;
+        new.sa_sigaction = handler as usize;
+        let kept = if previous.has_function() {
+            previous.0.sa_flags & (libc::SA_RESTART | libc::SA_NODEFER)
+        } else {
+            libc::SA_RESTART
+        };
+        new.sa_flags = kept | libc::SA_SIGINFO | libc::SA_ONSTACK;
+        Disposition(new)
+    }
+
+    pub fn runs(&self, handler: Handler) -> bool {
+        self.0.sa_sigaction == handler as usize
+    }
+
+    /// A function, not SIG_DFL or SIG_IGN.
+    fn has_function(&self) -> bool {
+        self.0.sa_sigaction != libc::SIG_DFL && self.0.sa_sigaction != libc::SIG_IGN
+    }
+
+    pub fn is_ignored(&self) -> bool {
+        self.0.sa_sigaction == libc::SIG_IGN
+    }
+
+    pub fn has_flag(&self, flag: i32) -> bool {
+        self.0.sa_flags & flag != 0
+    }
+}
+
+fn mask() -> libc::sigset_t {
+    let mut mask = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: writes the calling thread's mask into a live local.
+    unsafe {
+        libc::sigemptyset(mask.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_BLOCK, core::ptr::null(), mask.as_mut_ptr());
+        mask.assume_init()
+    }
+}
+
+/// The calling thread's mask without SIGCHLD, for the length of a poll.
+pub fn mask_without_sigchld() -> libc::sigset_t {
+    let mut mask = mask();
+    // SAFETY: changes a live local.
+    unsafe { libc::sigdelset(&mut mask, libc::SIGCHLD) };
+    mask
+}
+
+pub fn is_sigchld_blocked() -> bool {
+    // SAFETY: reads a live local.
+    unsafe { libc::sigismember(&mask(), libc::SIGCHLD) == 1 }
+}
+
+/// A place for a disposition that a handler may read while it is written. It
+/// then chains to the old or the new one, both of which were in force.
+pub struct Kept {
+    function: AtomicUsize,
+    flags: AtomicI32,
+    mask: AtomicU64,
+}
+
+impl Kept {
+    /// SIG_DFL.
+    pub const fn new() -> Kept {
+        Kept {
+            function: AtomicUsize::new(0),
+            flags: AtomicI32::new(0),
+            mask: AtomicU64::new(0),
+        }
+    }
+
+    pub fn set(&self, disposition: &Disposition) {
+        let mut mask = 0u64;
+        for signal in 1..=64 {
+            // SAFETY: reads a live value.
+            if unsafe { libc::sigismember(&disposition.0.sa_mask, signal) } == 1 {
+                mask |= 1 << (signal - 1);
+            }
+        }
+        self.mask.store(mask, SeqCst);
+        self.flags.store(disposition.0.sa_flags, SeqCst);
+        self.function.store(disposition.0.sa_sigaction, SeqCst);
+    }
+
+    pub fn get(&self) -> Disposition {
+        let mask = self.mask.load(SeqCst);
+        // SAFETY: zero is a valid sigaction (SIG_DFL), and the set is a live
+        // part of it.
+        let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+        for signal in (1..=64).filter(|signal| mask & 1 << (signal - 1) != 0) {
+            // SAFETY: as above.
+            unsafe { libc::sigaddset(&mut action.sa_mask, signal) };
+        }
+        action.sa_flags = self.flags.load(SeqCst);
+        action.sa_sigaction = self.function.load(SeqCst);
+        Disposition(action)
+    }
+
+    pub fn is_auto_reaping(&self) -> bool {
+        self.function.load(SeqCst) == libc::SIG_IGN
+            || self.flags.load(SeqCst) & libc::SA_NOCLDWAIT != 0
+    }
+
+    /// Calls the function kept here, if it is one, as the kernel would have.
+    pub fn chain(&self, delivery: Delivery) {
+        let (address, flags) = (self.function.load(SeqCst), self.flags.load(SeqCst));
+        let (_, code) = delivery.child();
+        let stop = matches!(code, libc::CLD_STOPPED | libc::CLD_CONTINUED);
+        if address == libc::SIG_DFL
+            || address == libc::SIG_IGN
+            || (stop && flags & libc::SA_NOCLDSTOP != 0)
+        {
+            return;
+        }
+        if flags & libc::SA_RESETHAND != 0 {
+            self.function.store(libc::SIG_DFL, SeqCst);
+        }
+        // SAFETY: `address` came out of a sigaction that was in force, so it is
+        // a function of one of the two types, and SA_SIGINFO says which. It runs
+        // in a handler for the same signal, as it was written to.
+        unsafe {
+            if flags & libc::SA_SIGINFO != 0 {
+                let function: Handler = core::mem::transmute(address);
+                function(delivery.signal, delivery.info, delivery.context);
+            } else {
+                let function: extern "C" fn(i32) = core::mem::transmute(address);
+                function(delivery.signal);
+            }
+        }
     }
 }

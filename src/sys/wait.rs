@@ -10,6 +10,9 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 pub enum Whom {
     Pid(i32),
     Pidfd(i32),
+    /// Any child of the process. For peeking only: what is found there is
+    /// reaped by its own pid, or not at all.
+    Any,
 }
 
 impl Whom {
@@ -69,11 +72,11 @@ pub struct Change {
 
 /// `None`: nothing has happened yet (with NO_HANG only).
 pub fn waitid(whom: Whom, options: i32) -> Result<Option<Change>> {
-    // The kernel's way to say "this group" is 0, to say "anyone" is P_ALL;
-    // neither can come from here.
     let (kind, id) = match whom {
         Whom::Pid(pid) => (libc::P_PID, pid),
         Whom::Pidfd(fd) => (libc::P_PIDFD, fd),
+        Whom::Any if options & PEEK != 0 => (libc::P_ALL, 1),
+        Whom::Any => return Err(Errno::EINVAL),
     };
     if id <= 0 {
         return Err(Errno::ECHILD);

@@ -1,0 +1,196 @@
+use super::{quietly, write_out};
+use crate::init;
+use crate::reap;
+use crate::set::{self, Engine};
+use crate::sigchld;
+use crate::sys::Errno;
+use super::status::chld_status;
+use super::to_c;
+use core::ffi::{c_int, c_void};
+
+/// The handler only sets the flag and pokes the pipe; reaping is left to the
+/// program's own calls.
+pub const CHLD_SIGCHLD_NOTIFY: u32 = 1;
+
+/// Installs a SIGCHLD handler that reaps the children of this library, and
+/// nobody else's, as soon as they end. Their statuses are kept: chld_peek() and
+/// chld_wait() tell them at any later time. A program that never calls in
+/// again collects no zombies.
+///
+/// `flags`: 0, or CHLD_SIGCHLD_NOTIFY.
+///
+/// The handler that was there before keeps being called, as it asked to be
+/// (SA_SIGINFO, mask, SA_NOCLDSTOP, …). A handler installed on top later works
+/// if it calls ours, as it should. System calls of the program that SIGCHLD
+/// interrupts are restarted, unless an earlier handler was installed without
+/// SA_RESTART. Calling this again changes the mode, and puts the handler back on
+/// top if it was overwritten.
+///
+/// At least one thread must have SIGCHLD unblocked: see chld_environment().
+///
+/// Returns 0, -EINVAL for unknown flags, -EMFILE, -ENFILE, -ENOMEM, -EAGAIN
+/// without descriptors or memory, -EBUSY if four foreign handlers lie on top.
+/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_sigchld_install(flags: u32) -> c_int {
+    quietly(|| {
+        if flags & !CHLD_SIGCHLD_NOTIFY != 0 {
+            return Err(Errno::EINVAL);
+        }
+        sigchld::install(flags & CHLD_SIGCHLD_NOTIFY != 0).map(|()| 0)
+    })
+}
+
+/// Undoes chld_sigchld_install(). What was installed before comes back, if our
+/// handler is still the one in force; else ours stays below the foreign one and
+/// does nothing but chain. Sets that need the handler keep it.
+///
+/// Returns 0, or -ENOENT if it is not installed.
+/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_sigchld_remove() -> c_int {
+    quietly(|| sigchld::remove().map(|()| 0))
+}
+
+/// A descriptor that becomes readable with every SIGCHLD, after
+/// chld_sigchld_install(). Poll it, and call chld_sigchld_pending() when it is
+/// readable; do not read it, do not close it.
+///
+/// Returns the descriptor, or -ENOENT if the handler is not installed.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_sigchld_fd() -> c_int {
+    quietly(sigchld::pipe)
+}
+
+/// Whether a SIGCHLD has come since the last call of this. A signal means
+/// "look", never "one": look at every child (chld_reap(), chld_wait() with 0)
+/// after this has returned, and none is missed.
+///
+/// Returns 1 or 0, or -ENOENT if the handler is not installed.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_sigchld_pending() -> c_int {
+    quietly(|| sigchld::take_pending().map(c_int::from))
+}
+
+/// Reaps every child of the library that has ended, and nobody else's, without
+/// waiting: cleaning up by polling, with or without a handler.
+///
+/// Returns how many were found to have ended that nobody had seen end before.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_reap() -> c_int {
+    quietly(|| Ok(c_int::try_from(reap::everyone(0)).unwrap_or(c_int::MAX)))
+}
+
+/// The kernel tells of ends by pidfd: no handler, no signal.
+pub const CHLD_ENGINE_PIDFD: i32 = 1;
+/// They are learnt by SIGCHLD and self-pipe where a limit, a set or an exit
+/// descriptor needs it.
+pub const CHLD_ENGINE_SIGCHLD: i32 = 2;
+
+/// What waits and sets run on, on this kernel and in this sandbox.
+///
+/// Returns CHLD_ENGINE_PIDFD or CHLD_ENGINE_SIGCHLD.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_engine() -> c_int {
+    quietly(|| {
+        Ok(match set::engine() {
+            Engine::Pidfd => CHLD_ENGINE_PIDFD,
+            Engine::Sigchld => CHLD_ENGINE_SIGCHLD,
+        })
+    })
+}
+
+/// SIGCHLD is ignored: the kernel reaps children by itself, and statuses can
+/// only be recovered from pidfds, since Linux 6.15.
+pub const CHLD_ENV_SIGCHLD_IGNORED: u32 = 1;
+/// SA_NOCLDWAIT is set, with the same effect.
+pub const CHLD_ENV_NOCLDWAIT: u32 = 2;
+/// The calling thread blocks SIGCHLD. That harms the SIGCHLD engine if every
+/// thread does.
+pub const CHLD_ENV_SIGCHLD_BLOCKED: u32 = 4;
+/// Our handler should be in force, and another one is. If that does not chain,
+/// ours is deaf; chld_sigchld_install() puts it back on top.
+pub const CHLD_ENV_HANDLER_OVERWRITTEN: u32 = 8;
+/// No pidfd: see chld_engine().
+pub const CHLD_ENV_NO_PIDFD: u32 = 16;
+/// Descriptor 0, 1 or 2 of this process is closed.
+pub const CHLD_ENV_STDIN_CLOSED: u32 = 32;
+pub const CHLD_ENV_STDOUT_CLOSED: u32 = 64;
+pub const CHLD_ENV_STDERR_CLOSED: u32 = 128;
+
+/// What in this process stands in the way of children and their statuses, to be
+/// told to a person.
+///
+/// `ret`: CHLD_ENV_* bits; may be NULL.
+///
+/// Returns 0, or a negative errno that sigaction() gave.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_environment(ret: *mut u32) -> c_int {
+    quietly(|| {
+        let found = sigchld::surroundings()?;
+        let [stdin, stdout, stderr] = found.closed;
+        let bits = [
+            (found.ignored, CHLD_ENV_SIGCHLD_IGNORED),
+            (found.auto_reaped, CHLD_ENV_NOCLDWAIT),
+            (found.blocked, CHLD_ENV_SIGCHLD_BLOCKED),
+            (found.overwritten, CHLD_ENV_HANDLER_OVERWRITTEN),
+            (found.no_pidfd, CHLD_ENV_NO_PIDFD),
+            (stdin, CHLD_ENV_STDIN_CLOSED),
+            (stdout, CHLD_ENV_STDOUT_CLOSED),
+            (stderr, CHLD_ENV_STDERR_CLOSED),
+        ];
+        let bits = bits.iter().fold(0, |all, (set, bit)| if *set { all | bit } else { all });
+        // SAFETY: NULL or valid, by the header.
+        unsafe { write_out(ret, bits) };
+        Ok(0)
+    })
+}
+
+/// Makes orphaned descendants children of this process (1), or no longer (0):
+/// for supervisors, and for inits that are not pid 1. They are reaped by
+/// chld_reap_strangers().
+///
+/// Returns 0, -EINVAL if `on` is neither, or -ENOSYS where the system has no
+/// such thing (it is Linux's since 3.4).
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_subreaper(on: c_int) -> c_int {
+    quietly(|| match on {
+        0 | 1 => init::subreaper(on == 1).map(|()| 0),
+        _ => Err(Errno::EINVAL),
+    })
+}
+
+/// Reaps every child of this process that has ended and is not this library's:
+/// the duty of pid 1 and of subreapers. Children of the library are reaped as
+/// well, but keep their statuses for their handles. Not for a program in which
+/// somebody else waits for children of theirs.
+///
+/// `callback`: called for each stranger, with its pid and status; may be NULL.
+/// `argument`: passed to it.
+///
+/// Returns how many strangers were reaped.
+/// Thread-safe, as the callback is; async-signal-safe, if the callback is. Never
+/// blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_reap_strangers(
+    callback: Option<
+        unsafe extern "C" fn(pid: c_int, status: *const chld_status, argument: *mut c_void),
+    >,
+    argument: *mut c_void,
+) -> c_int {
+    quietly(|| {
+        let count = init::reap_strangers(|pid, status| {
+            if let Some(callback) = callback {
+                // SAFETY: the caller's function, called as the header says.
+                unsafe { callback(pid, &to_c(status), argument) };
+            }
+        })?;
+        Ok(c_int::try_from(count).unwrap_or(c_int::MAX))
+    })
+}

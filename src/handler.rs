@@ -1,0 +1,54 @@
+//! The SIGCHLD handler.
+//!
+//! It may interrupt any code of the process, the library's own included, on any
+//! thread, so all that it reaches is lock-free and makes only system calls that
+//! take no lock in libc: waitid, write, close. `make check` proves that from the
+//! object. What it uses is pinned (`set`) or never goes away (`table`), so that
+//! nobody has to wait until no thread is inside.
+
+use crate::reap;
+use crate::set;
+use crate::sigchld;
+use crate::sys::host::KeptErrno;
+use crate::sys::signal::{self, Delivery, Kept};
+use core::ffi::c_void;
+use core::sync::atomic::Ordering::SeqCst;
+
+/// How many times the handler can lie under a foreign one that was installed
+/// on top of it and never removed.
+pub const LAYERS: usize = 4;
+
+/// The handler functions, one a layer. Were there only one, a foreign handler
+/// that chains to it, and to which it chains, would make an endless ring.
+pub static FUNCTIONS: [signal::Handler; LAYERS] =
+    [on_sigchld::<0>, on_sigchld::<1>, on_sigchld::<2>, on_sigchld::<3>];
+
+/// What was installed before each layer. Ordinary memory: a forked copy goes on
+/// chaining.
+pub static PREVIOUS: [Kept; LAYERS] = [const { Kept::new() }; LAYERS];
+
+extern "C" fn on_sigchld<const LAYER: usize>(
+    signal: i32,
+    info: *mut libc::siginfo_t,
+    context: *mut c_void,
+) {
+    let delivery = Delivery { signal, info, context };
+    {
+        let _errno = KeptErrno::enter();
+        notice(&delivery);
+    }
+    if let Some(previous) = PREVIOUS.get(LAYER) {
+        previous.chain(delivery);
+    }
+}
+
+/// The library's part. In a forked copy the engine is off: its memory was wiped.
+fn notice(delivery: &Delivery) {
+    let Some(engine) = sigchld::running() else { return };
+    // The flag before the pipe: who is woken by the pipe finds the flag set.
+    engine.seen.store(1, SeqCst);
+    if engine.reaps() {
+        reap::everyone(delivery.child().0);
+    }
+    set::poke_every_signal();
+}

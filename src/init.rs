@@ -1,0 +1,41 @@
+//! The duty of pid 1 and of subreapers: orphans that nobody else will reap.
+
+use crate::by_pid;
+use crate::reap;
+use crate::status::Status;
+use crate::sys::wait::{self, Whom};
+use crate::sys::{Result, host};
+
+/// Orphaned descendants become children of this process, or no longer.
+pub fn subreaper(on: bool) -> Result<()> {
+    host::set_subreaper(on)
+}
+
+/// Reaps every child that has ended and is not the library's, and tells of each
+/// its pid and status; the library's own keep theirs for their handles. Returns
+/// how many strangers there were.
+///
+/// Nothing is reaped that was not looked at before: the kernel shows one that
+/// has ended, and only if it is a stranger is exactly that pid reaped.
+pub fn reap_strangers(mut tell: impl FnMut(i32, Status)) -> Result<u32> {
+    let mut count = 0u32;
+    let mut last = 0;
+    loop {
+        let peek = wait::EXITED | wait::NO_HANG | wait::PEEK;
+        let Ok(Some(seen)) = wait::waitid(Whom::Any, peek) else { return Ok(count) };
+        if let Some(pin) = by_pid::find(seen.pid) {
+            let _ = reap::look(&pin);
+            drop(pin);
+            // Still in front: a call at work has it pinned. Next time, then.
+            if seen.pid == last {
+                return Ok(count);
+            }
+        } else if let Ok(Some(change)) =
+            wait::waitid(Whom::Pid(seen.pid), wait::EXITED | wait::NO_HANG)
+        {
+            count = count.wrapping_add(1);
+            tell(change.pid, Status::of_change(&change));
+        }
+        last = seen.pid;
+    }
+}

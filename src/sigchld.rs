@@ -1,0 +1,205 @@
+//! Installing the SIGCHLD handler, and taking it away again.
+//!
+//! The handler is there as long as somebody needs it: the program, which asked
+//! for it, or a set on a self-pipe. It is put on top of what was there, and
+//! what was there comes back if ours is still the one in force then; a foreign
+//! handler that came later stays, and ours below it only chains.
+
+use crate::handler::{FUNCTIONS, LAYERS, PREVIOUS};
+use crate::reap;
+use crate::by_pid;
+use crate::set::{self, Engine, SetPin};
+use crate::sys::fd;
+use crate::sys::signal::{Disposition, Kept, is_sigchld_blocked};
+use crate::sys::{Errno, Result, host};
+use crate::table::{self, Root};
+use core::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst};
+
+/// The part of the process-wide state that is the handler's. All-zero is off.
+pub struct Notice {
+    /// How many need the handler.
+    holders: AtomicI32,
+    /// What the program has asked for itself.
+    program: AtomicI32,
+    /// A SIGCHLD has come. This is C's `volatile sig_atomic_t`, which an atomic
+    /// int is on every platform, and safe between threads besides.
+    pub seen: AtomicI32,
+    /// The set whose pipe is the program's own, or 0.
+    pipe: AtomicU64,
+    /// One installs or removes at a time. Never taken by the handler.
+    lock: AtomicI32,
+}
+
+const NOT_ASKED: i32 = 0;
+const REAP: i32 = 1;
+const NOTIFY: i32 = 2;
+
+impl Notice {
+    /// Children are reaped in the handler, unless all that the program wants is
+    /// to be told, and nobody else needs more.
+    pub fn reaps(&self) -> bool {
+        self.program.load(SeqCst) != NOTIFY || self.holders.load(SeqCst) > 1
+    }
+}
+
+/// The engine, if it is on in this process.
+#[inline(never)]
+pub fn running() -> Option<&'static Notice> {
+    let engine = &table::root_if_used()?.sigchld;
+    (engine.holders.load(SeqCst) > 0).then_some(engine)
+}
+
+/// The layer in force in this process, and which are buried under foreign
+/// handlers. Ordinary memory, as the dispositions are inherited by a copy.
+static LAYER: AtomicUsize = AtomicUsize::new(0);
+static BURIED: AtomicUsize = AtomicUsize::new(0);
+
+struct Locked(&'static Root);
+
+impl Locked {
+    fn enter() -> Result<Locked> {
+        let root = table::root()?;
+        while root.sigchld.lock.swap(1, SeqCst) != 0 {
+            host::yield_now();
+        }
+        Ok(Locked(root))
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        self.0.sigchld.lock.store(0, SeqCst);
+    }
+}
+
+/// Makes sure that the handler is installed until `let_go`.
+pub fn hold() -> Result<()> {
+    let locked = Locked::enter()?;
+    if locked.0.sigchld.holders.load(SeqCst) == 0 {
+        put_on_top()?;
+        by_pid::note_all(locked.0);
+    }
+    locked.0.sigchld.holders.fetch_add(1, SeqCst);
+    Ok(())
+}
+
+pub fn let_go() {
+    let Ok(locked) = Locked::enter() else { return };
+    if locked.0.sigchld.holders.fetch_sub(1, SeqCst) == 1 {
+        take_away();
+    }
+}
+
+fn ours(now: &Disposition) -> Option<usize> {
+    FUNCTIONS.iter().position(|function| now.runs(*function))
+}
+
+/// EBUSY when every layer lies buried under foreign handlers.
+fn put_on_top() -> Result<()> {
+    let now = Disposition::of(libc::SIGCHLD)?;
+    if let Some(layer) = ours(&now) {
+        // Inherited over fork, or never covered: only to be switched on.
+        LAYER.store(layer, SeqCst);
+        return Ok(());
+    }
+    let buried = BURIED.load(SeqCst);
+    let layer = (0..LAYERS).find(|layer| buried & 1 << layer == 0).ok_or(Errno::EBUSY)?;
+    // Before the handler can run: what it is to chain to.
+    let previous = PREVIOUS.get(layer).ok_or(Errno::EBUSY)?;
+    previous.set(&now);
+    let function = FUNCTIONS.get(layer).ok_or(Errno::EBUSY)?;
+    let before = Disposition::handling(*function, &now).install(libc::SIGCHLD)?;
+    previous.set(&before); // another thread may have installed one meanwhile
+    LAYER.store(layer, SeqCst);
+    Ok(())
+}
+
+fn take_away() {
+    let layer = LAYER.load(SeqCst);
+    let Ok(now) = Disposition::of(libc::SIGCHLD) else { return };
+    if ours(&now) != Some(layer) {
+        // A foreign handler is on top, and may chain to ours for ever.
+        BURIED.fetch_or(1 << layer, SeqCst);
+        return;
+    }
+    if let Some(previous) = PREVIOUS.get(layer) {
+        let _ = previous.get().install(libc::SIGCHLD);
+    }
+}
+
+/// For the program: installs the handler, or changes what it does.
+pub fn install(notify: bool) -> Result<()> {
+    let root = table::root()?;
+    let engine = &root.sigchld;
+    let mode = if notify { NOTIFY } else { REAP };
+    if engine.program.load(SeqCst) == NOT_ASKED {
+        let pipe = set::open_self_pipe(true)?;
+        if engine.pipe.compare_exchange(0, pipe.handle(), SeqCst, SeqCst).is_err() {
+            pipe.close()?; // another thread was first
+        }
+    } else if ours(&Disposition::of(libc::SIGCHLD)?).is_none() {
+        let _locked = Locked::enter()?;
+        BURIED.fetch_or(1 << LAYER.load(SeqCst), SeqCst);
+        put_on_top()?;
+    }
+    engine.program.store(mode, SeqCst);
+    if mode == REAP {
+        reap::everyone(0); // what ended before
+    }
+    Ok(())
+}
+
+/// For the program: ENOENT if it had not installed it.
+pub fn remove() -> Result<()> {
+    let engine = running().ok_or(Errno::ENOENT)?;
+    if engine.program.swap(NOT_ASKED, SeqCst) == NOT_ASKED {
+        return Err(Errno::ENOENT);
+    }
+    SetPin::new(engine.pipe.swap(0, SeqCst))?.close()
+}
+
+/// The read end of the program's own self-pipe.
+pub fn pipe() -> Result<i32> {
+    let handle = running().map_or(0, |engine| engine.pipe.load(SeqCst));
+    Ok(SetPin::new(handle).map_err(|_| Errno::ENOENT)?.fd())
+}
+
+/// Whether a SIGCHLD has come since the last call. The pipe is drained before
+/// the flag is cleared, and the program looks after both: a signal in between
+/// is seen by that look, one after it sets both again.
+pub fn take_pending() -> Result<bool> {
+    let engine = running().ok_or(Errno::ENOENT)?;
+    if let Ok(pin) = SetPin::new(engine.pipe.load(SeqCst)) {
+        pin.drain();
+    }
+    Ok(engine.seen.swap(0, SeqCst) != 0)
+}
+
+/// The handler stands in for a disposition under which the kernel reaped every
+/// child by itself: strangers' zombies are to be reaped as it would have.
+pub fn strangers_were_auto_reaped() -> bool {
+    running().is_some() && PREVIOUS.get(LAYER.load(SeqCst)).is_some_and(Kept::is_auto_reaping)
+}
+
+/// What stands in the way of learning how children end.
+#[derive(Default)]
+pub struct Surroundings {
+    pub ignored: bool,
+    pub auto_reaped: bool,
+    pub blocked: bool,
+    pub overwritten: bool,
+    pub no_pidfd: bool,
+    pub closed: [bool; 3],
+}
+
+pub fn surroundings() -> Result<Surroundings> {
+    let now = Disposition::of(libc::SIGCHLD)?;
+    Ok(Surroundings {
+        ignored: now.is_ignored(),
+        auto_reaped: now.has_flag(libc::SA_NOCLDWAIT),
+        blocked: is_sigchld_blocked(),
+        overwritten: running().is_some() && ours(&now).is_none(),
+        no_pidfd: set::engine() == Engine::Sigchld,
+        closed: [0, 1, 2].map(|number| !fd::is_open(number)),
+    })
+}
