@@ -58,7 +58,8 @@ int main(void)
     make_file("plain", "#!/bin/sh\n", 0644);
     make_file("script", "#!/no/such/interpreter\n", 0755);
 
-    try("a program that is not there", "no-such-program", NULL, NULL, CHLD_STEP_EXEC, ENOENT);
+    try("a program that is not there", "/bin/no-such-program", NULL, NULL,
+        CHLD_STEP_EXEC, ENOENT);
     try("a program without the x bit", "./plain", NULL, NULL, CHLD_STEP_EXEC, EACCES);
     try("a script without its interpreter", "./script", NULL, NULL,
         CHLD_STEP_INTERPRETER, ENOENT);
