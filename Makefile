@@ -10,8 +10,9 @@ INCLUDEDIR ?= $(PREFIX)/include
 DESTDIR    ?=
 
 CARGO   ?= cargo
-CC      ?= gcc
-LD      ?= ld
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 NM      ?= nm
 OBJCOPY ?= objcopy
 STRIP   ?= strip

@@ -78,7 +78,8 @@ typedef struct chld_status {
      */
     int32_t state;
     /**
-     * The exit code or the signal, as `state` says; else 0.
+     * The exit code or the signal, as `state` says; else -1, so that `code == 0`
+     * is never true of anything but an exit with 0.
      */
     int32_t code;
     /**
@@ -372,11 +373,13 @@ typedef struct chld_stdio {
      */
     const char *path;
     /**
-     * For CHLD_STDIO_PATH: O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC, …
+     * For CHLD_STDIO_PATH, as for open(). 0 means what a shell does: O_RDONLY
+     * for `in`, O_WRONLY | O_CREAT | O_TRUNC for the others.
      */
     int32_t open_flags;
     /**
-     * For CHLD_STDIO_PATH with O_CREAT: the permissions, less the umask.
+     * For CHLD_STDIO_PATH, the permissions of a new file, less the umask. 0
+     * means 0666.
      */
     uint32_t open_mode;
 } chld_stdio;
@@ -491,8 +494,10 @@ typedef struct chld_error {
  * Starts a child.
  *
  * `ret`: where its handle goes. Not NULL.
- * `argv`: its arguments, NULL at the end; argv[0] is the program unless the
- * options name another. Without a slash in it, it is looked for along PATH.
+ * `argv`: its arguments, NULL at the end (main()'s own need a cast, being char
+ * **); argv[0] is the program unless the options name another. Without a slash
+ * in it, it is looked for along PATH, by execvp()'s rules: a directory that may
+ * not be searched makes the answer -EACCES if no other has the program.
  * `options`: NULL for the defaults, under which the child has the caller's
  * environment, working directory, standard streams, group, session and
  * limits; no other descriptor; no signal blocked, no handler, SIGPIPE and
@@ -1003,7 +1008,7 @@ int chld_pid(chld_id id);
 /**
  * A descriptor that poll(), epoll and every event loop find readable once the
  * child has ended; then chld_wait(id, 0, …) has its status. It belongs to the
- * library, which closes it in chld_close(): do not read it, do not close it,
+ * library, which closes it after chld_close(): do not read it, do not close it,
  * and take it out of an epoll before.
  *
  * It is the child's pidfd where the kernel has those. Where not, it is a pipe
@@ -1069,7 +1074,9 @@ int chld_user(chld_id id, void **ret);
  *
  * The child is not signalled. If it still runs, it goes on, and the library
  * reaps it after its end: at the next call that starts, awaits or closes a
- * child. Calls of other threads that are at work on it finish undisturbed.
+ * child. Calls of other threads that are at work on it finish undisturbed; its
+ * pipes, and the descriptor of chld_exit_fd(), are closed after them, the
+ * latter not before the child has ended.
  *
  * Returns 0, or -EBADF if `id` is no child, or no longer.
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.

@@ -253,9 +253,7 @@ fn mark_listed() -> Result<()> {
 /// Marks what a block of getdents64 names. An entry is: inode and offset, 8
 /// bytes each, its own length, 2, a type, 1, the name with its NUL.
 fn mark_entries(mut entries: &[u8]) {
-    while let Some((&[low, high], name)) =
-        entries.get(16..18).and_then(|length| length.as_array()).zip(entries.get(19..))
-    {
+    while let (Some([low, high]), Some(name)) = (entries.get(16..18), entries.get(19..)) {
         let digits = name.iter().take_while(|byte| byte.is_ascii_digit());
         let number = digits.fold(None, |number: Option<i32>, digit| {
             let digit = digit.wrapping_sub(b'0') as i32;
@@ -264,7 +262,7 @@ fn mark_entries(mut entries: &[u8]) {
         if let Some(fd) = number.filter(|fd| *fd > 2) {
             let _ = raw::set_close_on_exec(fd, true);
         }
-        let length = u16::from_ne_bytes([low, high]) as usize;
+        let length = u16::from_ne_bytes([*low, *high]) as usize;
         match entries.get(length..) {
             Some(rest) if length > 0 => entries = rest,
             _ => return,

@@ -98,13 +98,14 @@ impl Slot {
     }
 }
 
+/// Into one int. The code is 0 to 255, a signal, or -1.
 fn pack(status: Status) -> i32 {
     (status.state as i32) << 16 | status.code & 0xffff
 }
 
 fn unpack(packed: i32) -> Status {
     let state = State::from_number(packed >> 16).unwrap_or(State::Lost);
-    Status { state, code: packed & 0xffff }
+    Status { state, code: packed as i16 as i32 }
 }
 
 #[cfg(test)]

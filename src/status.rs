@@ -37,8 +37,10 @@ const CORE: i32 = 0x80;
 const WORD_CONTINUED: i32 = 0xffff;
 
 impl Status {
-    pub const RUNNING: Status = Status { state: State::Running, code: 0 };
-    pub const LOST: Status = Status { state: State::Lost, code: 0 };
+    /// No exit code, and nothing that could be taken for one.
+    pub const NO_CODE: i32 = -1;
+    pub const RUNNING: Status = Status { state: State::Running, code: Status::NO_CODE };
+    pub const LOST: Status = Status { state: State::Lost, code: Status::NO_CODE };
 
     /// Reads a wait status word as the W* macros do. EINVAL for a word that
     /// none of them knows.
@@ -153,11 +155,12 @@ mod tests {
         for word in 0..=0xffff {
             if let Ok(status) = Status::decode(word) {
                 let kept = match status.state {
-                    // The W* macros do not look at the other byte.
+                    // The W* macros do not look at the other bits.
+                    State::Exited => word & 0xff00,
                     State::Killed | State::Dumped => word & 0xff,
                     _ => word,
                 };
-                assert_eq!(status.encode().unwrap_or(kept), kept, "{word:#x}");
+                assert_eq!(status.encode(), Ok(kept), "{word:#x}");
             }
         }
     }

@@ -32,7 +32,7 @@ pub extern "C" fn chld_pid(id: chld_id) -> c_int {
 
 /// A descriptor that poll(), epoll and every event loop find readable once the
 /// child has ended; then chld_wait(id, 0, …) has its status. It belongs to the
-/// library, which closes it in chld_close(): do not read it, do not close it,
+/// library, which closes it after chld_close(): do not read it, do not close it,
 /// and take it out of an epoll before.
 ///
 /// It is the child's pidfd where the kernel has those. Where not, it is a pipe
@@ -109,7 +109,9 @@ pub unsafe extern "C" fn chld_user(id: chld_id, ret: *mut *mut c_void) -> c_int 
 ///
 /// The child is not signalled. If it still runs, it goes on, and the library
 /// reaps it after its end: at the next call that starts, awaits or closes a
-/// child. Calls of other threads that are at work on it finish undisturbed.
+/// child. Calls of other threads that are at work on it finish undisturbed; its
+/// pipes, and the descriptor of chld_exit_fd(), are closed after them, the
+/// latter not before the child has ended.
 ///
 /// Returns 0, or -EBADF if `id` is no child, or no longer.
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.

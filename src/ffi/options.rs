@@ -92,8 +92,12 @@ unsafe fn stdio_of<'a>(stream: &chld_stdio, i: usize) -> Result<Stdio<'a>> {
         CHLD_STDIO_PATH => Stdio::Path {
             // SAFETY: by the contract.
             path: unsafe { string(stream.path) }.ok_or(Errno::EINVAL)?,
-            flags: stream.open_flags,
-            mode: stream.open_mode,
+            flags: match (stream.open_flags, i) {
+                (0, 0) => libc::O_RDONLY,
+                (0, _) => libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC,
+                (flags, _) => flags,
+            },
+            mode: if stream.open_mode == 0 { 0o666 } else { stream.open_mode },
         },
         CHLD_STDIO_STDOUT if i == 2 => Stdio::AsStdout,
         CHLD_STDIO_CLOSED => Stdio::Closed,

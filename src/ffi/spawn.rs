@@ -115,9 +115,11 @@ pub struct chld_stdio {
     pub fd: i32,
     /// For CHLD_STDIO_PATH.
     pub path: *const c_char,
-    /// For CHLD_STDIO_PATH: O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC, …
+    /// For CHLD_STDIO_PATH, as for open(). 0 means what a shell does: O_RDONLY
+    /// for `in`, O_WRONLY | O_CREAT | O_TRUNC for the others.
     pub open_flags: i32,
-    /// For CHLD_STDIO_PATH with O_CREAT: the permissions, less the umask.
+    /// For CHLD_STDIO_PATH, the permissions of a new file, less the umask. 0
+    /// means 0666.
     pub open_mode: u32,
 }
 
@@ -204,8 +206,10 @@ pub struct chld_spawn_options {
 /// Starts a child.
 ///
 /// `ret`: where its handle goes. Not NULL.
-/// `argv`: its arguments, NULL at the end; argv[0] is the program unless the
-/// options name another. Without a slash in it, it is looked for along PATH.
+/// `argv`: its arguments, NULL at the end (main()'s own need a cast, being char
+/// **); argv[0] is the program unless the options name another. Without a slash
+/// in it, it is looked for along PATH, by execvp()'s rules: a directory that may
+/// not be searched makes the answer -EACCES if no other has the program.
 /// `options`: NULL for the defaults, under which the child has the caller's
 /// environment, working directory, standard streams, group, session and
 /// limits; no other descriptor; no signal blocked, no handler, SIGPIPE and

@@ -32,7 +32,8 @@ pub const CHLD_STATE_LOST: i32 = 15;
 pub struct chld_status {
     /// One of CHLD_STATE_*.
     pub state: i32,
-    /// The exit code or the signal, as `state` says; else 0.
+    /// The exit code or the signal, as `state` says; else -1, so that `code == 0`
+    /// is never true of anything but an exit with 0.
     pub code: i32,
     /// 1 if a core file was written, else 0.
     pub core: i32,

@@ -58,8 +58,7 @@ fn started(result: isize, pidfd: i32) -> Result<Started> {
     if result < 0 {
         return Err(Errno(-result as i32));
     }
-    let pidfd = (pidfd >= 0).then(|| OwnedFd::own(pidfd));
-    Ok(Started { pid: result as i32, pidfd })
+    Ok(Started { pid: result as i32, pidfd: (pidfd >= 0).then(|| OwnedFd::own_above(pidfd)) })
 }
 
 const SHARED: u64 = (libc::CLONE_VM | libc::CLONE_VFORK) as u64;

@@ -13,6 +13,19 @@ impl OwnedFd {
         OwnedFd(fd)
     }
 
+    /// The same for one that the kernel gave the lowest free number: it is moved
+    /// above the three standard ones, if there is room.
+    pub fn own_above(fd: i32) -> OwnedFd {
+        if fd > 2 {
+            return OwnedFd(fd);
+        }
+        let fd = OwnedFd(fd);
+        match raw::dup_above(fd.0, 3) {
+            Ok(moved) => OwnedFd(moved),
+            Err(_) => fd,
+        }
+    }
+
     pub fn number(&self) -> i32 {
         self.0
     }

@@ -14,7 +14,7 @@ const SYS_PIDFD_OPEN: libc::c_long = 434;
 pub fn open(pid: i32) -> Result<OwnedFd> {
     // SAFETY: numbers only.
     let fd = check(unsafe { libc::syscall(SYS_PIDFD_OPEN, pid, 0) } as i64)?;
-    Ok(OwnedFd::own(fd as i32))
+    Ok(OwnedFd::own_above(fd as i32))
 }
 
 /// Whether the kernel, and the sandbox in front of it, has them at all.

@@ -73,14 +73,13 @@ pub struct Change {
 /// `None`: nothing has happened yet (with NO_HANG only).
 pub fn waitid(whom: Whom, options: i32) -> Result<Option<Change>> {
     let (kind, id) = match whom {
+        // 0 would mean "of my group", and 1 is nobody's child.
+        Whom::Pid(pid) if pid <= 1 => return Err(Errno::ECHILD),
         Whom::Pid(pid) => (libc::P_PID, pid),
         Whom::Pidfd(fd) => (libc::P_PIDFD, fd),
-        Whom::Any if options & PEEK != 0 => (libc::P_ALL, 1),
+        Whom::Any if options & PEEK != 0 => (libc::P_ALL, 0),
         Whom::Any => return Err(Errno::EINVAL),
     };
-    if id <= 0 {
-        return Err(Errno::ECHILD);
-    }
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let mut usage = Rusage::default();
     // SAFETY: the kernel writes one siginfo and one rusage, both live locals of
