@@ -256,22 +256,38 @@ static void *wait_to_be_cancelled(void *unused)
     return unused;
 }
 
-/* Makes the start the same for all, however the test was started: no signal is
- * blocked or ignored, and libc has done what it does at the first thread and
- * the first cancellation (handlers for its own two signals). */
-static void settle(void)
+/* Sets every disposition anew, the ignored ones to their defaults: libc adds a
+ * flag of its own when it sets one, which must not look like a change later. */
+static void settle_signals(void)
 {
     unsigned long long none = 0;
     REQUIRE(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, SIGNALS / 8) == 0);
-    for (int number = 1; number < 32; number++) {
+    for (int number = 1; number <= SIGNALS; number++) {
         struct sigaction action;
-        if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN) {
-            signal(number, SIG_DFL);
+        if (sigaction(number, NULL, &action) == 0) {
+            action.sa_handler = action.sa_handler == SIG_IGN ? SIG_DFL : action.sa_handler;
+            sigaction(number, &action, NULL);
         }
     }
+}
+
+/* Makes the start the same for all, however the test was started: no signal is
+ * blocked or ignored, nothing but 0, 1 and 2 is open, and libc has done what it
+ * does at the first thread and the first cancellation (handlers for its own two
+ * signals). */
+static void settle(void)
+{
+    static struct surroundings found;
     pthread_t thread;
+    settle_signals();
     REQUIRE(pthread_create(&thread, NULL, wait_to_be_cancelled, NULL) == 0);
     REQUIRE(pthread_cancel(thread) == 0 && pthread_join(thread, NULL) == 0);
+    look_at_descriptors(&found);
+    for (int i = 0; i < found.descriptor_count; i++) {
+        if (found.descriptors[i].number > 2) {
+            close(found.descriptors[i].number);
+        }
+    }
     report = fcntl(1, F_DUPFD_CLOEXEC, 100);
     REQUIRE(report >= 0);
 }
