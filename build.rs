@@ -12,13 +12,14 @@ fn main() {
 /// The groups of the header, in its order: a title, and the file in src/ffi
 /// that has the constants, types and functions.
 #[cfg(feature = "header")]
-const GROUPS: [(&str, &str); 7] = [
+const GROUPS: [(&str, &str); 8] = [
     ("Statuses and signals", "status"),
     ("Starting a child", "spawn"),
     ("Waiting", "wait"),
     ("Sets: many children in an event loop", "set"),
     ("SIGCHLD, polling, and the duty of an init", "notice"),
     ("Acting on a child", "act"),
+    ("Capturing output", "capture"),
     ("Asking, and letting go", "ask"),
 ];
 

@@ -237,7 +237,7 @@ int chld_signal_number(const char *name);
 #define CHLD_STEP_MAP 10
 
 /**
- * setsid.
+ * setsid, and becoming a subreaper.
  */
 #define CHLD_STEP_SESSION 11
 
@@ -349,6 +349,14 @@ int chld_signal_number(const char *name);
  * has 0, 1, 2 and what `fds` gives it, and nothing else.
  */
 #define CHLD_SPAWN_INHERIT_FDS 2
+
+/**
+ * Descendants of the child whose own parent has ended become children of the
+ * child itself, not of init, so that chld_kill_tree() finds all of them as long
+ * as the child lives. A program that does not wait for children it does not
+ * know has zombies until it ends. Linux only; else -ENOSYS.
+ */
+#define CHLD_SPAWN_SUBREAPER 4
 
 /**
  * A child, as a number. It can be copied, stored and given to another thread;
@@ -961,6 +969,67 @@ int chld_reap_strangers(void (*callback)(int pid,
  */
 
 /**
+ * The child alone.
+ */
+#define CHLD_TARGET_CHILD 0
+
+/**
+ * The group that the child leads: see chld_kill_group().
+ */
+#define CHLD_TARGET_GROUP 1
+
+/**
+ * The child and its descendants: see chld_kill_tree().
+ */
+#define CHLD_TARGET_TREE 2
+
+/**
+ * When the child has ended, what is left of its group or tree gets SIGKILL.
+ */
+#define CHLD_STOP_SWEEP 1
+
+/**
+ * One step of a plan.
+ */
+typedef struct chld_rung {
+    /**
+     * The signal; 0 sends none, and only waits.
+     */
+    int32_t signal;
+    /**
+     * How long to wait for the end after it, in milliseconds; -1 without limit,
+     * 0 goes on at once.
+     */
+    int32_t wait_ms;
+} chld_rung;
+
+/**
+ * How to end a child. Begin with CHLD_STOP_PLAN_INIT.
+ */
+typedef struct chld_stop_plan {
+    /**
+     * sizeof(chld_stop_plan), set by CHLD_STOP_PLAN_INIT.
+     */
+    size_t size;
+    /**
+     * One of CHLD_TARGET_*: whom the signals go to.
+     */
+    uint32_t target;
+    /**
+     * CHLD_STOP_* bits.
+     */
+    uint32_t flags;
+    /**
+     * The steps, in their order. NULL: SIGTERM, 2000 ms, SIGKILL, 2000 ms.
+     */
+    const struct chld_rung *rungs;
+    /**
+     * How many.
+     */
+    size_t rungs_count;
+} chld_stop_plan;
+
+/**
  * Sends a signal to a child, and to nobody else: not to a process that has its
  * pid by now.
  *
@@ -974,6 +1043,474 @@ int chld_reap_strangers(void (*callback)(int pid,
  * blocks. Since 0.1.
  */
 int chld_kill(chld_id id, int signal);
+
+/**
+ * Sends a signal to the process group of a child that was started as the
+ * leader of one (CHLD_GROUP_NEW, CHLD_SPAWN_SESSION): to the child and to its
+ * descendants that have not moved to another group.
+ *
+ * `signal`: as for chld_kill().
+ *
+ * Never to another group that has the number by now. Where the kernel cannot
+ * name a group by pidfd (before Linux 6.9), that is because the number stays
+ * taken until the leader is reaped, and the library does that only after a call
+ * has told its end. So the group of a child that has ended can be signalled as
+ * long as no call has told the end; not after that.
+ *
+ * Returns 0; -EINVAL if the child leads no group of its own, whose group is
+ * somebody else's then, or if `signal` is none; -ESRCH once a call has told the
+ * child's end, or if nobody is left in the group; -EPERM if none of them may be
+ * signalled; -EBADF if `id` is no child.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_kill_group(chld_id id, int signal);
+
+/**
+ * Sends a signal to a child and all its descendants, as far as they can be
+ * found, also those in groups and sessions of their own; and says how many are
+ * left.
+ *
+ * `signal`: as for chld_kill(). With SIGKILL everybody is stopped first, so
+ * that nobody can start more meanwhile, and the call waits until they are gone,
+ * a second at most.
+ * `ret_survivors`: how many of the tree live when the call returns: those that
+ * have not ended by the signal, or may not be signalled; may be NULL.
+ *
+ * They are found in /proc: children of the tree, and members of a group or a
+ * session that a process of the tree leads. A process whose parent has ended
+ * ("double fork"), and which is in a group and a session of its own besides,
+ * is found only if the child was started with CHLD_SPAWN_SUBREAPER and lives.
+ * Without that it has become a child of init, and is neither found nor
+ * counted; or, if the caller is a subreaper or init itself, a child of the
+ * caller's. There nobody can tell whose it was: it is left alone, and counted
+ * with the survivors, as is every other child that the program has started
+ * after this one by other means than this library.
+ * Signals go to exactly the processes that were found, by pidfd; before Linux
+ * 5.3, by pid right after a look.
+ *
+ * Returns 0; -ENOSYS if /proc is not there or is another pid namespace's: then
+ * the child's group was signalled if it leads one, else the child alone, and
+ * `ret_survivors` is not written; -ESRCH once a call has told the child's end
+ * (until then, what is left of its group and session is found); -EINVAL if
+ * `signal` is none; -EBADF if `id` is no child; -EMFILE, -ENFILE, -ENOMEM.
+ * Thread-safe, not async-signal-safe. Reads all of /proc; blocks for a second
+ * at most, see above. Since 0.1.
+ */
+int chld_kill_tree(chld_id id, int signal, uint32_t *ret_survivors);
+
+/**
+ * Ends a child by degrees: sends the first signal, waits, sends the next.
+ * Returns as soon as the child has ended; if it has already, at once.
+ *
+ * `plan`: NULL for SIGTERM and, two seconds later, SIGKILL, to the child alone.
+ * `ret`: how it ended; may be NULL.
+ *
+ * Its group can be signalled to the last, as it is not reaped before the call
+ * returns. Afterwards it cannot: CHLD_STOP_SWEEP sees to those that are left.
+ *
+ * Returns 0; -ETIMEDOUT if it has not ended after the last step (it is in the
+ * kernel, or the plan has no SIGKILL), or the errno with which the last signal
+ * could not be sent, -EPERM most often; -EINVAL for a plan that has unknown
+ * targets, flags or signals, a wait below -1, or a group that the child does
+ * not lead; -E2BIG for a later version's plan; -EBADF if `id` is no child;
+ * without pidfds also what chld_set_open() says.
+ * Thread-safe, not async-signal-safe. Blocks, no longer than the plan's waits
+ * together, and what chld_kill_tree() takes. Not a cancellation point.
+ * Since 0.1.
+ */
+int chld_stop(chld_id id, const struct chld_stop_plan *plan, chld_status *ret);
+
+/*
+ * Capturing output
+ */
+
+/**
+ * Nothing. A pipe to the child's stdin is closed at once; chld_run() makes
+ * none.
+ */
+#define CHLD_FEED_NONE 0
+
+/**
+ * `size` bytes at `data`, then the end.
+ */
+#define CHLD_FEED_BUFFER 1
+
+/**
+ * What `callback` gives.
+ */
+#define CHLD_FEED_CALLBACK 2
+
+/**
+ * Nothing is kept: a pipe is read, counted and thrown away. chld_run() makes
+ * none for this.
+ */
+#define CHLD_SINK_NONE 0
+
+/**
+ * The first `size` bytes, in `buffer`.
+ */
+#define CHLD_SINK_HEAD 1
+
+/**
+ * The last `size` bytes, in `buffer`.
+ */
+#define CHLD_SINK_TAIL 2
+
+/**
+ * The first half of `size` and the last, in `buffer`.
+ */
+#define CHLD_SINK_ENDS 3
+
+/**
+ * All, or the first `size` bytes if that is not 0, in memory from malloc() with
+ * a NUL behind it. It is the caller's, for chld_buffer_free().
+ */
+#define CHLD_SINK_GROW 4
+
+/**
+ * All is given to `callback`.
+ */
+#define CHLD_SINK_CALLBACK 5
+
+/**
+ * All goes on to `fd`, inside the kernel where that can splice.
+ */
+#define CHLD_SINK_FD 6
+
+/**
+ * Wait for the end of the pipes too, within the limit: for output that a
+ * descendant goes on writing when the child has ended.
+ */
+#define CHLD_CAPTURE_EOF 1
+
+/**
+ * How many descriptors one capture waits for at most.
+ */
+#define CHLD_CAPTURE_FDS 4
+
+/**
+ * What the child reads on its stdin.
+ */
+typedef struct chld_feed {
+    /**
+     * One of CHLD_FEED_*.
+     */
+    uint32_t mode;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * For CHLD_FEED_BUFFER.
+     */
+    const char *data;
+    /**
+     * How many bytes.
+     */
+    size_t size;
+    /**
+     * For CHLD_FEED_CALLBACK: puts up to `size` bytes into `buffer` and returns
+     * how many; 0 is the end of the input. Less ends it too, and becomes
+     * `feed_error`. It is called when the pipe has room, and must not block:
+     * nothing else happens meanwhile.
+     */
+    int (*callback)(void *argument, char *buffer, size_t size);
+    /**
+     * Its first argument.
+     */
+    void *argument;
+} chld_feed;
+
+/**
+ * What becomes of what the child writes on its stdout or stderr.
+ */
+typedef struct chld_sink {
+    /**
+     * One of CHLD_SINK_*. All of them read to the end, also when they keep
+     * nothing more, so that the child is not held up.
+     */
+    uint32_t mode;
+    /**
+     * For CHLD_SINK_FD. It stays the caller's, in the mode it is in. As long as
+     * it takes nothing, its stream is not read.
+     */
+    int32_t fd;
+    /**
+     * For CHLD_SINK_HEAD, _TAIL, _ENDS.
+     */
+    char *buffer;
+    /**
+     * Its size, and for CHLD_SINK_GROW.
+     */
+    size_t size;
+    /**
+     * For CHLD_SINK_CALLBACK: takes the bytes. If it returns anything but 0, it
+     * is called no more, and the child is ended by the stop plan. It must not
+     * block: nothing else happens meanwhile.
+     */
+    int (*callback)(void *argument, const char *data, size_t size);
+    /**
+     * Its first argument.
+     */
+    void *argument;
+} chld_sink;
+
+/**
+ * What chld_capture() and chld_run() can be told. Begin with
+ * CHLD_CAPTURE_OPTIONS_INIT.
+ */
+typedef struct chld_capture_options {
+    /**
+     * sizeof(chld_capture_options), set by CHLD_CAPTURE_OPTIONS_INIT.
+     */
+    size_t size;
+    /**
+     * CHLD_CAPTURE_* bits.
+     */
+    uint32_t flags;
+    /**
+     * The limit on all of it, in milliseconds: feeding, reading, the end, and
+     * the rest in the pipes. When it is reached, the child is ended by `stop`,
+     * whose time comes on top. 0 or -1: no limit.
+     */
+    int32_t limit_ms;
+    /**
+     * The child's stdin, stdout and stderr.
+     */
+    struct chld_feed in;
+    struct chld_sink out;
+    struct chld_sink err;
+    /**
+     * How to end the child at the limit. NULL: as chld_stop() does with NULL.
+     */
+    const chld_stop_plan *stop;
+} chld_capture_options;
+
+/**
+ * What came on one stream.
+ */
+typedef struct chld_captured {
+    /**
+     * How many bytes came in all.
+     */
+    uint64_t total;
+    /**
+     * How many of them are in the buffer, or were passed on.
+     */
+    uint64_t kept;
+    /**
+     * How many of the kept ones are the stream's first: for CHLD_SINK_ENDS, what
+     * is missing is missing after these.
+     */
+    uint64_t from_head;
+    /**
+     * The kept bytes, in their order, NULs included: `buffer`, or memory for
+     * chld_buffer_free(). NULL if they are not kept in memory, or if nothing
+     * came into a growing buffer.
+     */
+    char *data;
+    /**
+     * 1 if there is a buffer, callback or descriptor that did not get all.
+     */
+    int32_t truncated;
+    /**
+     * 1 if somebody still has the pipe open, or had it when this was written.
+     */
+    int32_t held;
+    /**
+     * Why nothing more was kept: a positive errno (ENOMEM; what writing to the
+     * descriptor said, EPIPE for one), or 0.
+     */
+    int32_t error;
+    /**
+     * What the callback returned to stop, or 0.
+     */
+    int32_t stopped;
+} chld_captured;
+
+/**
+ * What has happened, and what came of it.
+ */
+typedef struct chld_capture_result {
+    /**
+     * How the child ended. CHLD_STATE_RUNNING if it has not.
+     */
+    chld_status status;
+    struct chld_captured out;
+    struct chld_captured err;
+    /**
+     * How many bytes of the input the pipe has taken.
+     */
+    uint64_t fed;
+    /**
+     * Why it took no more: EPIPE if nobody reads it, what the callback returned;
+     * or 0.
+     */
+    int32_t feed_error;
+    /**
+     * 1 if the limit was reached.
+     */
+    int32_t timed_out;
+    /**
+     * The last step of the stop plan that was taken, counted from 1. 0: none.
+     */
+    int32_t rung;
+    /**
+     * Its signal.
+     */
+    int32_t signal;
+} chld_capture_result;
+
+/**
+ * A capture that the caller's event loop drives, as a number; -EBADF once it is
+ * closed.
+ */
+typedef uint64_t chld_capturing;
+
+/**
+ * As struct pollfd, member by member.
+ */
+typedef struct chld_poll {
+    int32_t fd;
+    /**
+     * POLLIN or POLLOUT.
+     */
+    int16_t events;
+    /**
+     * 0.
+     */
+    int16_t revents;
+} chld_poll;
+
+/**
+ * What a capture waits for.
+ */
+typedef struct chld_capture_wait {
+    /**
+     * Any of these, in `count` places.
+     */
+    struct chld_poll fds[CHLD_CAPTURE_FDS];
+    uint32_t count;
+    /**
+     * Or so many milliseconds, as for poll(): -1 is without limit.
+     */
+    int32_t timeout_ms;
+} chld_capture_wait;
+
+/**
+ * Feeds a child, reads what it writes on stdout and stderr, and waits for its
+ * end, all at once, within one limit.
+ *
+ * `id`: a child with a pipe (CHLD_STDIO_PIPE) for each stream that the options
+ * say something about.
+ * `options`: NULL for the defaults: an empty input, nothing kept, no limit.
+ * `ret`: how it ended and what came; may be NULL. It is written, and what it
+ * holds is valid, on success and whenever the capture has begun: so also with
+ * -ETIMEDOUT.
+ *
+ * It ends when the child has ended and what it wrote is read. A descendant that
+ * still has the pipe open does not prolong that, unless CHLD_CAPTURE_EOF says
+ * so: `held` tells of it. When the limit is reached, the child is ended by
+ * the stop plan, while reading goes on; a limit is no error, but `timed_out`.
+ * An input that nobody reads any more is `feed_error` EPIPE. There is no
+ * SIGPIPE, neither for that nor for a CHLD_SINK_FD, and no change of its
+ * disposition. The child's stdin is closed after the input; the pipes of stdout
+ * and stderr stay open, in the mode they were in.
+ *
+ * Returns 0; -ETIMEDOUT, or the errno of the last signal that could not be
+ * sent, if the child lives after the last step of the plan; -ENOENT if there is
+ * no pipe for a stream; -EBUSY if it is being captured; -EINVAL unknown flags,
+ * modes, plans, NULL for a buffer, a limit below -1; -E2BIG options of a later
+ * version; -EBADF if `id` is no child, or `fd` not open; -EAGAIN, -ENOMEM, and
+ * without pidfds what chld_set_open() says.
+ * Ownership: a growing buffer is the caller's; without `ret` it is freed.
+ * Thread-safe, but nobody else may use the pipes meanwhile. Not
+ * async-signal-safe. Blocks, for no longer than the limit, the plan's waits,
+ * and the callbacks; a CHLD_SINK_FD in blocking mode that is neither file nor
+ * pipe (a stopped terminal) may hold it longer. Not a cancellation point.
+ * Since 0.1.
+ */
+int chld_capture(chld_id id,
+                 const struct chld_capture_options *options,
+                 struct chld_capture_result *ret);
+
+/**
+ * Starts a child, captures it and closes it: chld_spawn(), chld_capture() and
+ * chld_close() in one.
+ *
+ * `argv`, `spawn_options`, `reterr`: as for chld_spawn(). A stream that is to
+ * be fed or kept gets a pipe if `spawn_options` leave it at
+ * CHLD_STDIO_INHERIT.
+ * `capture_options`, `ret`: as for chld_capture().
+ *
+ * Returns 0 when the child has ended, however it did; what chld_spawn() returns
+ * if it could not be started, which `reterr` tells; else what chld_capture()
+ * returns. A child that its plan did not end is left to the library, as by
+ * chld_close().
+ * Ownership, threads, blocking: as for chld_spawn() and chld_capture().
+ * Since 0.1.
+ */
+int chld_run(const char *const *argv,
+             const chld_spawn_options *spawn_options,
+             const struct chld_capture_options *capture_options,
+             struct chld_capture_result *ret,
+             chld_error *reterr);
+
+/**
+ * Begins what chld_capture() does, without blocking.
+ *
+ * `ret`: where its handle goes. Not NULL.
+ *
+ * What the options point to (buffers, the input, the stop plan's steps) must
+ * stay until chld_capture_close(); the options themselves need not.
+ *
+ * Returns 0, or as chld_capture() does.
+ * Ownership: the handle is the caller's, until chld_capture_close(); the child
+ * stays its own. Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_capture_open(chld_id id,
+                      const struct chld_capture_options *options,
+                      chld_capturing *ret);
+
+/**
+ * Does what can be done now, without blocking. To be called when one of the
+ * descriptors is ready or the time is over, and once at first; calling it
+ * without need does no harm.
+ *
+ * `ret`: what to wait for before the next call; may be NULL. It is new each
+ * time. Written when 0 is returned. Without pidfds one of the descriptors is
+ * poked by SIGCHLD, which some thread must have unblocked.
+ *
+ * Returns 1 when there is nothing left to do, 0 when there is; -ETIMEDOUT, or
+ * another errno, where chld_capture() returns it; -EBUSY while another call has
+ * this capture; -EBADF if `capturing` is none.
+ * Thread-safe, not async-signal-safe. Does not block, but for callbacks, and
+ * as chld_kill_tree() does if the plan says so. Since 0.1.
+ */
+int chld_capture_step(chld_capturing capturing, struct chld_capture_wait *ret);
+
+/**
+ * Ends a capture, finished or not, and says what came of it. The child is left
+ * as it is.
+ *
+ * `ret`: as for chld_capture(); NULL frees growing buffers.
+ *
+ * Returns 0, -EBUSY while another call has this capture, -EBADF if `capturing`
+ * is none, or no longer.
+ * Ownership: a growing buffer is the caller's. Thread-safe, not
+ * async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_capture_close(chld_capturing capturing,
+                       struct chld_capture_result *ret);
+
+/**
+ * Frees the memory of a growing buffer.
+ *
+ * `data`: from chld_captured; NULL does nothing.
+ *
+ * Returns 0. Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_buffer_free(char *data);
 
 /*
  * Asking, and letting go
@@ -1092,6 +1629,20 @@ int chld_close(chld_id id);
 #define CHLD_SPAWN_OPTIONS_INIT chld_initial<chld_spawn_options>()
 #else
 #define CHLD_SPAWN_OPTIONS_INIT { .size = sizeof(chld_spawn_options) }
+#endif
+
+/** chld_stop_plan plan = CHLD_STOP_PLAN_INIT; */
+#ifdef __cplusplus
+#define CHLD_STOP_PLAN_INIT chld_initial<chld_stop_plan>()
+#else
+#define CHLD_STOP_PLAN_INIT { .size = sizeof(chld_stop_plan) }
+#endif
+
+/** chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT; */
+#ifdef __cplusplus
+#define CHLD_CAPTURE_OPTIONS_INIT chld_initial<chld_capture_options>()
+#else
+#define CHLD_CAPTURE_OPTIONS_INIT { .size = sizeof(chld_capture_options) }
 #endif
 
 #ifdef __cplusplus

@@ -1,9 +1,11 @@
-//! Signals to children: only ever to the process that the handle names.
+//! Signals to children: only ever to the process, or the group, that the handle
+//! names.
 
 use crate::pin::Pin;
 use crate::reap;
 use crate::signals;
-use crate::sys::{Errno, Result, pidfd, signal};
+use crate::sys::{Errno, Result, pidfd, signal, wait};
+use core::sync::atomic::Ordering::SeqCst;
 
 /// Sends `number` to the child. ESRCH once it has ended, and nothing is sent.
 pub fn kill(handle: u64, number: i32) -> Result<()> {
@@ -12,11 +14,47 @@ pub fn kill(handle: u64, number: i32) -> Result<()> {
     if reap::look(&pin)?.is_some() {
         return Err(Errno::ESRCH);
     }
+    send_to_child(&pin, number)
+}
+
+#[inline(never)]
+pub fn send_to_child(pin: &Pin, number: i32) -> Result<()> {
     match pin.pidfd().map(|fd| pidfd::send_signal(fd, number)) {
         Some(Ok(())) => Ok(()),
         Some(Err(errno)) if !errno.means_unsupported() => Err(errno),
         // No pidfd, or a sandbox that only knows kill. The pin keeps the zombie
         // from being reaped, so the pid is still this child's.
         _ => signal::kill(pin.pid(), number),
+    }
+}
+
+/// Sends `number` to the group that the child was started as the leader of.
+pub fn kill_group(handle: u64, number: i32) -> Result<()> {
+    signals::check(number)?;
+    send_to_group(&Pin::new(handle)?, number)
+}
+
+/// A group's number is kept from being another's by its leader's zombie, and
+/// that by the pin, unless it was reaped before. It is not looked at here: a
+/// look would publish the end, and the last pin would then reap it.
+///
+/// EINVAL for a child that leads none: the group that it is in is somebody
+/// else's, the caller's own most often.
+#[inline(never)]
+pub fn send_to_group(pin: &Pin, number: i32) -> Result<()> {
+    if pin.slot.leads_group.load(SeqCst) == 0 {
+        return Err(Errno::EINVAL);
+    }
+    if pin.slot.life.word().is_collected() {
+        return Err(Errno::ESRCH);
+    }
+    match pin.pidfd().map(|fd| pidfd::send_signal_to_group(fd, number)) {
+        Some(Ok(())) => Ok(()),
+        Some(Err(errno)) if !errno.means_unsupported() => Err(errno),
+        _ => {
+            // Only the number names it now. ECHILD: a stranger has reaped it.
+            reap::peek(pin, wait::EXITED | wait::NO_HANG).map_err(|_| Errno::ESRCH)?;
+            signal::kill_group(pin.pid(), number)
+        }
     }
 }

@@ -27,6 +27,7 @@ pub struct Plan<'a> {
     /// The table is the parent's own until the child has unshared it.
     pub shares_descriptors: bool,
     pub inherit_fds: bool,
+    pub subreaper: bool,
     pub session: bool,
     pub group: Group,
     pub cwd: Option<&'a CStr>,
@@ -113,6 +114,9 @@ impl Plan<'_> {
             Group::Inherit => {}
             Group::New => raw::join_group(0).map_err(failed(Step::Group))?,
             Group::Join(group) => raw::join_group(group).map_err(failed(Step::Group))?,
+        }
+        if self.subreaper {
+            raw::set_subreaper().map_err(failed(Step::Session))?;
         }
         if let Some(path) = self.cwd {
             raw::chdir(path).map_err(failed(Step::Chdir))?;
@@ -250,24 +254,12 @@ fn mark_listed() -> Result<()> {
     result
 }
 
-/// Marks what a block of getdents64 names. An entry is: inode and offset, 8
-/// bytes each, its own length, 2, a type, 1, the name with its NUL.
-fn mark_entries(mut entries: &[u8]) {
-    while let (Some([low, high]), Some(name)) = (entries.get(16..18), entries.get(19..)) {
-        let digits = name.iter().take_while(|byte| byte.is_ascii_digit());
-        let number = digits.fold(None, |number: Option<i32>, digit| {
-            let digit = digit.wrapping_sub(b'0') as i32;
-            Some(number.unwrap_or(0).wrapping_mul(10).wrapping_add(digit))
-        });
-        if let Some(fd) = number.filter(|fd| *fd > 2) {
+fn mark_entries(entries: &[u8]) {
+    raw::each_number(entries, &mut |fd| {
+        if fd > 2 {
             let _ = raw::set_close_on_exec(fd, true);
         }
-        let length = u16::from_ne_bytes([*low, *high]) as usize;
-        match entries.get(length..) {
-            Some(rest) if length > 0 => entries = rest,
-            _ => return,
-        }
-    }
+    });
 }
 
 /// Without /proc either: the numbers that programs use in practice.

@@ -35,7 +35,7 @@ pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
     let pin = table::claim().at(Step::Memory, 0)?;
     let mut opened = Opened::default();
     match prepare_and_start(request, env, &mut opened) {
-        Ok(started) => Ok(settle(pin, started, opened, user)),
+        Ok(started) => Ok(settle(pin, started, opened, request, user)),
         Err(failure) => {
             pin.abandon();
             Err(failure)
@@ -78,6 +78,7 @@ fn prepare_and_start(
         highest_needed: highest,
         shares_descriptors: false,
         inherit_fds: request.inherit_fds,
+        subreaper: request.subreaper,
         // setsid makes a group too.
         session: request.session,
         group: if request.session { Group::Inherit } else { request.group },
@@ -210,8 +211,16 @@ fn pidfd_of(started: &mut Started) -> Option<OwnedFd> {
 /// Writes a running child into its slot. From the last line on, everybody sees
 /// it.
 #[inline(never)]
-fn settle(pin: Pin, mut started: Started, opened: Opened, user: usize) -> u64 {
+fn settle(
+    pin: Pin,
+    mut started: Started,
+    opened: Opened,
+    request: &Request,
+    user: usize,
+) -> u64 {
     let slot = pin.slot;
+    let leads_group = request.session || request.group == Group::New;
+    slot.leads_group.store(leads_group as u32, SeqCst);
     slot.pid.store(started.pid, SeqCst);
     if let Some(fd) = pidfd_of(&mut started) {
         slot.pidfd.store(fd.release(), SeqCst);

@@ -9,29 +9,39 @@
 mod act;
 mod ask;
 mod by_pid;
+mod capture;
 mod child;
 mod deadline;
+mod drain;
 mod failure;
+mod feed;
 mod ffi;
 mod graveyard;
 mod handler;
 mod init;
+mod ladder;
 mod launch;
 mod life;
 mod pin;
+mod pipes;
 mod plan;
+mod process;
 mod reap;
 mod set;
 mod sigchld;
 mod signals;
+mod sink;
 mod slab;
 mod slot;
 mod status;
+mod stepwise;
 #[allow(unsafe_code)]
 mod sys;
 mod table;
 mod text;
+mod tree;
 mod wait;
+mod watch;
 
 /// No panic path survives in what is shipped: `make check` proves it by linking
 /// with `chld_prove_no_panic`, where a path to this function would need a

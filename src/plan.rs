@@ -59,6 +59,8 @@ pub struct Request<'a> {
     pub group: Group,
     pub session: bool,
     pub inherit_fds: bool,
+    /// Its orphaned descendants become its own children.
+    pub subreaper: bool,
 }
 
 impl<'a> Request<'a> {
@@ -76,6 +78,16 @@ impl<'a> Request<'a> {
             group: Group::Inherit,
             session: false,
             inherit_fds: false,
+            subreaper: false,
+        }
+    }
+
+    /// A pipe for each of these streams, unless something else was wanted.
+    pub fn add_pipes(&mut self, wanted: [bool; 3]) {
+        for (stdio, wanted) in self.stdio.iter_mut().zip(wanted) {
+            if wanted && matches!(stdio, Stdio::Inherit) {
+                *stdio = Stdio::Pipe;
+            }
         }
     }
 

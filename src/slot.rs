@@ -27,6 +27,10 @@ pub struct Slot {
     pub exit_set: AtomicU64,
     /// The caller's pointer, as a number: the library never follows it.
     pub user: AtomicUsize,
+    /// Not 0 if it was started as the leader of a group of its own.
+    pub leads_group: AtomicU32,
+    /// Not 0 while one call has the parent's ends of the pipes.
+    pub captured: AtomicU32,
     next: AtomicU32,
     /// Who wants to be told of the end: `watch`. Sealed once it is published.
     pub watchers: Stack,
@@ -54,6 +58,8 @@ impl Slot {
         }
         self.exit_set.store(0, Relaxed);
         self.user.store(0, Relaxed);
+        self.leads_group.store(0, Relaxed);
+        self.captured.store(0, Relaxed);
         self.status.store(pack(Status::RUNNING), Relaxed);
         self.usage_known.store(0, Relaxed);
         self.watchers.reset();

@@ -11,6 +11,7 @@ use crate::set::{Link, Set};
 use crate::sigchld;
 use crate::slab::{Places, Slab, Stack};
 use crate::slot::Slot;
+use crate::stepwise::Place;
 use crate::sys::memory::{self, Lasting, Zeroed};
 use crate::sys::{Errno, Result, host};
 use core::sync::atomic::{AtomicI32, AtomicU32, Ordering::SeqCst};
@@ -18,6 +19,7 @@ use core::sync::atomic::{AtomicI32, AtomicU32, Ordering::SeqCst};
 pub static CHILDREN: Slab<Slot> = Slab::new();
 pub static SETS: Slab<Set> = Slab::new();
 pub static LINKS: Slab<Link> = Slab::new();
+pub static CAPTURES: Slab<Place> = Slab::new();
 static ROOT: Lasting<Root> = Lasting::new(1);
 
 const _: () = assert!(crate::slab::CAPACITY < 1 << life::INDEX_BITS);
@@ -27,6 +29,7 @@ pub struct Root {
     pub children: Places,
     pub sets: Places,
     pub links: Places,
+    pub captures: Places,
     /// Running children whose handle is closed: see `graveyard`.
     pub detached: AtomicU32,
     pub unchecked: Stack,
@@ -65,6 +68,7 @@ fn forget_if_copied(root: &'static Root) {
         CHILDREN.wipe();
         SETS.wipe();
         LINKS.wipe();
+        CAPTURES.wipe();
         by_pid::wipe();
         ROOT.wipe();
     }

@@ -4,12 +4,12 @@ use crate::deadline::Deadline;
 use crate::graveyard;
 use crate::pin::Pin;
 use crate::reap;
-use crate::set::{self, SetPin};
 use crate::status::Status;
 use crate::sys::memory::Scratch;
-use crate::sys::poll::{self, PollFd};
+use crate::sys::poll;
 use crate::sys::wait as kernel;
 use crate::sys::{Errno, Result};
+use crate::watch::{Alarm, Watch, sleep};
 
 /// Waits until the child has ended. ETIMEDOUT when it has not by then.
 pub fn wait(handle: u64, deadline: Deadline) -> Result<Status> {
@@ -18,7 +18,7 @@ pub fn wait(handle: u64, deadline: Deadline) -> Result<Status> {
     if deadline == Deadline::Never {
         return reap::block(&pin);
     }
-    let mut alarm = None;
+    let mut watch = pin.pidfd().map(Watch::Pidfd);
     loop {
         if let Some(status) = reap::look(&pin)? {
             return Ok(status);
@@ -26,36 +26,11 @@ pub fn wait(handle: u64, deadline: Deadline) -> Result<Status> {
         if deadline == Deadline::Now {
             return Err(Errno::ETIMEDOUT);
         }
-        match pin.pidfd() {
-            Some(fd) => sleep(&mut [poll::readable(fd)], deadline, false)?,
-            None => match &alarm {
-                // Look again once the handler is there.
-                None => alarm = Some(Alarm::set()?),
-                Some(alarm) => alarm.sleep(deadline)?,
-            },
+        match &watch {
+            // Look again once the handler is there.
+            None => watch = Some(Watch::of(&pin)?),
+            Some(watch) => watch.sleep(&mut [watch.polled()], deadline)?,
         }
-    }
-}
-
-/// A self-pipe of this call's own, poked at every SIGCHLD, where no descriptor
-/// tells what is waited for: no pidfd, or a stop.
-struct Alarm(SetPin);
-
-impl Alarm {
-    fn set() -> Result<Alarm> {
-        set::open_self_pipe(true).map(Alarm)
-    }
-
-    fn sleep(&self, deadline: Deadline) -> Result<()> {
-        let result = sleep(&mut [poll::readable(self.0.fd())], deadline, true);
-        self.0.drain();
-        result
-    }
-}
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        let _ = self.0.close();
     }
 }
 
@@ -101,8 +76,8 @@ pub fn wait_any(handles: &[u64], deadline: Deadline) -> Result<Event> {
             _ => {}
         }
     }
-    if let Some(Alarm(pipe)) = &alarm {
-        *first = poll::readable(pipe.fd());
+    if let Some(alarm) = &alarm {
+        *first = alarm.polled();
     }
     loop {
         // Again after the alarm is set, and after every waking.
@@ -110,8 +85,8 @@ pub fn wait_any(handles: &[u64], deadline: Deadline) -> Result<Event> {
             return Ok(event);
         }
         sleep(fds, deadline, alarm.is_some())?;
-        if let Some(Alarm(pipe)) = &alarm {
-            pipe.drain();
+        if let Some(alarm) = &alarm {
+            alarm.drain();
         }
     }
 }
@@ -134,19 +109,6 @@ fn first_ended(pins: &[Option<Pin>]) -> Result<Option<Event>> {
         }
     }
     Ok(None)
-}
-
-/// Sleeps until one of `fds` is ready, a signal has come, or the limit is
-/// reached, which is ETIMEDOUT. After the first two the caller looks again.
-fn sleep(fds: &mut [PollFd], deadline: Deadline, let_sigchld_in: bool) -> Result<()> {
-    let left = deadline.left_ns();
-    if left == Some(0) {
-        return Err(Errno::ETIMEDOUT);
-    }
-    match poll::poll(fds, left, let_sigchld_in) {
-        Ok(_) | Err(Errno::EINTR) => Ok(()),
-        Err(errno) => Err(errno),
-    }
 }
 
 /// Which changes `wait_change` tells of, besides the end.

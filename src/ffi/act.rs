@@ -1,7 +1,12 @@
 use super::spawn::chld_id;
-use super::{quietly, valid};
+use super::status::chld_status;
+use super::{growth, quietly, to_c, valid, write_out};
 use crate::act;
+use crate::ladder::{self, Plan, Rung, Target};
+use crate::sys::{Errno, Result};
+use crate::tree;
 use core::ffi::c_int;
+use core::mem::size_of;
 
 /// Sends a signal to a child, and to nobody else: not to a process that has its
 /// pid by now.
@@ -17,4 +22,174 @@ use core::ffi::c_int;
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_kill(id: chld_id, signal: c_int) -> c_int {
     quietly(|| act::kill(valid(id)?, signal).map(|()| 0))
+}
+
+/// Sends a signal to the process group of a child that was started as the
+/// leader of one (CHLD_GROUP_NEW, CHLD_SPAWN_SESSION): to the child and to its
+/// descendants that have not moved to another group.
+///
+/// `signal`: as for chld_kill().
+///
+/// Never to another group that has the number by now. Where the kernel cannot
+/// name a group by pidfd (before Linux 6.9), that is because the number stays
+/// taken until the leader is reaped, and the library does that only after a call
+/// has told its end. So the group of a child that has ended can be signalled as
+/// long as no call has told the end; not after that.
+///
+/// Returns 0; -EINVAL if the child leads no group of its own, whose group is
+/// somebody else's then, or if `signal` is none; -ESRCH once a call has told the
+/// child's end, or if nobody is left in the group; -EPERM if none of them may be
+/// signalled; -EBADF if `id` is no child.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_kill_group(id: chld_id, signal: c_int) -> c_int {
+    quietly(|| act::kill_group(valid(id)?, signal).map(|()| 0))
+}
+
+/// Sends a signal to a child and all its descendants, as far as they can be
+/// found, also those in groups and sessions of their own; and says how many are
+/// left.
+///
+/// `signal`: as for chld_kill(). With SIGKILL everybody is stopped first, so
+/// that nobody can start more meanwhile, and the call waits until they are gone,
+/// a second at most.
+/// `ret_survivors`: how many of the tree live when the call returns: those that
+/// have not ended by the signal, or may not be signalled; may be NULL.
+///
+/// They are found in /proc: children of the tree, and members of a group or a
+/// session that a process of the tree leads. A process whose parent has ended
+/// ("double fork"), and which is in a group and a session of its own besides,
+/// is found only if the child was started with CHLD_SPAWN_SUBREAPER and lives.
+/// Without that it has become a child of init, and is neither found nor
+/// counted; or, if the caller is a subreaper or init itself, a child of the
+/// caller's. There nobody can tell whose it was: it is left alone, and counted
+/// with the survivors, as is every other child that the program has started
+/// after this one by other means than this library.
+/// Signals go to exactly the processes that were found, by pidfd; before Linux
+/// 5.3, by pid right after a look.
+///
+/// Returns 0; -ENOSYS if /proc is not there or is another pid namespace's: then
+/// the child's group was signalled if it leads one, else the child alone, and
+/// `ret_survivors` is not written; -ESRCH once a call has told the child's end
+/// (until then, what is left of its group and session is found); -EINVAL if
+/// `signal` is none; -EBADF if `id` is no child; -EMFILE, -ENFILE, -ENOMEM.
+/// Thread-safe, not async-signal-safe. Reads all of /proc; blocks for a second
+/// at most, see above. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_kill_tree(
+    id: chld_id,
+    signal: c_int,
+    ret_survivors: *mut u32,
+) -> c_int {
+    quietly(|| {
+        let left = tree::kill(valid(id)?, signal)?;
+        // SAFETY: NULL or valid, by the header.
+        unsafe { write_out(ret_survivors, left) };
+        Ok(0)
+    })
+}
+
+/// The child alone.
+pub const CHLD_TARGET_CHILD: u32 = 0;
+
+/// The group that the child leads: see chld_kill_group().
+pub const CHLD_TARGET_GROUP: u32 = 1;
+
+/// The child and its descendants: see chld_kill_tree().
+pub const CHLD_TARGET_TREE: u32 = 2;
+
+/// When the child has ended, what is left of its group or tree gets SIGKILL.
+pub const CHLD_STOP_SWEEP: u32 = 1;
+
+/// One step of a plan.
+#[repr(C)]
+pub struct chld_rung {
+    /// The signal; 0 sends none, and only waits.
+    pub signal: i32,
+    /// How long to wait for the end after it, in milliseconds; -1 without limit,
+    /// 0 goes on at once.
+    pub wait_ms: i32,
+}
+
+/// How to end a child. Begin with CHLD_STOP_PLAN_INIT.
+#[repr(C)]
+pub struct chld_stop_plan {
+    /// sizeof(chld_stop_plan), set by CHLD_STOP_PLAN_INIT.
+    pub size: usize,
+    /// One of CHLD_TARGET_*: whom the signals go to.
+    pub target: u32,
+    /// CHLD_STOP_* bits.
+    pub flags: u32,
+    /// The steps, in their order. NULL: SIGTERM, 2000 ms, SIGKILL, 2000 ms.
+    pub rungs: *const chld_rung,
+    /// How many.
+    pub rungs_count: usize,
+}
+
+// SAFETY: numbers and a pointer, the size first.
+unsafe impl growth::Growing for chld_stop_plan {
+    const FIRST_SIZE: usize = size_of::<chld_stop_plan>();
+}
+
+/// Ends a child by degrees: sends the first signal, waits, sends the next.
+/// Returns as soon as the child has ended; if it has already, at once.
+///
+/// `plan`: NULL for SIGTERM and, two seconds later, SIGKILL, to the child alone.
+/// `ret`: how it ended; may be NULL.
+///
+/// Its group can be signalled to the last, as it is not reaped before the call
+/// returns. Afterwards it cannot: CHLD_STOP_SWEEP sees to those that are left.
+///
+/// Returns 0; -ETIMEDOUT if it has not ended after the last step (it is in the
+/// kernel, or the plan has no SIGKILL), or the errno with which the last signal
+/// could not be sent, -EPERM most often; -EINVAL for a plan that has unknown
+/// targets, flags or signals, a wait below -1, or a group that the child does
+/// not lead; -E2BIG for a later version's plan; -EBADF if `id` is no child;
+/// without pidfds also what chld_set_open() says.
+/// Thread-safe, not async-signal-safe. Blocks, no longer than the plan's waits
+/// together, and what chld_kill_tree() takes. Not a cancellation point.
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_stop(
+    id: chld_id,
+    plan: *const chld_stop_plan,
+    ret: *mut chld_status,
+) -> c_int {
+    quietly(|| {
+        // SAFETY: NULL or what the header says, for the length of this call.
+        let status = ladder::stop(valid(id)?, unsafe { plan_of(plan) }?)?;
+        // SAFETY: NULL or valid, by the header.
+        unsafe { write_out(ret, to_c(status)) };
+        Ok(0)
+    })
+}
+
+/// # Safety
+/// `plan` must be NULL or what the header says it is, and its rungs stay for
+/// `'a`.
+pub unsafe fn plan_of<'a>(plan: *const chld_stop_plan) -> Result<Plan<'a>> {
+    const {
+        assert!(size_of::<Rung>() == size_of::<chld_rung>());
+    }
+    if plan.is_null() {
+        return Ok(Plan { target: Target::Child, sweep: false, rungs: Plan::RUNGS });
+    }
+    // SAFETY: by the contract.
+    let plan = unsafe { growth::copy(plan) }?;
+    let target = match plan.target {
+        CHLD_TARGET_CHILD => Target::Child,
+        CHLD_TARGET_GROUP => Target::Group,
+        CHLD_TARGET_TREE => Target::Tree,
+        _ => return Err(Errno::EINVAL),
+    };
+    let rungs = match plan.rungs_count {
+        0 => Plan::RUNGS,
+        count if plan.rungs.is_null() || count > i32::MAX as usize => return Err(Errno::EINVAL),
+        // SAFETY: valid by the contract; the two types are both two ints.
+        count => unsafe { core::slice::from_raw_parts(plan.rungs.cast(), count) },
+    };
+    if plan.flags & !CHLD_STOP_SWEEP != 0 {
+        return Err(Errno::EINVAL);
+    }
+    Ok(Plan { target, sweep: plan.flags & CHLD_STOP_SWEEP != 0, rungs })
 }

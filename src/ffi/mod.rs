@@ -5,6 +5,9 @@
 
 mod act;
 mod ask;
+mod capture;
+mod capturing;
+mod growth;
 mod notice;
 mod options;
 mod set;

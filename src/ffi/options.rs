@@ -6,44 +6,9 @@ use crate::plan::{FdPair, Group, Request, Search, Stdio};
 use crate::sys::cstr::StrList;
 use crate::sys::{Errno, Result};
 use core::ffi::{CStr, c_char};
-use core::mem::{MaybeUninit, size_of};
+use core::mem::size_of;
 
-/// The size of the first version of a growing struct, and of the largest that
-/// anybody can mean.
-const FIRST_SIZE: usize = size_of::<chld_spawn_options>();
-const LARGEST_SIZE: usize = 4096;
-
-const FLAGS: u64 = CHLD_SPAWN_SESSION | CHLD_SPAWN_INHERIT_FDS;
-
-/// Copies the caller's struct as far as both sides know it. EINVAL for a size
-/// that never was, E2BIG if the caller uses what this library does not have.
-///
-/// # Safety
-/// `given` must be valid for as many bytes as its first member says.
-#[inline(never)]
-pub unsafe fn copy(given: *const chld_spawn_options) -> Result<chld_spawn_options> {
-    // SAFETY: the first member is readable, by the contract.
-    let size = unsafe { (&raw const (*given).size).read() };
-    if !(FIRST_SIZE..=LARGEST_SIZE).contains(&size) {
-        return Err(Errno::EINVAL);
-    }
-    let ours = size_of::<chld_spawn_options>();
-    let mut known = MaybeUninit::<chld_spawn_options>::zeroed();
-    // SAFETY: both sides are valid for the smaller of the two sizes; zero is a
-    // value of every member that is not copied.
-    let known = unsafe {
-        let common = size.min(ours);
-        core::ptr::copy_nonoverlapping(given.cast::<u8>(), known.as_mut_ptr().cast(), common);
-        known.assume_init()
-    };
-    for i in ours..size {
-        // SAFETY: within `size`, by the contract.
-        if unsafe { given.cast::<u8>().add(i).read() } != 0 {
-            return Err(Errno::E2BIG);
-        }
-    }
-    Ok(known)
-}
+const FLAGS: u64 = CHLD_SPAWN_SESSION | CHLD_SPAWN_INHERIT_FDS | CHLD_SPAWN_SUBREAPER;
 
 /// # Safety
 /// Every pointer in `options` must be NULL or what the header says it is, and
@@ -77,6 +42,7 @@ pub unsafe fn request<'a>(
             group: group_of(options).at(Step::Group, 0)?,
             session: options.flags & CHLD_SPAWN_SESSION != 0,
             inherit_fds: options.flags & CHLD_SPAWN_INHERIT_FDS != 0,
+            subreaper: options.flags & CHLD_SPAWN_SUBREAPER != 0,
         })
     }
 }

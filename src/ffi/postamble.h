@@ -10,6 +10,20 @@
 #define CHLD_SPAWN_OPTIONS_INIT { .size = sizeof(chld_spawn_options) }
 #endif
 
+/** chld_stop_plan plan = CHLD_STOP_PLAN_INIT; */
+#ifdef __cplusplus
+#define CHLD_STOP_PLAN_INIT chld_initial<chld_stop_plan>()
+#else
+#define CHLD_STOP_PLAN_INIT { .size = sizeof(chld_stop_plan) }
+#endif
+
+/** chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT; */
+#ifdef __cplusplus
+#define CHLD_CAPTURE_OPTIONS_INIT chld_initial<chld_capture_options>()
+#else
+#define CHLD_CAPTURE_OPTIONS_INIT { .size = sizeof(chld_capture_options) }
+#endif
+
 #ifdef __cplusplus
 } /* extern "C" */
 

@@ -1,5 +1,5 @@
-use super::{buffer_of, length, options, or_null};
-use crate::failure::{Failure, Step};
+use super::{buffer_of, growth, length, options, or_null};
+use crate::failure::{At, Failure, Step};
 use crate::launch;
 use crate::plan::Request;
 use crate::sys::Errno;
@@ -47,7 +47,7 @@ pub const CHLD_STEP_DESCRIPTORS: i32 = 9;
 /// An entry of `fds`; index: the entry.
 pub const CHLD_STEP_MAP: i32 = 10;
 
-/// setsid.
+/// setsid, and becoming a subreaper.
 pub const CHLD_STEP_SESSION: i32 = 11;
 
 /// setpgid.
@@ -155,6 +155,12 @@ pub const CHLD_SPAWN_SESSION: u64 = 1;
 /// has 0, 1, 2 and what `fds` gives it, and nothing else.
 pub const CHLD_SPAWN_INHERIT_FDS: u64 = 2;
 
+/// Descendants of the child whose own parent has ended become children of the
+/// child itself, not of init, so that chld_kill_tree() finds all of them as long
+/// as the child lives. A program that does not wait for children it does not
+/// know has zombies until it ends. Linux only; else -ENOSYS.
+pub const CHLD_SPAWN_SUBREAPER: u64 = 4;
+
 /// What chld_spawn() can be told. Begin with CHLD_SPAWN_OPTIONS_INIT, then set
 /// what you need: zero is the default in every member. Everything that it
 /// points to need only last for the call.
@@ -203,6 +209,11 @@ pub struct chld_spawn_options {
     pub user: *mut c_void,
 }
 
+// SAFETY: numbers and pointers, the size first.
+unsafe impl super::growth::Growing for chld_spawn_options {
+    const FIRST_SIZE: usize = size_of::<chld_spawn_options>();
+}
+
 /// Starts a child.
 ///
 /// `ret`: where its handle goes. Not NULL.
@@ -242,27 +253,10 @@ pub unsafe extern "C" fn chld_spawn(
     reterr: *mut chld_error,
 ) -> c_int {
     let _host = Undisturbed::enter();
-    if ret.is_null() || argv.is_null() {
-        let failure = Failure::new(Step::Arguments, 0, Errno::EINVAL);
-        // SAFETY: NULL or valid, by the header.
-        return unsafe { failed(failure, b"", reterr) };
-    }
     // SAFETY: all of it is what the header says, for the length of this call.
     unsafe {
-        let argv = StrList::new(argv);
-        let mut user = 0;
-        let request = if options.is_null() {
-            Ok(Request::plain(argv))
-        } else {
-            match options::copy(options) {
-                Err(errno) => Err(Failure::new(Step::Options, 0, errno)),
-                Ok(options) => {
-                    user = options.user as usize;
-                    options::request(argv, &options)
-                }
-            }
-        };
-        let request = match request {
+        let argv = if ret.is_null() { core::ptr::null() } else { argv };
+        let (request, user) = match request_of(argv, options) {
             Ok(request) => request,
             Err(failure) => return failed(failure, b"", reterr),
         };
@@ -273,6 +267,28 @@ pub unsafe extern "C" fn chld_spawn(
             }
             Err(failure) => failed(failure, request.item(&failure), reterr),
         }
+    }
+}
+
+/// What to start, and the `user` pointer.
+///
+/// # Safety
+/// All must be NULL or what the header says it is, and stay so for `'a`.
+pub unsafe fn request_of<'a>(
+    argv: *const *const c_char,
+    options: *const chld_spawn_options,
+) -> Result<(Request<'a>, usize), Failure> {
+    if argv.is_null() {
+        return Err(Failure::new(Step::Arguments, 0, Errno::EINVAL));
+    }
+    // SAFETY: by the contract.
+    unsafe {
+        let argv = StrList::new(argv);
+        if options.is_null() {
+            return Ok((Request::plain(argv), 0));
+        }
+        let options = growth::copy(options).at(Step::Options, 0)?;
+        Ok((options::request(argv, &options)?, options.user as usize))
     }
 }
 
@@ -316,7 +332,7 @@ pub unsafe extern "C" fn chld_error_text(
 
 /// # Safety
 /// `reterr` must be NULL or valid for a write.
-unsafe fn failed(failure: Failure, item: &[u8], reterr: *mut chld_error) -> c_int {
+pub unsafe fn failed(failure: Failure, item: &[u8], reterr: *mut chld_error) -> c_int {
     let mut kept: [c_char; CHLD_ERROR_ITEM] = [0; CHLD_ERROR_ITEM];
     for (place, byte) in kept.iter_mut().zip(item).take(CHLD_ERROR_ITEM - 1) {
         *place = *byte as c_char;

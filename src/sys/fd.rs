@@ -105,6 +105,58 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<usize> {
     super::check(put as i64).map(|count| count as usize)
 }
 
+/// Makes calls on this open file description return rather than block, or no
+/// longer; says how it was.
+pub fn set_nonblocking(fd: i32, on: bool) -> Result<bool> {
+    // SAFETY: numbers only.
+    let flags = check_int(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    let was = flags & libc::O_NONBLOCK != 0;
+    if was != on {
+        // SAFETY: numbers only.
+        check_int(unsafe { libc::fcntl(fd, libc::F_SETFL, flags ^ libc::O_NONBLOCK) })?;
+    }
+    Ok(was)
+}
+
+/// How many bytes lie in a pipe.
+pub fn unread(fd: i32) -> Result<usize> {
+    let mut count = 0i32;
+    // SAFETY: FIONREAD writes one int into a live local.
+    check_int(unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut count) })?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// The target of a symbolic link, cut to the buffer.
+pub fn read_link(path: &CStr, buffer: &mut [u8]) -> Result<usize> {
+    // SAFETY: a live string, and at most `len` bytes into a live slice.
+    let size = unsafe { libc::readlink(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    super::check(size as i64).map(|size| size as usize)
+}
+
+/// What a descriptor leads to, as far as writing to it goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// On a disk: it never makes its writer wait for a reader.
+    Regular,
+    Pipe,
+    /// A terminal, a socket, a device.
+    Other,
+}
+
+pub fn kind(fd: i32) -> Result<Kind> {
+    let mut about = core::mem::MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: writes one stat into a live local, of which zero is a value.
+    let about = unsafe {
+        check_int(libc::fstat(fd, about.as_mut_ptr()))?;
+        about.assume_init()
+    };
+    Ok(match about.st_mode & libc::S_IFMT {
+        libc::S_IFREG => Kind::Regular,
+        libc::S_IFIFO => Kind::Pipe,
+        _ => Kind::Other,
+    })
+}
+
 /// Checked before a child is started with it.
 pub fn require_open(fd: i32) -> Result<()> {
     if fd >= 0 && is_open(fd) { Ok(()) } else { Err(Errno::EBADF) }

@@ -106,6 +106,18 @@ pub fn errno_text(errno: Errno, buffer: &mut [u8]) -> &[u8] {
     core::ffi::CStr::from_bytes_until_nul(buffer).map_or(b"", |text| text.to_bytes())
 }
 
+/// Whether orphans become children of this process: by its wish, or because it
+/// is the init of its pid namespace.
+pub fn is_subreaper() -> bool {
+    let mut on: libc::c_int = 0;
+    #[cfg(target_os = "linux")]
+    // SAFETY: writes one int into a live local; a failure leaves it 0.
+    unsafe {
+        libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut on, 0, 0, 0)
+    };
+    pid() == 1 || on != 0
+}
+
 /// Whether orphaned descendants become children of this process. ENOSYS where
 /// there is no such thing.
 pub fn set_subreaper(on: bool) -> super::Result<()> {

@@ -130,3 +130,58 @@ impl<T> Drop for Scratch<'_, T> {
         }
     }
 }
+
+/// A value in pages of its own.
+pub struct Paged<T>(*mut T);
+
+impl<T> Paged<T> {
+    pub fn new(value: T) -> Result<Paged<T>> {
+        let place: *mut T = map(size_of::<T>())?.cast();
+        // SAFETY: fresh pages, large enough, and aligned for anything here.
+        unsafe { place.write(value) };
+        Ok(Paged(place))
+    }
+}
+
+impl<T> core::ops::Deref for Paged<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: written in `new`, and only ever ours.
+        unsafe { &*self.0 }
+    }
+}
+
+impl<T> core::ops::DerefMut for Paged<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above.
+        unsafe { &mut *self.0 }
+    }
+}
+
+impl<T> Drop for Paged<T> {
+    fn drop(&mut self) {
+        // SAFETY: written in `new`, unmapped with the size of then, and nobody
+        // uses it after this.
+        unsafe {
+            core::ptr::drop_in_place(self.0);
+            libc::munmap(self.0.cast(), size_of::<T>());
+        }
+    }
+}
+
+/// Where a paged value is while nobody works on it. Who takes it out has it
+/// alone.
+#[repr(transparent)]
+pub struct Parked<T>(AtomicPtr<T>);
+
+impl<T> Parked<T> {
+    pub fn put(&self, value: Paged<T>) {
+        self.0.store(value.0, SeqCst);
+        core::mem::forget(value);
+    }
+
+    pub fn take(&self) -> Option<Paged<T>> {
+        let value = self.0.swap(core::ptr::null_mut(), SeqCst);
+        (!value.is_null()).then_some(Paged(value))
+    }
+}

@@ -8,12 +8,14 @@ pub mod clone;
 pub mod cstr;
 pub mod epoll;
 pub mod fd;
+pub mod heap;
 pub mod host;
 pub mod memory;
 pub mod pidfd;
 pub mod poll;
 pub mod raw;
 pub mod signal;
+pub mod splice;
 pub mod wait;
 
 /// A positive errno value.
@@ -28,8 +30,8 @@ macro_rules! errnos {
     };
 }
 errnos! {
-    E2BIG EAGAIN EACCES EBADF EBUSY ECHILD EEXIST EINTR EINVAL ENODATA ENODEV ENOENT
-    ENOMEM ENOSYS ENOTDIR EPERM ESRCH ESTALE ETIMEDOUT
+    E2BIG EAGAIN EACCES EBADF EBUSY ECHILD EEXIST EINTR EINVAL EIO ENODATA ENODEV ENOENT
+    ENOMEM ENOSYS ENOTDIR EPERM EPIPE ESRCH ESTALE ETIMEDOUT
 }
 
 impl Errno {

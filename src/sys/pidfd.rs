@@ -38,9 +38,22 @@ pub fn available() -> bool {
 
 /// ESRCH once the process has been reaped, whoever has its pid by then.
 pub fn send_signal(pidfd: i32, signal: i32) -> Result<()> {
+    send(pidfd, signal, 0)
+}
+
+const TO_PROCESS_GROUP: u32 = 1 << 2;
+
+/// To the members of the group that this process leads or has led: the group
+/// itself is named, not its number. Since Linux 6.9.
+pub fn send_signal_to_group(pidfd: i32, signal: i32) -> Result<()> {
+    send(pidfd, signal, TO_PROCESS_GROUP)
+}
+
+fn send(pidfd: i32, signal: i32, flags: u32) -> Result<()> {
     let none = core::ptr::null::<libc::siginfo_t>();
     // SAFETY: numbers and a NULL siginfo, which means "as kill(2) would".
-    check(unsafe { libc::syscall(SYS_PIDFD_SEND_SIGNAL, pidfd, signal, none, 0) } as i64).map(drop)
+    let sent = unsafe { libc::syscall(SYS_PIDFD_SEND_SIGNAL, pidfd, signal, none, flags) };
+    check(sent as i64).map(drop)
 }
 
 /// The first version of the kernel's struct pidfd_info (64 bytes).

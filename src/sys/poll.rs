@@ -12,6 +12,23 @@ pub fn readable(fd: i32) -> PollFd {
     PollFd { fd, events: READABLE, revents: 0 }
 }
 
+pub fn writable(fd: i32) -> PollFd {
+    PollFd { fd, events: libc::POLLOUT, revents: 0 }
+}
+
+/// Whether nobody has the other end of this pipe open any more.
+pub fn is_hung_up(fd: i32) -> bool {
+    let mut one = [PollFd { fd, events: 0, revents: 0 }];
+    let asked = super::retry(|| poll(&mut one, Some(0), false));
+    let [one] = one;
+    asked.is_ok() && one.revents & libc::POLLHUP != 0
+}
+
+/// Whether `fd` would take something now, or has an error to tell.
+pub fn is_writable(fd: i32) -> bool {
+    matches!(super::retry(|| poll(&mut [writable(fd)], Some(0), false)), Ok(1))
+}
+
 /// Waits until one of `fds` is ready or `nanoseconds` have passed (`None`: no
 /// limit). Returns how many are ready; EINTR when a signal came. With
 /// `let_sigchld_in`, SIGCHLD is not blocked meanwhile, whatever the thread's

@@ -94,6 +94,27 @@ pub fn read_directory(fd: i32, buffer: &mut DirectoryBuffer) -> Result<usize> {
     answer(unsafe { arch::call(libc::SYS_getdents64 as i64, a) })
 }
 
+/// The entries in a block of getdents64 whose names are numbers. An entry is:
+/// inode and offset, 8 bytes each, its own length, 2, a type, 1, the name with
+/// its NUL.
+pub fn each_number(mut entries: &[u8], tell: &mut impl FnMut(i32)) {
+    while let (Some([low, high]), Some(name)) = (entries.get(16..18), entries.get(19..)) {
+        let digits = name.iter().take_while(|byte| byte.is_ascii_digit());
+        let number = digits.fold(None, |number: Option<i32>, digit| {
+            let digit = digit.wrapping_sub(b'0') as i32;
+            Some(number.unwrap_or(0).wrapping_mul(10).wrapping_add(digit))
+        });
+        if let Some(number) = number {
+            tell(number);
+        }
+        let length = u16::from_ne_bytes([*low, *high]) as usize;
+        match entries.get(length..) {
+            Some(rest) if length > 0 => entries = rest,
+            _ => return,
+        }
+    }
+}
+
 pub fn setsid() -> Result<()> {
     numbers(libc::SYS_setsid as i64, [0; 6]).map(drop)
 }
@@ -123,12 +144,48 @@ pub fn set_mask(bits: u64) -> Result<()> {
 
 /// The same, and returns the mask that was there.
 pub fn exchange_mask(bits: u64) -> Result<u64> {
+    change_mask(libc::SIG_SETMASK, bits)
+}
+
+/// Adds `bits` to the mask; returns the mask that was there.
+pub fn block(bits: u64) -> Result<u64> {
+    change_mask(libc::SIG_BLOCK, bits)
+}
+
+fn change_mask(how: i32, bits: u64) -> Result<u64> {
     let mut old = 0u64;
     let (new, old_place) = (&raw const bits as usize, &raw mut old as usize);
-    let a = [libc::SIG_SETMASK as usize, new, old_place, SIGSET_BYTES, 0, 0];
+    let a = [how as usize, new, old_place, SIGSET_BYTES, 0, 0];
     // SAFETY: reads one kernel signal set from a live local and writes another.
     answer(unsafe { arch::call(libc::SYS_rt_sigprocmask as i64, a) })?;
     Ok(old)
+}
+
+/// The signals that are blocked and wait, for this thread or for the process.
+pub fn pending() -> Result<u64> {
+    let mut bits = 0u64;
+    let a = [&raw mut bits as usize, SIGSET_BYTES, 0, 0, 0, 0];
+    // SAFETY: writes one kernel signal set into a live local.
+    answer(unsafe { arch::call(libc::SYS_rt_sigpending as i64, a) })?;
+    Ok(bits)
+}
+
+/// Takes one of the signals in `bits` that waits, if one does.
+pub fn take_pending(bits: u64) {
+    // Two words of zero: no time at all, in either width of a timespec.
+    let no_time = [0i64; 2];
+    let (set, time) = (&raw const bits as usize, &raw const no_time as usize);
+    let a = [set, 0, time, SIGSET_BYTES, 0, 0];
+    // SAFETY: reads one kernel signal set and one timespec from live locals; no
+    // siginfo is asked for.
+    let _ = answer(unsafe { arch::call(libc::SYS_rt_sigtimedwait as i64, a) });
+}
+
+/// Orphaned descendants of this process become its children; stays so over
+/// exec. Since Linux 3.4.
+pub fn set_subreaper() -> Result<()> {
+    let a = [libc::PR_SET_CHILD_SUBREAPER as usize, 1, 0, 0, 0, 0];
+    numbers(libc::SYS_prctl as i64, a).map(drop)
 }
 
 /// The kernel's struct sigaction. Its members come in other orders on other

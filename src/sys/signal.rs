@@ -51,6 +51,53 @@ impl Drop for AllBlocked {
     }
 }
 
+/// Blocks SIGPIPE in the calling thread while it writes into a pipe whose
+/// reader may be gone, and takes the one back that such a write has raised:
+/// then EPIPE is all that is left of it, and nothing was changed that another
+/// thread could see.
+///
+/// The kernel sends this SIGPIPE to the writing thread alone. Signals do not
+/// queue: if the thread had one pending before, ours has gone into that one,
+/// which is not ours to take. If there was none, the one that is pending for
+/// the thread afterwards is ours, and sigtimedwait takes it first: what is
+/// pending for the thread comes before what is pending for the process.
+pub struct SigpipeHeld {
+    before: u64,
+    was_pending: bool,
+}
+
+const SIGPIPE_BIT: u64 = 1 << (libc::SIGPIPE - 1);
+
+impl SigpipeHeld {
+    pub fn enter() -> Result<SigpipeHeld> {
+        let before = super::raw::block(SIGPIPE_BIT)?;
+        let mut held = SigpipeHeld { before, was_pending: false };
+        // Unblocked, a pending one would have been delivered.
+        if before & SIGPIPE_BIT != 0 {
+            held.was_pending = super::raw::pending()? & SIGPIPE_BIT != 0;
+        }
+        Ok(held)
+    }
+
+    /// Runs `write`, and takes the SIGPIPE back if it fails with EPIPE.
+    pub fn run<T>(write: impl FnOnce() -> Result<T>) -> Result<T> {
+        let held = SigpipeHeld::enter()?;
+        let written = write();
+        if matches!(written, Err(Errno::EPIPE)) && !held.was_pending {
+            super::raw::take_pending(SIGPIPE_BIT);
+        }
+        written
+    }
+}
+
+impl Drop for SigpipeHeld {
+    fn drop(&mut self) {
+        if self.before & SIGPIPE_BIT == 0 {
+            let _ = super::raw::set_mask(self.before);
+        }
+    }
+}
+
 /// Ends the calling process by `signal`: default disposition, not blocked,
 /// and no core file if `core` is false. Returns if the signal does not end it.
 pub fn die_by(signal: i32, core: bool) {

@@ -1,0 +1,158 @@
+//! Ending a child by degrees: a signal, some time, the next signal.
+
+use crate::act;
+use crate::deadline::Deadline;
+use crate::graveyard;
+use crate::pin::Pin;
+use crate::reap;
+use crate::signals;
+use crate::status::Status;
+use crate::sys::{Errno, Result};
+use crate::tree;
+use crate::watch::Watch;
+use core::sync::atomic::Ordering::SeqCst;
+
+/// One step: the signal (0: none), and how long to wait for the end after it,
+/// in milliseconds (-1: for ever).
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Rung {
+    pub signal: i32,
+    pub wait_ms: i32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    Child,
+    Group,
+    Tree,
+}
+
+#[derive(Clone, Copy)]
+pub struct Plan<'a> {
+    pub target: Target,
+    /// What is left of the target when the child has ended is killed.
+    pub sweep: bool,
+    pub rungs: &'a [Rung],
+}
+
+impl Plan<'_> {
+    pub const RUNGS: &'static [Rung] = &[
+        Rung { signal: libc::SIGTERM, wait_ms: 2000 },
+        Rung { signal: libc::SIGKILL, wait_ms: 2000 },
+    ];
+
+    /// Before anything is sent.
+    pub fn check(&self, pin: &Pin) -> Result<()> {
+        for rung in self.rungs {
+            if rung.signal != 0 {
+                signals::check(rung.signal)?;
+            }
+            if rung.wait_ms < -1 {
+                return Err(Errno::EINVAL);
+            }
+        }
+        let leads = pin.slot.leads_group.load(SeqCst) != 0;
+        if self.target == Target::Group && !leads { Err(Errno::EINVAL) } else { Ok(()) }
+    }
+
+    fn send(&self, pin: &Pin, signal: i32) -> Result<()> {
+        match self.target {
+            Target::Child => act::send_to_child(pin, signal),
+            Target::Group => act::send_to_group(pin, signal),
+            Target::Tree => tree::signal(pin, signal, false).map(drop),
+        }
+    }
+}
+
+/// A plan being carried out.
+pub struct Ladder<'a> {
+    plan: Plan<'a>,
+    climbed: usize,
+    until: Deadline,
+    failed: Option<Errno>,
+}
+
+impl<'a> Ladder<'a> {
+    /// The first rung is due at `first`.
+    pub fn new(plan: Plan<'a>, first: Deadline) -> Ladder<'a> {
+        Ladder { plan, climbed: 0, until: first, failed: None }
+    }
+
+    pub fn target(&self) -> Target {
+        self.plan.target
+    }
+
+    /// When there is something to do.
+    pub fn until(&self) -> Deadline {
+        self.until
+    }
+
+    pub fn is_due(&self) -> bool {
+        self.until.left_ns() == Some(0)
+    }
+
+    /// The first rung is due at once.
+    pub fn hurry(&mut self) {
+        if self.climbed == 0 {
+            self.until = Deadline::Now;
+        }
+    }
+
+    /// The last rung that was reached, counted from 1, and its signal; (0, 0)
+    /// for none.
+    pub fn reached(&self) -> (u32, i32) {
+        let rung = self.climbed.checked_sub(1).and_then(|last| self.plan.rungs.get(last));
+        (self.climbed as u32, rung.map_or(0, |rung| rung.signal))
+    }
+
+    /// Takes the next rung; false if there is none. A signal that could not be
+    /// sent does not end the climb.
+    pub fn climb(&mut self, pin: &Pin) -> bool {
+        let Some(rung) = self.plan.rungs.get(self.climbed) else { return false };
+        self.climbed = self.climbed.wrapping_add(1);
+        self.until = Deadline::after_ms(rung.wait_ms).unwrap_or(Deadline::Now);
+        if rung.signal != 0 {
+            // ESRCH: it has ended, which the next look shows.
+            let sent = self.plan.send(pin, rung.signal);
+            self.failed = sent.err().filter(|errno| *errno != Errno::ESRCH);
+        }
+        true
+    }
+
+    /// The child has ended. Its zombie is still there, by the pin, so that its
+    /// group is its own.
+    pub fn sweep(&self, pin: &Pin) {
+        if self.plan.sweep && self.plan.target != Target::Child {
+            let _ = self.plan.send(pin, libc::SIGKILL);
+        }
+    }
+
+    /// Why it has not ended after all rungs.
+    pub fn failure(&self) -> Errno {
+        self.failed.unwrap_or(Errno::ETIMEDOUT)
+    }
+}
+
+/// Carries out `plan` until the child has ended.
+pub fn stop(handle: u64, plan: Plan) -> Result<Status> {
+    graveyard::sweep();
+    let pin = Pin::new(handle)?;
+    plan.check(&pin)?;
+    let watch = Watch::of(&pin)?;
+    let mut ladder = Ladder::new(plan, Deadline::Now);
+    loop {
+        if let Some(status) = reap::look(&pin)? {
+            ladder.sweep(&pin);
+            return Ok(status);
+        }
+        if !ladder.is_due() {
+            match watch.sleep(&mut [watch.polled()], ladder.until()) {
+                Ok(()) | Err(Errno::ETIMEDOUT) => {}
+                Err(errno) => return Err(errno),
+            }
+        } else if !ladder.climb(&pin) {
+            return Err(ladder.failure());
+        }
+    }
+}

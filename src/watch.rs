@@ -1,0 +1,89 @@
+//! Sleeping until a child has ended, with a limit, and whatever else the caller
+//! polls besides.
+
+use crate::deadline::Deadline;
+use crate::pin::Pin;
+use crate::set::{self, SetPin};
+use crate::sys::poll::{self, PollFd};
+use crate::sys::{Errno, Result};
+
+/// A self-pipe of this call's own, poked at every SIGCHLD, where no descriptor
+/// tells what is waited for: no pidfd, or a stop.
+pub struct Alarm(SetPin);
+
+impl Alarm {
+    pub fn set() -> Result<Alarm> {
+        set::open_self_pipe(true).map(Alarm)
+    }
+
+    pub fn polled(&self) -> PollFd {
+        poll::readable(self.0.fd())
+    }
+
+    pub fn drain(&self) {
+        self.0.drain();
+    }
+
+    pub fn sleep(&self, deadline: Deadline) -> Result<()> {
+        let result = sleep(&mut [self.polled()], deadline, true);
+        self.drain();
+        result
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        let _ = self.0.close();
+    }
+}
+
+/// What becomes readable when one child has ended.
+pub enum Watch {
+    Pidfd(i32),
+    Alarm(Alarm),
+}
+
+impl Watch {
+    /// The caller looks at the child after this, before it sleeps: an alarm
+    /// tells of what happens later only.
+    pub fn of(pin: &Pin) -> Result<Watch> {
+        match pin.pidfd() {
+            Some(fd) => Ok(Watch::Pidfd(fd)),
+            None => Alarm::set().map(Watch::Alarm),
+        }
+    }
+
+    pub fn polled(&self) -> PollFd {
+        match self {
+            Watch::Pidfd(fd) => poll::readable(*fd),
+            Watch::Alarm(alarm) => alarm.polled(),
+        }
+    }
+
+    /// Before the caller looks: what happens after that look wakes it again.
+    pub fn drain(&self) {
+        if let Watch::Alarm(alarm) = self {
+            alarm.drain();
+        }
+    }
+
+    /// Sleeps on `fds`, which `polled` is one of.
+    pub fn sleep(&self, fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
+        let result = sleep(fds, deadline, matches!(self, Watch::Alarm(_)));
+        self.drain();
+        result
+    }
+}
+
+/// Sleeps until one of `fds` is ready, a signal has come, or the limit is
+/// reached, which is ETIMEDOUT. After the first two the caller looks again.
+pub fn sleep(fds: &mut [PollFd], deadline: Deadline, let_sigchld_in: bool) -> Result<()> {
+    let left = deadline.left_ns();
+    if left == Some(0) {
+        return Err(Errno::ETIMEDOUT);
+    }
+    match poll::poll(fds, left, let_sigchld_in) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
