@@ -111,7 +111,9 @@ impl<'a> Capture<'a> {
         // The child is looked at first: what it wrote is in the pipes by then.
         self.look()?;
         self.move_bytes();
-        let read = self.drains.iter().all(Drain::is_done);
+        // After the limit, nobody is waited for who does not take his bytes.
+        let is_late = self.ladder.reached().0 > 0 && !self.until_eof;
+        let read = self.drains.iter().all(|one| one.is_done() || (is_late && one.is_stuck()));
         if self.status.is_some() && read {
             self.finish();
         } else if self.ladder.is_due() {

@@ -49,6 +49,11 @@ impl<'a> Drain<'a> {
         self.has_ended || self.left == Some(0)
     }
 
+    /// The sink takes nothing at present.
+    pub fn is_stuck(&self) -> bool {
+        self.waits_for_sink
+    }
+
     /// Only what is in the pipe now is still read. Whatever comes later is not
     /// the child's: it has ended.
     pub fn settle(&mut self, pipe: i32) {

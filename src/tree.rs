@@ -102,20 +102,24 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn run(&mut self) -> Result<()> {
-        let first = if self.kills { libc::SIGSTOP } else { self.number };
-        let _ = act::send_to_child(self.pin, first);
+        if self.kills {
+            let _ = act::send_to_child(self.pin, libc::SIGSTOP);
+        }
         self.note(self.root);
         for _ in 0..ROUNDS {
             self.read_all()?;
-            if !self.find_new(first) {
+            if !self.find_new() {
                 break;
             }
         }
+        // Children before their parents: who has lost his cannot be found if
+        // another rung comes.
+        let (_, descendants) = self.members().split_first().ok_or(Errno::ESRCH)?;
+        for member in descendants.iter().rev() {
+            let _ = send(member, None, Some(self.number));
+        }
+        let _ = act::send_to_child(self.pin, self.number);
         if self.kills {
-            for member in self.members() {
-                let _ = send(member, None, self.number);
-            }
-            let _ = act::send_to_child(self.pin, self.number);
             let _ = act::send_to_group(self.pin, self.number);
         }
         Ok(())
@@ -149,9 +153,10 @@ impl Search<'_> {
         })
     }
 
-    /// Sends `first` to those of the tree that were not known; says whether
-    /// there were any.
-    fn find_new(&mut self, first: i32) -> bool {
+    /// Stops those of the tree that were not known, if it is to be killed; says
+    /// whether there were any.
+    fn find_new(&mut self) -> bool {
+        let first = self.kills.then_some(libc::SIGSTOP);
         let before = self.found;
         loop {
             let earlier = self.found;
@@ -230,12 +235,12 @@ fn is_alive(process: &Process) -> bool {
     process::look(process.pid).is_ok_and(|now| now.is(process) && !now.is_zombie)
 }
 
-/// Sends to exactly this process. The descriptor is opened first, and the pid
+/// Sends to exactly this process, or only makes sure of it. The descriptor is opened first, and the pid
 /// looked at after that: if it is still the process's, the descriptor is too.
 /// And if `relative` is still there as well, it was there all the time, and the
 /// one is its child, or in its group or session. EPERM is not an error: it is of
 /// the tree, and will be among those that are left.
-fn send(process: &Process, relative: Option<&Process>, number: i32) -> Result<()> {
+fn send(process: &Process, relative: Option<&Process>, number: Option<i32>) -> Result<()> {
     let fd = match pidfd::open(process.pid) {
         Ok(fd) => Some(fd),
         Err(errno) if errno.means_unsupported() => None,
@@ -245,6 +250,7 @@ fn send(process: &Process, relative: Option<&Process>, number: i32) -> Result<()
     if !still(process) || !relative.is_none_or(still) {
         return Err(Errno::ESRCH);
     }
+    let Some(number) = number else { return Ok(()) };
     let sent = match fd {
         Some(fd) => pidfd::send_signal(fd.number(), number),
         // By number: the look was just now, and pids come round slowly.

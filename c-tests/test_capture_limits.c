@@ -1,0 +1,204 @@
+/* A capture ends when its child has, and at its limit. */
+#include "support.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FAR = 60000 };
+
+static chld_capture_options growing(int limit_ms)
+{
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    options.out.mode = CHLD_SINK_GROW;
+    options.limit_ms = limit_ms;
+    return options;
+}
+
+/* A descendant holds stdout until the gate is opened. */
+static void check_held(const char *how, uint32_t flags, int limit_ms)
+{
+    struct gate gate = gate_make();
+    chld_fd_map map = { gate.wait_end, 3 };
+    chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+    spawn.fds = &map;
+    spawn.fds_count = 1;
+    chld_capture_options options = growing(limit_ms);
+    options.flags = flags;
+    chld_capture_result result;
+    const char *const *argv = ARGV(helper("flow"), "child", how);
+    long long begin = now_ms();
+    CHECK_CALL(chld_run(argv, &spawn, &options, &result, NULL), 0);
+    CHECK(now_ms() - begin < FAR / 2);
+    CHECK_EXITED(result.status, 5);
+    CHECK_STR(result.out.data, "here\n");
+    CHECK_INT(result.out.held, 1);
+    CHECK_INT(result.timed_out, flags != 0);
+    CHECK_CALL(chld_buffer_free(result.out.data), 0);
+    gate_open(&gate);
+}
+
+TEST(a_grandchild_on_the_pipe_holds_nobody)
+{
+    check_held("same", 0, FAR);
+    check_held("session", 0, FAR);
+}
+
+TEST(the_end_of_the_pipe_can_be_waited_for)
+{
+    check_held("same", CHLD_CAPTURE_EOF, 300);
+}
+
+static const chld_rung two[] = { { SIGTERM, 200 }, { SIGKILL, 20000 } };
+
+static chld_stop_plan plan_of(const chld_rung *rungs, size_t count)
+{
+    chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
+    plan.rungs = rungs;
+    plan.rungs_count = count;
+    return plan;
+}
+
+static void check_killed(const char *const *argv, int signal, int rung, const char *output)
+{
+    chld_stop_plan plan = plan_of(two, 2);
+    chld_capture_options options = growing(300);
+    options.stop = &plan;
+    chld_capture_result result;
+    long long begin = now_ms();
+    CHECK_CALL(chld_run(argv, NULL, &options, &result, NULL), 0);
+    long long took = now_ms() - begin;
+    CHECK(took >= (rung == 1 ? 300 : 500) && took < 10000);
+    CHECK_STATUS(result.status, CHLD_STATE_KILLED, signal);
+    CHECK_INT(result.timed_out, 1);
+    CHECK_INT(result.rung, rung);
+    CHECK_INT(result.signal, signal);
+    CHECK_STR(result.out.data, output);
+    CHECK_CALL(chld_buffer_free(result.out.data), 0);
+}
+
+TEST(a_limit_ends_the_child_and_keeps_what_it_wrote)
+{
+    check_killed(ARGV("sh", "-c", "echo start; exec sleep 60; echo end"), SIGTERM, 1, "start\n");
+}
+
+TEST(a_child_that_ignores_term_is_killed_after_the_grace)
+{
+    check_killed(ARGV(helper("flow"), "deaf"), SIGKILL, 2, "start\n");
+}
+
+TEST(a_stopped_child_is_killed)
+{
+    check_killed(ARGV(helper("flow"), "stop"), SIGKILL, 2, "start\n");
+}
+
+TEST(a_child_that_hangs_on_a_fifo_is_ended)
+{
+    const char *fifo = scratch("fifo");
+    REQUIRE(mkfifo(fifo, 0700) == 0);
+    check_killed(ARGV("sh", fifo), SIGTERM, 1, NULL);
+}
+
+static void hear(int signal)
+{
+    (void) signal;
+}
+
+/* A signal every half millisecond, whose handler does not restart calls. */
+TEST(a_storm_of_signals_does_not_move_the_limit)
+{
+    struct sigaction action = { .sa_handler = hear }, before;
+    REQUIRE(sigaction(SIGVTALRM, &action, &before) == 0);
+    struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGVTALRM };
+    timer_t timer;
+    REQUIRE(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+    struct itimerspec every = { { 0, 500000 }, { 0, 500000 } };
+    REQUIRE(timer_settime(timer, 0, &every, NULL) == 0);
+    check_killed(ARGV(helper("flow"), "deaf"), SIGKILL, 2, "start\n");
+    REQUIRE(timer_delete(timer) == 0);
+    REQUIRE(sigaction(SIGVTALRM, &before, NULL) == 0);
+}
+
+TEST(a_child_that_no_rung_ends_is_reported_and_not_waited_for)
+{
+    static const chld_rung only_term[] = { { SIGTERM, 100 } };
+    chld_stop_plan plan = plan_of(only_term, 1);
+    chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+    spawn.out.mode = CHLD_STDIO_PIPE;
+    chld_id id = START(ARGV(helper("flow"), "deaf"), &spawn);
+    chld_capture_options options = growing(100);
+    options.stop = &plan;
+    chld_capture_result result = { 0 };
+    CHECK_CALL(chld_capture(id, &options, &result), -ETIMEDOUT);
+    CHECK_INT(result.status.state, CHLD_STATE_RUNNING);
+    CHECK_STR(result.out.data, "start\n");
+    CHECK_INT(result.timed_out, 1);
+    CHECK_CALL(chld_buffer_free(result.out.data), 0);
+    CHECK_CALL(chld_kill(id, SIGKILL), 0);
+    CHECK_CALL(chld_capture(id, &options, &result), 0);
+    CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
+}
+
+TEST(a_sink_that_takes_nothing_ends_at_the_limit)
+{
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    chld_stop_plan plan = plan_of(two, 2);
+    options.out.mode = CHLD_SINK_FD;
+    options.out.fd = ends[1];
+    options.limit_ms = 300;
+    options.stop = &plan;
+    chld_capture_result result;
+    const char *const *argv = ARGV(helper("flow"), "pour", "1000");
+    CHECK_CALL(chld_run(argv, NULL, &options, &result, NULL), 0);
+    CHECK_STATUS(result.status, CHLD_STATE_KILLED, SIGTERM);
+    CHECK_INT(result.timed_out, 1);
+    CHECK(result.out.kept > 0 && result.out.kept < 1000 * 1024);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* In pieces, in a loop of the test's own. */
+TEST(an_event_loop_can_capture_step_by_step)
+{
+    chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+    spawn.in.mode = spawn.out.mode = CHLD_STDIO_PIPE;
+    chld_id id = START(ACT("cat"), &spawn);
+    static char input[300000];
+    memset(input, 'y', sizeof input - 1);
+    chld_capture_options options = growing(FAR);
+    options.in.mode = CHLD_FEED_BUFFER;
+    options.in.data = input;
+    options.in.size = sizeof input;
+    chld_capturing capturing = 0;
+    CHECK_CALL(chld_capture_open(id, &options, &capturing), 0);
+    CHECK_CALL(chld_capture(id, NULL, NULL), -EBUSY);
+    chld_capture_wait wait;
+    int sleeps = 0, done;
+    while ((done = CALL(chld_capture_step(capturing, &wait))) == 0) {
+        struct pollfd fds[CHLD_CAPTURE_FDS];
+        REQUIRE(wait.count > 0 && wait.count <= CHLD_CAPTURE_FDS);
+        CHECK(wait.timeout_ms > 0 && wait.timeout_ms <= FAR);
+        for (uint32_t i = 0; i < wait.count; i++) {
+            fds[i] = (struct pollfd) { wait.fds[i].fd, wait.fds[i].events, 0 };
+        }
+        REQUIRE(poll(fds, wait.count, wait.timeout_ms) > 0);
+        sleeps++;
+    }
+    CHECK_INT(done, 1);
+    CHECK(sleeps > 1);
+    CHECK_CALL(chld_capture_step(capturing, &wait), 1);
+    chld_capture_result result;
+    CHECK_CALL(chld_capture_close(capturing, &result), 0);
+    CHECK_EXITED(result.status, 0);
+    CHECK_INT((long long) result.out.total, (long long) sizeof input);
+    CHECK(result.out.kept == sizeof input && memcmp(result.out.data, input, sizeof input) == 0);
+    CHECK_CALL(chld_buffer_free(result.out.data), 0);
+    CHECK_CALL(chld_capture_step(capturing, &wait), -EBADF);
+    CHECK_CALL(chld_capture_close(capturing, NULL), -EBADF);
+    CHECK_EXITED(FINISH(id), 0);
+}

@@ -1,0 +1,231 @@
+/* Ending children by degrees, and whole groups. */
+#include "support.h"
+
+#include "namespace.h"
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A child that has said "start" on its stdout, which is a pipe. */
+static chld_id start_flow(const char *what, uint32_t group_mode)
+{
+    chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+    spawn.out.mode = CHLD_STDIO_PIPE;
+    spawn.group_mode = group_mode;
+    chld_id id = START(ARGV(helper("flow"), what), &spawn);
+    char text[6];
+    REQUIRE(read(CALL(chld_stdout_fd(id)), text, sizeof text) == 6);
+    return id;
+}
+
+static int stop_with(chld_id id, const chld_rung *rungs, size_t count, uint32_t target,
+                     chld_status *status)
+{
+    chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
+    plan.rungs = rungs;
+    plan.rungs_count = count;
+    plan.target = target;
+    return CALL(chld_stop(id, &plan, status));
+}
+
+TEST(a_child_that_obeys_is_ended_by_the_first_rung)
+{
+    chld_status status;
+    long long begin = now_ms();
+    chld_id id = START(ARGV("sleep", "60"), NULL);
+    CHECK_CALL(chld_stop(id, NULL, &status), 0);
+    CHECK_STATUS(status, CHLD_STATE_KILLED, SIGTERM);
+    CHECK(now_ms() - begin < 1500);
+    CHECK_CALL(chld_stop(id, NULL, &status), 0);
+    CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGTERM);
+}
+
+TEST(any_rungs_can_be_climbed)
+{
+    static const chld_rung rungs[] = { { 0, 50 }, { SIGTERM, 0 }, { SIGHUP, 20000 } };
+    chld_status status;
+    chld_id id = start_flow("deaf", CHLD_GROUP_INHERIT);
+    long long begin = now_ms();
+    CHECK_INT(stop_with(id, rungs, 3, CHLD_TARGET_CHILD, &status), 0);
+    CHECK_STATUS(status, CHLD_STATE_KILLED, SIGHUP);
+    CHECK(now_ms() - begin >= 50 && now_ms() - begin < 10000);
+    CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGHUP);
+}
+
+TEST(a_child_that_survives_all_rungs_is_reported)
+{
+    static const chld_rung term[] = { { SIGTERM, 100 } };
+    chld_status status = { .state = 77 };
+    chld_id id = start_flow("deaf", CHLD_GROUP_INHERIT);
+    CHECK_INT(stop_with(id, term, 1, CHLD_TARGET_CHILD, &status), -ETIMEDOUT);
+    CHECK_INT(status.state, 77);
+    CHECK_CALL(chld_kill(id, SIGKILL), 0);
+    CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
+}
+
+static void hear(int signal)
+{
+    (void) signal;
+}
+
+TEST(a_storm_of_signals_and_a_stopped_child_do_not_prolong_it)
+{
+    static const chld_rung rungs[] = { { SIGTERM, 200 }, { SIGKILL, 20000 } };
+    struct sigaction action = { .sa_handler = hear }, before;
+    struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGVTALRM };
+    struct itimerspec every = { { 0, 500000 }, { 0, 500000 } };
+    timer_t timer;
+    chld_status status;
+    chld_id id = start_flow("stop", CHLD_GROUP_INHERIT);
+    CHECK_CALL(chld_wait_change(id, CHLD_CHANGE_STOPPED, -1, &status), 0);
+    REQUIRE(sigaction(SIGVTALRM, &action, &before) == 0);
+    REQUIRE(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+    REQUIRE(timer_settime(timer, 0, &every, NULL) == 0);
+    long long begin = now_ms();
+    CHECK_INT(stop_with(id, rungs, 2, CHLD_TARGET_CHILD, &status), 0);
+    CHECK(now_ms() - begin >= 200 && now_ms() - begin < 10000);
+    CHECK_STATUS(status, CHLD_STATE_KILLED, SIGKILL);
+    REQUIRE(timer_delete(timer) == 0);
+    REQUIRE(sigaction(SIGVTALRM, &before, NULL) == 0);
+    CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
+}
+
+/* Whether the process is gone within some seconds, or a zombie. */
+static bool goes(int pid)
+{
+    for (long long end = now_ms() + 10000; now_ms() < end; poll(NULL, 0, 2)) {
+        char path[64], line[256] = "";
+        snprintf(path, sizeof path, "/proc/%d/stat", pid);
+        FILE *file = fopen(path, "re");
+        if (!file) {
+            return true;
+        }
+        char *read = fgets(line, sizeof line, file);
+        fclose(file);
+        char *state = read ? strrchr(line, ')') : NULL;
+        if (state && state[2] == 'Z') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A shell that leads a group of its own and has a sleeping child; its pid. */
+static chld_id start_pair(const char *script, int *pid_of_second)
+{
+    chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+    spawn.out.mode = CHLD_STDIO_PIPE;
+    spawn.group_mode = CHLD_GROUP_NEW;
+    chld_id id = START(ARGV("sh", "-c", script), &spawn);
+    char text[32] = "";
+    REQUIRE(read(CALL(chld_stdout_fd(id)), text, sizeof text - 1) > 1);
+    *pid_of_second = atoi(text);
+    REQUIRE(*pid_of_second > 1);
+    return id;
+}
+
+static void kill_groups(void)
+{
+    int second;
+    chld_id id = start_pair("sleep 60 & echo $!; wait", &second);
+    CHECK_CALL(chld_kill_group(id, SIGKILL), 0);
+    CHECK(goes(second));
+    CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
+
+    /* The leader has ended, and nobody has looked: its zombie keeps the group. */
+    id = start_pair("sleep 60 & echo $!", &second);
+    await_end(id);
+    CHECK_CALL(chld_kill_group(id, SIGKILL), 0);
+    CHECK(goes(second));
+    CHECK_CALL(chld_wait(id, -1, NULL), 0);
+    CHECK_CALL(chld_kill_group(id, SIGKILL), -ESRCH);
+    CHECK_EXITED(FINISH(id), 0);
+    CHECK_CALL(chld_kill_group(id, SIGKILL), -EBADF);
+}
+
+TEST(a_group_is_killed_with_its_leader_or_after_it)
+{
+    IN_NAMESPACE(kill_groups);
+}
+
+/* A child in the group of this process: nobody may be hit, least of all we. */
+static void spare_own_group(void)
+{
+    static const chld_rung rungs[] = { { SIGKILL, 100 } };
+    struct gate gate = gate_make();
+    chld_id id = START_AT(&gate, 3);
+    CHECK_CALL(chld_kill_group(id, SIGKILL), -EINVAL);
+    CHECK_INT(stop_with(id, rungs, 1, CHLD_TARGET_GROUP, NULL), -EINVAL);
+    gate_open(&gate);
+    CHECK_EXITED(FINISH(id), 3);
+    CHECK_CALL(chld_kill_group(CHLD_NONE, SIGKILL), -EBADF);
+}
+
+TEST(the_callers_own_group_is_never_signalled)
+{
+    IN_NAMESPACE(spare_own_group);
+}
+
+static void sweep(void)
+{
+    /* The leader obeys, the other one does not. */
+    static const char *const script =
+        "sh -c 'trap \"\" TERM; echo $$; exec sleep 60' & exec sleep 60";
+    int second;
+    chld_status status;
+    chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
+    plan.target = CHLD_TARGET_GROUP;
+    chld_id id = start_pair(script, &second);
+    CHECK_CALL(chld_stop(id, &plan, &status), 0);
+    CHECK_STATUS(status, CHLD_STATE_KILLED, SIGTERM);
+    CHECK(process_is_there(second));
+    REQUIRE(second > 1 && kill(second, SIGKILL) == 0);
+    CHECK(goes(second));
+    CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGTERM);
+
+    plan.flags = CHLD_STOP_SWEEP;
+    id = start_pair(script, &second);
+    CHECK_CALL(chld_stop(id, &plan, &status), 0);
+    CHECK_STATUS(status, CHLD_STATE_KILLED, SIGTERM);
+    CHECK(goes(second));
+    CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGTERM);
+}
+
+TEST(what_is_left_of_a_group_can_be_swept)
+{
+    IN_NAMESPACE(sweep);
+}
+
+TEST(plans_that_make_no_sense_are_refused)
+{
+    struct gate gate = gate_make();
+    chld_id id = START_AT(&gate, 0);
+    chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
+    chld_rung rung = { 999, 0 };
+    plan.rungs_count = 1;
+    CHECK_CALL(chld_stop(id, &plan, NULL), -EINVAL);
+    plan.rungs = &rung;
+    CHECK_CALL(chld_stop(id, &plan, NULL), -EINVAL);
+    rung = (chld_rung) { SIGTERM, -2 };
+    CHECK_CALL(chld_stop(id, &plan, NULL), -EINVAL);
+    rung = (chld_rung) { -1, 0 };
+    CHECK_CALL(chld_stop(id, &plan, NULL), -EINVAL);
+    plan.rungs_count = 0;
+    plan.target = 3;
+    CHECK_CALL(chld_stop(id, &plan, NULL), -EINVAL);
+    plan.target = CHLD_TARGET_CHILD;
+    plan.flags = 2;
+    CHECK_CALL(chld_stop(id, &plan, NULL), -EINVAL);
+    plan.flags = 0;
+    plan.size = sizeof plan - 1;
+    CHECK_CALL(chld_stop(id, &plan, NULL), -EINVAL);
+    CHECK_CALL(chld_kill_group(id, 0), -EINVAL);
+    CHECK_CALL(chld_kill_tree(id, 0, NULL), -EINVAL);
+    gate_open(&gate);
+    CHECK_EXITED(FINISH(id), 0);
+    CHECK_CALL(chld_stop(id, NULL, NULL), -EBADF);
+    CHECK_CALL(chld_stop(CHLD_NONE, NULL, NULL), -EBADF);
+}
