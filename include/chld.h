@@ -984,7 +984,9 @@ int chld_reap_strangers(void (*callback)(int pid,
 #define CHLD_TARGET_TREE 2
 
 /**
- * When the child has ended, what is left of its group or tree gets SIGKILL.
+ * When the child has ended, what is left of its group or tree gets SIGKILL. Of
+ * a tree, that is then the child's own group and session: the others cannot be
+ * found any more. If nobody may survive, let the first step be SIGKILL.
  */
 #define CHLD_STOP_SWEEP 1
 

@@ -112,13 +112,13 @@ impl Search<'_> {
                 break;
             }
         }
-        // Children before their parents: who has lost his cannot be found if
-        // another rung comes.
+        // Parents before their children: a shell must not see its command end
+        // and go on to the next one first.
+        let _ = act::send_to_child(self.pin, self.number);
         let (_, descendants) = self.members().split_first().ok_or(Errno::ESRCH)?;
-        for member in descendants.iter().rev() {
+        for member in descendants {
             let _ = send(member, None, Some(self.number));
         }
-        let _ = act::send_to_child(self.pin, self.number);
         if self.kills {
             let _ = act::send_to_group(self.pin, self.number);
         }

@@ -98,7 +98,9 @@ pub const CHLD_TARGET_GROUP: u32 = 1;
 /// The child and its descendants: see chld_kill_tree().
 pub const CHLD_TARGET_TREE: u32 = 2;
 
-/// When the child has ended, what is left of its group or tree gets SIGKILL.
+/// When the child has ended, what is left of its group or tree gets SIGKILL. Of
+/// a tree, that is then the child's own group and session: the others cannot be
+/// found any more. If nobody may survive, let the first step be SIGKILL.
 pub const CHLD_STOP_SWEEP: u32 = 1;
 
 /// One step of a plan.
