@@ -791,6 +791,20 @@ int chld_spawn(chld_id *ret,
                struct chld_error *reterr);
 
 /**
+ * Takes over a child that the calling process has started by other means, with
+ * fork() for one. From then on only the library may wait for it.
+ *
+ * `ret`: where its handle goes. Not NULL.
+ * `pid`: the child, which nobody has reaped.
+ *
+ * Returns 0, -ECHILD if it is no child of this process, -EEXIST if the library
+ * has it already, -EINVAL if `ret` is NULL, -ENOMEM, -EAGAIN.
+ * Ownership: the handle is the caller's, until chld_close(). Thread-safe, not
+ * async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_adopt(chld_id *ret, int pid);
+
+/**
  * The name of a CHLD_STEP_*: "exec", "chdir", … These names do not change.
  *
  * Returns a constant string, or NULL if `step` is none.

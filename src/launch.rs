@@ -154,10 +154,13 @@ fn read_report(pipe: &OwnedFd) -> Option<Failure> {
 /// long: a child that failed, before anybody hears of it.
 fn reap_now(started: &Started) {
     let whom = Whom::best(started.pid, started.pidfd.as_ref().map(OwnedFd::number));
-    // ECHILD: a handler of the program's own that reaps everything was faster.
-    if sys::retry(|| wait::waitid(whom, wait::EXITED)).is_err() {
-        // Or P_PIDFD was refused; nobody has reaped it then, so the pid is its own.
-        let _ = sys::retry(|| wait::waitid(Whom::Pid(started.pid), wait::EXITED));
+    match sys::retry(|| wait::waitid(whom, wait::EXITED)) {
+        // P_PIDFD was refused. Nobody has reaped it then, so the pid is its own.
+        Err(errno) if errno != Errno::ECHILD => {
+            let _ = sys::retry(|| wait::waitid(Whom::Pid(started.pid), wait::EXITED));
+        }
+        // Or a handler of the program's own, which reaps everything, was faster.
+        _ => {}
     }
 }
 
@@ -167,6 +170,16 @@ fn reap_now(started: &Started) {
 fn pidfd_of(started: &mut Started) -> Option<OwnedFd> {
     let given = started.pidfd.take();
     given.or_else(|| pidfd::available().then(|| pidfd::open(started.pid).ok())?)
+}
+
+/// Takes over a child of this process that was started by other means. ECHILD if
+/// it is none, or somebody has reaped it.
+pub fn adopt(pid: i32) -> sys::Result<u64> {
+    wait::waitid(Whom::Pid(pid), wait::EXITED | wait::NO_HANG | wait::PEEK)?;
+    if by_pid::find(pid).is_some() {
+        return Err(Errno::EEXIST);
+    }
+    Ok(settle(table::claim()?, Started { pid, pidfd: None }, Opened::default(), 0))
 }
 
 /// Writes a running child into its slot. From the last line on, everybody sees

@@ -439,6 +439,29 @@ pub unsafe extern "C" fn chld_spawn(
     }
 }
 
+/// Takes over a child that the calling process has started by other means, with
+/// fork() for one. From then on only the library may wait for it.
+///
+/// `ret`: where its handle goes. Not NULL.
+/// `pid`: the child, which nobody has reaped.
+///
+/// Returns 0, -ECHILD if it is no child of this process, -EEXIST if the library
+/// has it already, -EINVAL if `ret` is NULL, -ENOMEM, -EAGAIN.
+/// Ownership: the handle is the caller's, until chld_close(). Thread-safe, not
+/// async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_adopt(ret: *mut chld_id, pid: c_int) -> c_int {
+    super::quietly(|| {
+        if ret.is_null() {
+            return Err(Errno::EINVAL);
+        }
+        let handle = launch::adopt(pid)?;
+        // SAFETY: valid, by the header.
+        unsafe { ret.write(handle) };
+        Ok(0)
+    })
+}
+
 /// The name of a CHLD_STEP_*: "exec", "chdir", … These names do not change.
 ///
 /// Returns a constant string, or NULL if `step` is none.
