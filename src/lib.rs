@@ -14,6 +14,8 @@ mod failure;
 mod ffi;
 mod graveyard;
 mod launch;
+#[cfg(all(test, feature = "oracle"))]
+mod oracle;
 mod pin;
 mod plan;
 mod reap;
