@@ -14,7 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -70,26 +72,29 @@ static const struct constant constants[] = {
     C(ENOSYS), C(ENOTDIR), C(EPERM), C(EPIPE), C(ERANGE), C(ESRCH), C(ESTALE), C(ETIMEDOUT),
 
     C(CLD_EXITED), C(CLD_KILLED), C(CLD_DUMPED), C(CLD_STOPPED), C(CLD_CONTINUED),
-    C(WEXITED), C(WSTOPPED), C(WCONTINUED), C(WNOHANG), C(WNOWAIT), C(P_PID),
+    C(WEXITED), C(WSTOPPED), C(WCONTINUED), C(WNOHANG), C(WNOWAIT), C(P_PID), C(P_ALL),
 #ifdef P_PIDFD
     C(P_PIDFD),
 #else
     LACKING(P_PIDFD),
 #endif
 
-    ADDRESS(SIG_DFL), ADDRESS(SIG_IGN), C(SIG_SETMASK), C(SIG_UNBLOCK),
+    ADDRESS(SIG_DFL), ADDRESS(SIG_IGN), C(SIG_SETMASK), C(SIG_BLOCK), C(SIG_UNBLOCK),
+    C(SA_NOCLDSTOP), C(SA_NOCLDWAIT), C(SA_NODEFER), C(SA_ONSTACK), C(SA_RESTART), C(SA_SIGINFO),
+    { "SA_RESETHAND", 1, (int)SA_RESETHAND }, /* the sign bit of sa_flags */
     { "SIGSET_BYTES", 1, (_NSIG - 1) / 8 },
     C(PTHREAD_CANCEL_DISABLE),
 
     C(AT_FDCWD), C(FD_CLOEXEC), C(F_DUPFD_CLOEXEC), C(F_GETFD), C(F_SETFD), C(F_OK),
-    C(O_CLOEXEC), C(O_DIRECTORY), C(O_RDONLY), C(O_WRONLY), C(PATH_MAX), C(POLLIN),
+    C(O_CLOEXEC), C(O_DIRECTORY), C(O_RDONLY), C(O_WRONLY), C(O_NONBLOCK), C(PATH_MAX), C(POLLIN),
+    C(EPOLLIN), C(EPOLLONESHOT), C(EPOLL_CLOEXEC), C(EPOLL_CTL_ADD), C(EPOLL_CTL_MOD),
     C(PROT_READ), C(PROT_WRITE), C(MAP_PRIVATE), C(MAP_ANONYMOUS), ADDRESS(MAP_FAILED),
 #ifdef MADV_WIPEONFORK
     C(MADV_WIPEONFORK),
 #else
     LACKING(MADV_WIPEONFORK),
 #endif
-    C(CLOCK_MONOTONIC), C(RLIMIT_CORE),
+    C(CLOCK_MONOTONIC), C(RLIMIT_CORE), C(PR_SET_CHILD_SUBREAPER),
 
     C(CLONE_VM), C(CLONE_VFORK), C(CLONE_FILES),
 #ifdef CLONE_PIDFD
