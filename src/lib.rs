@@ -20,6 +20,8 @@ mod init;
 mod launch;
 mod life;
 mod mechanism;
+#[cfg(all(test, feature = "oracle"))]
+mod oracle;
 mod pin;
 mod plan;
 mod reap;
