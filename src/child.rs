@@ -26,9 +26,9 @@ pub struct Plan<'a> {
     pub script: Option<ScriptArguments<'a>>,
     pub env: StrList<'a>,
     pub moves: &'a [Move],
-    /// The descriptors of program, directory and cgroup, or -1. The child may
-    /// have to move them out of the way.
-    pub kept: [AtomicI32; 3],
+    /// The descriptors of program, directory and cgroup, and the write end of
+    /// the report's pipe, or -1. The child may have to move them out of the way.
+    pub kept: [AtomicI32; 4],
     /// The highest descriptor that is used before exec, 2 at least.
     pub highest_needed: i32,
     /// The table is the parent's own until the child has unshared it.
@@ -41,8 +41,6 @@ pub struct Plan<'a> {
     pub callers_mask: u64,
     /// The caller's process.
     pub parent: i32,
-    /// Write end, close-on-exec, or -1.
-    pub report_pipe: i32,
     pub report: Report,
 }
 
@@ -50,6 +48,7 @@ pub struct Plan<'a> {
 pub const PROGRAM: usize = 0;
 pub const CWD: usize = 1;
 pub const CGROUP: usize = 2;
+pub const REPORT: usize = 3;
 
 /// Written by the child, read by the parent.
 #[derive(Default)]
@@ -135,9 +134,9 @@ impl Plan<'_> {
     fn fail(&self, failure: Failure) -> ! {
         let words = pack(failure);
         self.report.store(words);
-        if self.report_pipe >= 0 {
+        if self.kept(REPORT) >= 0 {
             let [[a, b, c, d], [e, f, g, h], [i, j, k, l]] = words.map(i32::to_ne_bytes);
-            let _ = raw::write(self.report_pipe, &[a, b, c, d, e, f, g, h, i, j, k, l]);
+            let _ = raw::write(self.kept(REPORT), &[a, b, c, d, e, f, g, h, i, j, k, l]);
         }
         raw::exit(127)
     }
@@ -259,7 +258,7 @@ impl Plan<'_> {
         Ok(())
     }
 
-    fn kept(&self, which: usize) -> i32 {
+    pub fn kept(&self, which: usize) -> i32 {
         self.kept.get(which).map_or(-1, |fd| fd.load(Relaxed))
     }
 

@@ -40,7 +40,13 @@ pub fn build<'a>(
             list.push(entry);
         }
     }
-    sets().for_each(|entry| list.push(entry));
+    // Of two entries with one name, the later counts.
+    for (i, entry) in sets().enumerate() {
+        let name = name_of(entry);
+        if !sets().skip(i.wrapping_add(1)).any(|later| name_of(later) == name) {
+            list.push(entry);
+        }
+    }
     list.finish().ok_or(Failure::new(Step::Environment, 0, Errno::ENOMEM))
 }
 

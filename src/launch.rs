@@ -2,7 +2,7 @@
 //! leaves nothing behind.
 
 use crate::by_pid;
-use crate::child::{self, Plan, REPORT_BYTES, Report};
+use crate::child::{self, Plan, REPORT, REPORT_BYTES, Report};
 use crate::environment;
 use crate::failure::{At, Failure, Step};
 use crate::graveyard;
@@ -86,7 +86,6 @@ fn prepare(request: &Request, opened: &mut Opened) -> Result<Started, Failure> {
         enter_cgroup: false,
         callers_mask: callers_mask(request),
         parent: if request.death_signal == 0 { 0 } else { host::pid() },
-        report_pipe: -1,
         report: Report::default(),
     })
 }
@@ -110,8 +109,11 @@ fn start(plan: &mut Plan) -> Result<Started, Failure> {
             true => Some(fd::pipe(0).at(Step::Clone, 0)?),
             false => None,
         };
-        plan.report_pipe = pipe.as_ref().map_or(-1, |(_, write)| write.number());
-        plan.highest_needed = plan.highest_needed.max(plan.report_pipe);
+        let report = pipe.as_ref().map_or(-1, |(_, write)| write.number());
+        if let Some(place) = plan.kept.get_mut(REPORT) {
+            *place.get_mut() = report;
+        }
+        plan.highest_needed = plan.highest_needed.max(report);
         let started = mechanism::start(plan).map_err(|errno| blame(plan.request, errno))?;
         let Some(started) = started else { continue };
         let failure = match pipe {

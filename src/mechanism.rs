@@ -1,7 +1,7 @@
 //! How a process is made: the best way that this kernel, or the sandbox in
 //! front of it, has not refused yet; and whether its memory is ours.
 
-use crate::child::{Between, Plan};
+use crate::child::{Between, Plan, REPORT};
 use crate::sys::clone::{self, ChildHalf, ChildStack, Legacy, Started};
 use crate::sys::signal::AllBlocked;
 use crate::sys::{Errno, Result};
@@ -57,7 +57,7 @@ pub fn start(plan: &mut Plan) -> Result<Option<Started>> {
                 if cgroup.is_none() {
                     BEST.fetch_max(best, SeqCst);
                 }
-                if best == FORK && plan.report_pipe < 0 {
+                if best == FORK && plan.kept(REPORT) < 0 {
                     memory_was_shared(false);
                     return Ok(None);
                 }
@@ -74,7 +74,7 @@ fn start_between(plan: &mut Plan) -> Result<Option<Started>> {
     let (mut stack, mut second) = (ChildStack::new(), ChildStack::new());
     prepare_legacy(plan);
     for share_memory in [true, false] {
-        if !share_memory && plan.report_pipe < 0 {
+        if !share_memory && plan.kept(REPORT) < 0 {
             memory_was_shared(false);
             return Ok(None);
         }

@@ -76,12 +76,12 @@ impl Move {
 }
 
 /// The descriptors that the child uses itself: see `child::Plan::kept`.
-pub fn kept(request: &Request) -> Result<[i32; 3], Failure> {
+pub fn kept(request: &Request) -> Result<[i32; 4], Failure> {
     let cwd = match request.cwd {
         Cwd::Fd(fd) => Some(fd),
         _ => None,
     };
-    let mut kept = [-1; 3];
+    let mut kept = [-1; 4];
     let given = [
         (request.program_fd, Step::Exec),
         (cwd, Step::Chdir),

@@ -147,8 +147,12 @@ impl SetPin {
     }
 
     /// Puts the pipe back to sleep. What happened before this is looked for
-    /// after it, so nothing is missed; what happens later pokes again.
+    /// after it, so nothing is missed; what happens later pokes again. An epoll
+    /// is left as it is: it stays ready until the caller has looked.
     pub fn drain(&self) {
+        if !self.is_self_pipe() {
+            return;
+        }
         let mut bytes = [0u8; 64];
         while matches!(fd::read(self.fd(), &mut bytes), Ok(count) if count == bytes.len()) {}
     }
