@@ -122,6 +122,10 @@ $(T)/helpers/%: c-tests/helpers/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $<
 
+$(T)/helpers/untidy: c-tests/helpers/untidy.c $(T)/plain/harness.o c-tests/harness.h
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -Ic-tests -pthread -o $@ $(filter %.c %.o,$^)
+
 $(T)/plain/%.o: c-tests/%.c $(TEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Iinclude -c -o $@ $<

@@ -15,7 +15,7 @@
 /** A list of arguments with its NULL. */
 #define ARGV(...) ((const char *const[]) { __VA_ARGS__, NULL })
 
-/** The absolute path of a child program: "act" or "probe". */
+/** The absolute path of a child program, see c-tests/helpers: "act", "probe". */
 const char *helper(const char *name);
 
 /** A number as an argument; it lasts as long as the block that it is in. */
@@ -76,6 +76,9 @@ void await_sleep(int thread);
 
 /** Whether /proc has this process at all, a zombie included. */
 bool process_is_there(int pid);
+
+/** Whether this runs under valgrind, which has limits of its own. */
+bool under_valgrind(void);
 
 /** Whether the kernel tells how a process ended that was reaped already. */
 bool ends_can_be_recovered(void);
