@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MANY 40 /* more than the library has room for without asking for pages */
+#define MANY 34 /* more than the library has room for without asking for pages */
 
 /* Returns when the child is a zombie, which stays one. */
 static void await_zombie(pid_t pid)
@@ -285,12 +285,12 @@ static void sweep(void)
         pids[i] = chld_pid(id);
         require(chld_close(id) == 0, "chld_close");
     }
+    chld_id id = start_gated();
     close(ends[0]);
     close(ends[1]);
     for (int i = 0; i < 3; i++) {
         await_zombie(pids[i]);
     }
-    chld_id id = start_gated();
     window_open();
     int result = chld_wait(id, 0, NULL);
     int again = chld_wait(id, 0, NULL);
@@ -301,6 +301,42 @@ static void sweep(void)
     finish(id, CHLD_STATE_EXITED, 42);
 }
 
+static void require_true_or_lost(chld_id id, const chld_status *status)
+{
+    if (status->state != CHLD_STATE_LOST) {
+        require_status(status, CHLD_STATE_EXITED, 42);
+    }
+    int killed = chld_kill(id, SIGTERM);
+    require(killed == -ESRCH, "chld_kill returned -%s", errno_name(-killed));
+    require(chld_close(id) == 0, "chld_close");
+}
+
+/* A start that fails and one that does not, where others may reap the child. */
+static void start_among_thieves(void)
+{
+    chld_status status = { 0 };
+    chld_error error = { 0 };
+    chld_id id = CHLD_NONE;
+    struct want missing = { .argv = (const char *[]){ "/nonexistent/program", NULL } };
+    missing.refused.step = CHLD_STEP_EXEC;
+    missing.refused.error = ENOENT;
+    struct want want = { .argv = (const char *[]){ child_program, "exit=42", NULL } };
+    window_open();
+    int result = chld_spawn(&id, missing.argv, NULL, &error);
+    struct seen seen = window_close();
+    judge_start(&missing, result, &error, &seen);
+    window_open();
+    result = chld_spawn(&id, want.argv, NULL, &error);
+    seen = window_close();
+    if (!judge_start(&want, result, &error, &seen)) {
+        id = start(want.argv, NULL);
+    }
+    if (!try_wait(id, -1, &status)) {
+        require(chld_wait(id, -1, &status) == 0, "chld_wait without a fault");
+    }
+    require_true_or_lost(id, &status);
+}
+
 /* Somebody else reaps the child: the true status or none, never another. */
 static void stolen(void)
 {
@@ -308,16 +344,36 @@ static void stolen(void)
     chld_id id = start((const char *[]){ child_program, "exit=42", NULL }, NULL);
     pid_t pid = chld_pid(id);
     require(pid > 1 && waitpid(pid, NULL, 0) == pid, "waitpid");
-    bool known = try_wait(id, -1, &status);
-    if (!known || status.state != CHLD_STATE_LOST) {
+    if (!try_wait(id, -1, &status)) {
         require(chld_wait(id, -1, &status) == 0, "chld_wait without a fault");
     }
-    if (status.state != CHLD_STATE_LOST) {
-        require_status(&status, CHLD_STATE_EXITED, 42);
+    require_true_or_lost(id, &status);
+}
+
+/* The program ignores SIGCHLD, so the kernel itself reaps. */
+static void ignored(void)
+{
+    signal(SIGCHLD, SIG_IGN);
+    start_among_thieves();
+    signal(SIGCHLD, SIG_DFL);
+}
+
+static void reap_everything(int number)
+{
+    int kept = errno;
+    (void)number;
+    while (waitpid(-1, NULL, WNOHANG) > 0) {
     }
-    int killed = chld_kill(id, SIGTERM);
-    require(killed == -ESRCH, "chld_kill returned -%s", errno_name(-killed));
-    require(chld_close(id) == 0, "chld_close");
+    errno = kept;
+}
+
+/* The program has a handler that reaps whatever there is. */
+static void reaped_by_handler(void)
+{
+    struct sigaction action = { .sa_handler = reap_everything, .sa_flags = SA_RESTART };
+    sigaction(SIGCHLD, &action, NULL);
+    start_among_thieves();
+    signal(SIGCHLD, SIG_DFL);
 }
 
 /* In a forked copy the handles are stale, whatever the kernel did not do. */
@@ -358,6 +414,8 @@ static const struct scenario scenarios[] = {
     { "close_running", close_running },
     { "sweep", sweep },
     { "stolen", stolen },
+    { "ignored", ignored },
+    { "reaped_by_handler", reaped_by_handler },
     { "forked", forked },
 };
 
