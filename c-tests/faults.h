@@ -99,6 +99,13 @@ chld_id start_gated(void);
 void open_gate(chld_id id);
 /* Without faults: waits, requires this end, closes. */
 void finish(chld_id id, int state, int code);
+/* Returns when the child is a zombie, which stays one. */
+void await_zombie(int pid);
+
+/* A wait inside the window. Returns whether it worked. */
+bool try_wait(chld_id id, int timeout_ms, chld_status *ret);
+/* The same for a child that goes on: it must not be said to have ended. */
+void try_in_vain(chld_id id, int timeout_ms);
 void require_status(const chld_status *status, int state, int code);
 
 #endif

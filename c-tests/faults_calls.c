@@ -19,13 +19,15 @@
  *                     kernel answer, not both: the descriptor would stay open,
  *                     which a failing close on Linux never leaves behind
  *   munmap            gives back whole mappings, which the kernel cannot refuse
+ *   fcntl             to mark a descriptor close-on-exec (see faults_process.c)
+ *   wait4             a scenario's own handler; the library has waitid
  *   sendmsg           hands the listener to the supervisor, which cannot answer
  *                     before it has it; the library sends no messages
  */
 const int calls_let_through[] = {
     SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_restart_syscall, SYS_sched_yield, SYS_getpid,
     SYS_gettid, SYS_getppid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_brk, SYS_close,
-    SYS_munmap, SYS_sendmsg,
+    SYS_munmap, SYS_sendmsg, SYS_wait4,
 #ifdef SYS_futex
     SYS_futex, SYS_clock_gettime,
 #endif

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -149,6 +150,41 @@ static void target_6(void)
     check_busy_target(6);
 }
 
+/* Only so many descriptors are left: the start works or says EMFILE. */
+static void start_with_left(int left)
+{
+    static struct state before;
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.in.mode = options.out.mode = options.err.mode = CHLD_STDIO_PIPE;
+    struct want want = { .argv = (const char *[]){ child_program, "exit=42", NULL },
+                         .options = &options };
+    struct rlimit limit = { (rlim_t)(3 + left), 0 };
+    struct rlimit kept;
+    chld_id id = CHLD_NONE;
+    chld_error error = { 0 };
+    require(getrlimit(RLIMIT_NOFILE, &kept) == 0, "getrlimit");
+    limit.rlim_max = kept.rlim_max;
+    state_take(&before);
+    require(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
+    window_open();
+    int result = chld_spawn(&id, want.argv, &options, &error);
+    struct seen seen = window_close();
+    setrlimit(RLIMIT_NOFILE, &kept);
+    if (result >= 0) {
+        finish(id, CHLD_STATE_EXITED, 42);
+    } else if (error.code != EMFILE) {
+        judge_start(&want, result, &error, &seen);
+    }
+    state_require(&before, "with few descriptors");
+}
+
+static void few_descriptors(void)
+{
+    for (int left = 0; left < 12; left++) {
+        start_with_left(left);
+    }
+}
+
 /* The program puts itself into a sandbox after its first start: what was known
  * of this kernel is no longer so. */
 static void sandboxed_later(void)
@@ -174,6 +210,7 @@ static const struct scenario scenarios[] = {
     { "target_4", target_4 },
     { "target_5", target_5 },
     { "target_6", target_6 },
+    { "few_descriptors", few_descriptors },
     { "sandboxed_later", sandboxed_later },
 };
 

@@ -4,6 +4,9 @@
 
 #include "faults_errno.h"
 
+#include <errno.h>
+#include <sys/wait.h>
+
 /* Without faults. Returns whether there is a child. */
 static bool start_plainly(const struct want *want, chld_id *id)
 {
@@ -83,4 +86,27 @@ void finish(chld_id id, int state, int code)
     require_status(&status, state, code);
     int closed = chld_close(id);
     require(closed == 0, "chld_close returned -%s", errno_name(-closed));
+}
+
+void await_zombie(int pid)
+{
+    siginfo_t info;
+    require(pid > 1 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0, "waitid");
+}
+
+bool try_wait(chld_id id, int timeout_ms, chld_status *ret)
+{
+    window_open();
+    int waited = chld_wait(id, timeout_ms, ret);
+    struct seen seen = window_close();
+    return judge("chld_wait", waited, &seen);
+}
+
+void try_in_vain(chld_id id, int timeout_ms)
+{
+    window_open();
+    int waited = chld_wait(id, timeout_ms, NULL);
+    struct seen seen = window_close();
+    require(waited == -ETIMEDOUT || !judge("chld_wait", waited, &seen),
+            "a wait ended before its child");
 }

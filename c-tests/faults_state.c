@@ -2,8 +2,8 @@
 #define _GNU_SOURCE
 #include "faults.h"
 
-#include <dirent.h>
-#include <errno.h>
+#include "inject.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,44 +13,61 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define KERNEL_SIGSET 8
+#define KERNEL_SIGSET 8L
 
 /* Straight from the kernel: libc hides the signals that it keeps for itself. */
 static void take_signals(struct state *ret)
 {
     ret->mask = 0;
-    syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &ret->mask, KERNEL_SIGSET);
+    INJECT_UNHEARD(SYS_rt_sigprocmask, (long)SIG_BLOCK, NULL, &ret->mask, KERNEL_SIGSET);
     memset(ret->dispositions, 0, sizeof ret->dispositions);
-    for (int signal = 1; signal <= 64; signal++) {
-        syscall(SYS_rt_sigaction, signal, NULL, ret->dispositions[signal], KERNEL_SIGSET);
+    for (long signal = 1; signal <= 64; signal++) {
+        INJECT_UNHEARD(SYS_rt_sigaction, signal, NULL, ret->dispositions[signal], KERNEL_SIGSET);
     }
 }
 
+static void add_fd(struct state *ret, int fd)
+{
+    struct stat file;
+    long flags = INJECT_UNHEARD(SYS_fcntl, (long)fd, (long)F_GETFD, 0L, 0L);
+    if (fstat(fd, &file) != 0) {
+        return;
+    }
+    require(ret->fds_count < 256, "more than 256 descriptors");
+    size_t i = ret->fds_count++;
+    ret->fds[i].fd = fd;
+    ret->fds[i].flags = (int)flags;
+    ret->fds[i].device = file.st_dev;
+    ret->fds[i].inode = file.st_ino;
+}
+
+/* An entry of getdents64: two words of 8 bytes, its own length, a type, a name. */
 static void take_fds(struct state *ret)
 {
-    DIR *directory = opendir("/proc/self/fd");
-    require(directory != NULL, "/proc/self/fd cannot be read");
+    char buffer[8192];
+    long size;
+    long directory = INJECT_UNHEARD(SYS_openat, (long)AT_FDCWD, "/proc/self/fd",
+                                    (long)(O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0L);
+    require(directory >= 0, "/proc/self/fd cannot be read");
     ret->fds_count = 0;
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        struct stat file;
-        int fd = atoi(entry->d_name);
-        if (entry->d_name[0] == '.' || fd == dirfd(directory) || fstat(fd, &file) != 0) {
-            continue;
+    while ((size = INJECT_UNHEARD(SYS_getdents64, directory, buffer, sizeof buffer, 0L)) > 0) {
+        unsigned short length;
+        for (long at = 0; at < size; at += length) {
+            const char *name = &buffer[at + 19];
+            memcpy(&length, &buffer[at + 16], sizeof length);
+            if (name[0] != '.' && atoi(name) != directory) {
+                add_fd(ret, atoi(name));
+            }
         }
-        require(ret->fds_count < 256, "more than 256 descriptors");
-        size_t i = ret->fds_count++;
-        ret->fds[i].fd = fd;
-        ret->fds[i].flags = fcntl(fd, F_GETFD);
-        ret->fds[i].device = file.st_dev;
-        ret->fds[i].inode = file.st_ino;
     }
-    closedir(directory);
+    close((int)directory);
 }
 
 static bool has_children(void)
 {
     siginfo_t info;
-    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
+    return INJECT_UNHEARD(SYS_waitid, (long)P_ALL, 0L, &info,
+                          (long)(WEXITED | WNOHANG | WNOWAIT | __WALL)) == 0;
 }
 
 void state_take(struct state *ret)

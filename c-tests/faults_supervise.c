@@ -29,6 +29,7 @@ struct watch {
     const struct fault *fault;
     struct run *run;
     bool window;        /* the program has opened it */
+    int counts[2];      /* calls of the program's, and of its children's */
     int in_window;      /* how many calls were made to fail since it did */
     struct call failed; /* the first of them */
     struct seccomp_notif *asked;
@@ -70,8 +71,9 @@ static int count(struct watch *watch, const struct call *call)
         run->calls[run->count] = *call;
     }
     run->count++;
-    bool due = run->count == fault->at
-        || (fault->persist && fault->at != 0 && run->count > fault->at && run->failures > 0);
+    int rank = ++watch->counts[call->in_child];
+    bool due = call->in_child == fault->in_child && rank == fault->at;
+    due = due || (fault->persist && run->failures > 0);
     if (!due || call->number != fault->number
         || (!fault->force && !call_can_fail_with(call, fault->error))) {
         return 0;
@@ -139,15 +141,15 @@ static void serve(struct watch *watch)
     if (ioctl(watch->listener, SECCOMP_IOCTL_NOTIF_RECV, watch->asked) != 0) {
         return; /* EINTR; ENOENT: the caller was killed before it was heard */
     }
+    struct watch kept = *watch;
     int counted = watch->run->count;
     int failures = watch->run->failures;
-    int in_window = watch->in_window;
     watch->answer->id = watch->asked->id;
     decide(watch);
     if (ioctl(watch->listener, SECCOMP_IOCTL_NOTIF_SEND, watch->answer) != 0) {
         watch->run->count = counted;
         watch->run->failures = failures;
-        watch->in_window = in_window;
+        *watch = kept;
     }
 }
 

@@ -8,11 +8,13 @@
 
 /* What is to be made to fail. */
 struct fault {
-    int at;       /* the how manieth call in the window, from 1; 0: none */
-    int number;   /* that call's number: else nothing is done */
+    int at;        /* the how manieth call in the window, from 1; 0: none */
+    bool in_child; /* of those that children make, or of the program's own: the
+                      two may run at once, in any order */
+    int number;    /* that call's number: else nothing is done */
     int error;
-    bool persist; /* and every later call of that number as well */
-    bool force;   /* with an errno that the table does not have, too */
+    bool persist;  /* and every later call of that number as well */
+    bool force;    /* with an errno that the table does not have, too */
 };
 
 #define MOST_CALLS 8192

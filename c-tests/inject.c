@@ -42,6 +42,16 @@ struct tally {
 
 static struct run counting, run;
 
+/* The how manieth call of its side is the one at `at`. */
+static int rank(int at)
+{
+    int rank = 0;
+    for (int i = 0; i <= at; i++) {
+        rank += counting.calls[i].in_child == counting.calls[at].in_child;
+    }
+    return rank;
+}
+
 /* Whether the call at `at` (from 0) is one of those that stand for its kind. */
 static bool chosen(int at)
 {
@@ -93,7 +103,8 @@ static bool went_well(const struct run *of)
 static void try_fault(const struct options *options, int at, int error, struct tally *tally)
 {
     const struct call *call = &counting.calls[at];
-    struct fault fault = { at + 1, call->number, error, options->persist, options->error != 0 };
+    struct fault fault = { rank(at), call->in_child, call->number, error, options->persist,
+                           options->error != 0 };
     /* A call that is interrupted is made again: for ever, if every time. */
     if (options->persist && error == EINTR) {
         return;
