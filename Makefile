@@ -153,7 +153,7 @@ test-programs: $(TEST_HELPERS) $(TEST_NAMES:%=$(T)/static/%) $(TEST_NAMES:%=$(T)
 	then $(MAKE) --no-print-directory test-sanitize; \
 	else rm -rf $(T)/sanitize; fi
 
-test: all test-programs
+test: all test-programs $(FAULTS_PROGS)
 	$(PYTHON) c-tests/run.py --build $(O) --unit '$(CARGO_TEST)'
 
 .PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o

@@ -81,7 +81,7 @@ def lanes(build):
         Lane("sanitize", "sanitize", [], 60, 20, sanitizers),
         Lane("valgrind", "static", valgrind, 120, 4, {}),
         *(Lane(f"fallback:{name}={errno}", "static", [str(build / "c-tests" / "deny"), ",".join(
-            f"{call}={errno}" for call in calls), "--"], 20, 10, {})
+            f"{call}={errno}" for call in calls), "--"], 20, 10, {"CHLD_TEST_FALLBACK": name})
           for name, calls in FALLBACKS.items() for errno in ("ENOSYS", "EPERM", "EINVAL")),
     ]
 

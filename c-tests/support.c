@@ -180,6 +180,9 @@ struct exit_question {
 bool ends_can_be_recovered(void)
 {
     struct exit_question question = { .mask = 1 << 3 };
+    if (chld_engine() != CHLD_ENGINE_PIDFD || getenv("CHLD_TEST_FALLBACK")) {
+        return false; /* if one is recovered all the same, it must be right */
+    }
     chld_id id = START(ACT("exit", "7"), NULL);
     int pidfd = CALL(chld_exit_fd(id)), pid = CALL(chld_pid(id)), status = 0;
     REQUIRE(pid > 1 && waitpid(pid, &status, 0) == pid);
