@@ -79,3 +79,10 @@ clean:
 	$(CARGO) clean
 
 .PHONY: all install uninstall clean
+
+# checks
+
+check: all
+	CC="$(CC)" CARGO="$(CARGO)" python3 c-tests/checks.py
+
+.PHONY: check
