@@ -1,7 +1,7 @@
 /*
  * The layout of every public struct, as programs that were compiled earlier,
- * and other languages, have it. A member may be added at an end; no line here
- * may change. Compiled, never run.
+ * and other languages, have it. From the first release on no line here may
+ * change; a struct that begins with its size may grow. Compiled, never run.
  */
 #define _DEFAULT_SOURCE
 #include "chld.h"
