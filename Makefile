@@ -193,3 +193,9 @@ faults: $(FAULTS_PROGS)
 	python3 c-tests/faults.py $(O)/c-tests
 
 .PHONY: faults
+# checks
+
+check: all
+	CC="$(CC)" CARGO="$(CARGO)" python3 c-tests/checks.py
+
+.PHONY: check

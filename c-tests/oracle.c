@@ -107,6 +107,11 @@ static const struct constant constants[] = {
 #else
     LACKING(CLONE_CLEAR_SIGHAND),
 #endif
+#ifdef CLONE_INTO_CGROUP
+    C(CLONE_INTO_CGROUP),
+#else
+    LACKING(CLONE_INTO_CGROUP),
+#endif
 #ifdef CLOSE_RANGE_UNSHARE
     C(CLOSE_RANGE_UNSHARE),
 #else
@@ -165,6 +170,8 @@ struct layout {
 #define MEMBER(type, member) \
     { #type "." #member, offsetof(type, member), sizeof(((type *)0)->member) }
 
+#define NOWHERE(type, member) { #type "." #member, SIZE_MAX, 0 } /* not in these headers */
+
 static const struct layout layouts[] = {
     WHOLE(struct pollfd),
     MEMBER(struct pollfd, fd),
@@ -190,6 +197,22 @@ static const struct layout layouts[] = {
     MEMBER(struct clone_args, stack),
     MEMBER(struct clone_args, stack_size),
     MEMBER(struct clone_args, tls),
+#else
+    NOWHERE(struct clone_args, flags),
+    NOWHERE(struct clone_args, pidfd),
+    NOWHERE(struct clone_args, child_tid),
+    NOWHERE(struct clone_args, parent_tid),
+    NOWHERE(struct clone_args, exit_signal),
+    NOWHERE(struct clone_args, stack),
+    NOWHERE(struct clone_args, stack_size),
+    NOWHERE(struct clone_args, tls),
+#endif
+#ifdef CLONE_ARGS_SIZE_VER2
+    MEMBER(struct clone_args, set_tid),
+    MEMBER(struct clone_args, cgroup),
+#else
+    NOWHERE(struct clone_args, set_tid),
+    NOWHERE(struct clone_args, cgroup),
 #endif
 };
 
@@ -204,16 +227,6 @@ int oracle_layout(const char *name, size_t *ret_offset, size_t *ret_size)
         }
     }
     return 0;
-}
-
-/* The size of the first version of clone_args, or 0 if these headers lack it. */
-int oracle_clone_args(void)
-{
-#ifdef CLONE_ARGS_SIZE_VER0
-    return CLONE_ARGS_SIZE_VER0;
-#else
-    return 0;
-#endif
 }
 
 /* wait4 of one child: its word, and its figures in the order of
