@@ -54,7 +54,8 @@ $(O)/libchld.so.$(VERSION): $(O)/chld.o
 $(O)/$(SONAME) $(O)/libchld.so: $(O)/libchld.so.$(VERSION)
 	ln -sf libchld.so.$(VERSION) $@
 
-$(O)/chld.pc: Makefile Cargo.toml
+# Always anew: PREFIX may be another one than last time.
+$(O)/chld.pc: FORCE
 	@mkdir -p $(O)
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' \
 	    'Name: chld' 'Description: Child processes: start them, wait for them, say how they ended' \
@@ -79,7 +80,8 @@ clean:
 	rm -rf $(O)
 	$(CARGO) clean
 
-.PHONY: all install uninstall clean
+FORCE:
+.PHONY: all install uninstall clean FORCE
 
 # examples
 
@@ -107,7 +109,7 @@ demo:
 # programs that they start, then runs everything: see c-tests/run.py. What does
 # not exist on this machine (sanitizers, valgrind) is left out aloud.
 
-CARGO_TEST ?= $(CARGO) test $(CARGOFLAGS)
+CARGO_TEST ?= $(CARGO) test $(CARGOFLAGS) --features oracle
 PYTHON     ?= python3
 
 T := $(O)/c-tests

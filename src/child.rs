@@ -9,7 +9,7 @@
 use crate::failure::{At, Failure, Step};
 use crate::plan::{CLOSE, Move, Program};
 use crate::request::{Cwd, Dispositions, Group, Mask, Request};
-use crate::sys::clone::{self, ChildHalf, ChildStack, Legacy};
+use crate::sys::clone::{self, ChildHalf, ChildStack};
 use crate::sys::cstr::{ScriptArguments, StrList};
 use crate::sys::raw::{self, CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, DirectoryBuffer};
 use crate::sys::{Errno, Result};
@@ -112,9 +112,8 @@ impl<'a> Between<'a> {
 impl ChildHalf for Between<'_> {
     fn run(&self) -> ! {
         self.plan.report.seen.store(1, Relaxed);
-        let legacy = Legacy { share_memory: self.share_memory, want_pidfd: false };
         if let Some(stack) = self.stack.take() {
-            if let Err(errno) = clone::clone(legacy, stack, self.plan) {
+            if let Err(errno) = clone::clone_on(self.share_memory, stack, self.plan) {
                 self.plan.fail(Failure::new(Step::Clone, 0, errno));
             }
         }

@@ -64,9 +64,9 @@ fn prepare(request: &Request, opened: &mut Opened) -> Result<Started, Failure> {
     let mut places = Scratch::new(&mut inline, size, core::ptr::null).at(Step::Memory, 0)?;
     let script = ScriptArguments::new(places.get(), request.argv);
 
-    let mut inline = [const { Move::NONE }; 8];
+    let mut inline = [const { Move::none() }; 8];
     let count = request.pairs.len().wrapping_add(request.stdio.len());
-    let mut room = Scratch::new(&mut inline, count, || Move::NONE).at(Step::Memory, 0)?;
+    let mut room = Scratch::new(&mut inline, count, Move::none).at(Step::Memory, 0)?;
     let moves = room.get();
     let count = plan::descriptors(request, opened, moves)?;
     let moves = moves.get(..count).unwrap_or_default();

@@ -2,7 +2,7 @@
 //! front of it, has not refused yet; and whether its memory is ours.
 
 use crate::child::{Between, Plan, REPORT};
-use crate::sys::clone::{self, ChildHalf, ChildStack, Legacy, Started};
+use crate::sys::clone::{self, ChildHalf, ChildStack, Started};
 use crate::sys::signal::AllBlocked;
 use crate::sys::{Errno, Result};
 use core::sync::atomic::{
@@ -104,10 +104,10 @@ fn legacy<C: ChildHalf>(
 ) -> Result<Started> {
     let _blocked = AllBlocked::enter()?;
     let want_pidfd = !NO_CLONE_PIDFD.load(Relaxed);
-    let started = clone::clone(Legacy { share_memory, want_pidfd }, stack, child);
+    let started = clone::clone(share_memory, want_pidfd, stack, child);
     match started {
         Err(errno) if errno.means_unsupported() && want_pidfd => {
-            let started = clone::clone(Legacy { share_memory, want_pidfd: false }, stack, child)?;
+            let started = clone::clone(share_memory, false, stack, child)?;
             NO_CLONE_PIDFD.store(true, Relaxed);
             Ok(started)
         }

@@ -58,8 +58,11 @@ pub struct Move {
 pub const CLOSE: i32 = -1;
 
 impl Move {
-    pub const NONE: Move =
-        Move { source: AtomicI32::new(CLOSE), target: -1, relocate: false, step: Step::Map, index: 0 };
+    /// A place that is not in use.
+    pub const fn none() -> Move {
+        let source = AtomicI32::new(CLOSE);
+        Move { source, target: -1, relocate: false, step: Step::Map, index: 0 }
+    }
 
     fn new(source: i32, target: i32, step: Step, index: usize) -> Move {
         let source = AtomicI32::new(source);

@@ -128,32 +128,48 @@ pub fn clone3<C: ChildHalf>(
     started(result, pidfd)
 }
 
-/// What the legacy call can still do.
-#[derive(Clone, Copy)]
-pub struct Legacy {
-    pub share_memory: bool,
-    pub want_pidfd: bool,
-}
-
 /// The older call. The caller has blocked all signals: handlers stay installed
 /// in the child until it resets them itself.
-pub fn clone<C: ChildHalf>(legacy: Legacy, stack: &mut ChildStack, child: &C) -> Result<Started> {
+pub fn clone<C: ChildHalf>(
+    share_memory: bool,
+    want_pidfd: bool,
+    stack: &mut ChildStack,
+    child: &C,
+) -> Result<Started> {
     let mut pidfd = -1i32;
+    // Ignored before Linux 5.2: `pidfd` then stays -1.
+    let place = if want_pidfd { &raw mut pidfd } else { core::ptr::null_mut() };
+    started(legacy(share_memory, place, stack, child), pidfd)
+}
+
+/// The same out of a cloned process, which must not own anything that libc
+/// would have to close.
+pub fn clone_on<C: ChildHalf>(share_memory: bool, stack: &mut ChildStack, child: &C) -> Result<()> {
+    match legacy(share_memory, core::ptr::null_mut(), stack, child) {
+        result if result < 0 => Err(Errno(-result as i32)),
+        _ => Ok(()),
+    }
+}
+
+fn legacy<C: ChildHalf>(
+    share_memory: bool,
+    pidfd: *mut i32,
+    stack: &mut ChildStack,
+    child: &C,
+) -> isize {
     let mut flags = libc::SIGCHLD as u64;
-    if legacy.share_memory {
+    if share_memory {
         flags |= SHARED;
     }
-    if legacy.want_pidfd {
-        flags |= PIDFD; // ignored before Linux 5.2: `pidfd` then stays -1
+    if !pidfd.is_null() {
+        flags |= PIDFD;
     }
     let entry = entry(stack, child);
     // With no stack named, a fork's child begins on a copy of the caller's; it
     // moves to the copy of `stack` at once, as `arch::clone` has it.
-    let top = if legacy.share_memory { entry.stack_top as usize } else { 0 };
-    let a = [flags as usize, top, &raw mut pidfd as usize, 0, 0];
-    // SAFETY: as in `clone3`. Without shared memory the child has copies of all
-    // of it. The order of the last two arguments differs between architectures;
-    // both are 0.
-    let result = unsafe { arch::clone(libc::SYS_clone as i64, a, entry) };
-    started(result, pidfd)
+    let top = if share_memory { entry.stack_top as usize } else { 0 };
+    // SAFETY: as in `clone3`; `pidfd` is NULL or a live local of the caller.
+    // Without shared memory the child has copies of all of it. The order of the
+    // last two arguments differs between architectures; both are 0.
+    unsafe { arch::clone(libc::SYS_clone as i64, [flags as usize, top, pidfd as usize, 0, 0], entry) }
 }
