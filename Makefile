@@ -28,7 +28,8 @@ all: $(LIB)
 # What cargo makes is 4 MB, most of it the compiler's own functions under public
 # names. What is shipped is one relocatable object with the code that the
 # exported functions reach, whose only global symbols are theirs: it links
-# beside any other Rust library.
+# beside any other Rust library. Nothing unwinds through it, so it has no tables
+# for that, as musl has none.
 $(RAW): $(wildcard src/*.rs src/*/*.rs src/*/*.h) build.rs cbindgen.toml Cargo.toml Cargo.lock
 	$(CARGO) build --release $(CARGOFLAGS)
 	@touch $@
@@ -40,6 +41,7 @@ $(O)/exports: $(RAW)
 $(O)/chld.o: $(RAW) $(O)/exports
 	$(LD) -r --gc-sections $$(sed 's/^/-u /' $(O)/exports) -o $@.all $(RAW)
 	$(OBJCOPY) --keep-global-symbols=$(O)/exports --strip-debug \
+	    --remove-section=.eh_frame --remove-section=.rela.eh_frame \
 	    --remove-section=.llvmbc --remove-section=.llvmcmd --remove-section=.comment \
 	    --remove-section='.note.gnu.*' $@.all $@
 	@rm -f $@.all

@@ -251,7 +251,7 @@ impl Drop for SetPin {
             if self.set.life.swap(word, word.freed()) {
                 crate::pin::close_once(&self.set.poke);
                 crate::pin::close_once(&self.set.fd);
-                if let Ok(root) = table::root() {
+                if let Some(root) = table::root_if_used() {
                     SETS.give_back(&root.sets, life::index_of(self.handle));
                 }
                 return;

@@ -81,7 +81,7 @@ pub fn claim() -> Result<Pin> {
 
 /// Gives back a slot that nobody holds any more.
 pub fn release(index: u32) {
-    if let Ok(root) = root() {
+    if let Some(root) = root_if_used() {
         CHILDREN.give_back(&root.children, index);
     }
 }
