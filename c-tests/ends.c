@@ -2,9 +2,9 @@
 #include "ends.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,6 +86,27 @@ void stranger_reap(const char *file, int line, pid_t pid, int code)
     check_int(file, line, "the stranger's pid, from waitpid", got, pid);
     check_int(file, line, "the stranger's exit code", WIFEXITED(word) ? WEXITSTATUS(word) : -1,
               code);
+}
+
+static void *kill_when_asleep(void *argument)
+{
+    const struct later *later = argument;
+    AWAIT(process_state(later->sleeper) == 'S');
+    CHECK_CALL(chld_kill(later->id, later->signal), 0);
+    return NULL;
+}
+
+void later_kill(struct later *later, chld_id id, int signal)
+{
+    later->id = id;
+    later->signal = signal;
+    later->sleeper = (int) syscall(SYS_gettid);
+    REQUIRE(pthread_create(&later->thread, NULL, kill_when_asleep, later) == 0);
+}
+
+void later_join(struct later *later)
+{
+    pthread_join(later->thread, NULL);
 }
 
 /* The storm takes over the test's alarm, and ends the test in its stead. */

@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <poll.h>
+#include <pthread.h>
 
 /** A test that is run with a set of either engine: `flags` is for
  * chld_set_open(). */
@@ -57,6 +58,17 @@ pid_t stranger_zombie(int code);
 /** Waits for it as a program waits for its own: it must still be there. */
 #define STRANGER_REAP(pid, code) stranger_reap(__FILE__, __LINE__, (pid), (code))
 void stranger_reap(const char *file, int line, pid_t pid, int code);
+
+/** Sends a child a signal from another thread, once the thread that asks for it
+ * sleeps: in the call under test. */
+struct later {
+    chld_id id;
+    int signal;
+    int sleeper;
+    pthread_t thread;
+};
+void later_kill(struct later *later, chld_id id, int signal);
+void later_join(struct later *later);
 
 /** From here on SIGALRM interrupts the process a thousand times a second, and
  * no system call is restarted after it. */
