@@ -123,6 +123,11 @@ $(T)/helpers/%: c-tests/helpers/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $<
 
+# Thousands of these run at once.
+$(T)/helpers/ender: c-tests/helpers/ender.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -static -o $@ $< || $(CC) $(TEST_CFLAGS) -o $@ $<
+
 $(T)/plain/%.o: c-tests/%.c $(TEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Iinclude -c -o $@ $<
