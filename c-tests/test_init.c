@@ -284,8 +284,9 @@ TEST(a_child_that_is_being_started_is_no_stranger)
         REQUIRE(pthread_create(&threads[i], NULL, reap_all_the_time, NULL) == 0);
     }
     for (int i = 0; i < scaled(1000) && now_ms() < until && !failures(); i++) {
-        chld_id id = START(ARGV(helper("ender"), DECIMAL(i % 256)), &(chld_spawn_options) {
-            .size = sizeof(chld_spawn_options), .in.mode = CHLD_STDIO_NULL });
+        chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+        options.in.mode = CHLD_STDIO_NULL;
+        chld_id id = START(ARGV(helper("ender"), DECIMAL(i % 256)), &options);
         chld_status status;
         CHECK_CALL(chld_wait(id, -1, &status), 0);
         CHECK_EXITED(status, i % 256);
