@@ -17,6 +17,9 @@
 
 enum { PASSED = 0, FAILED = 1, WRONG_USE = 2, PASSED_OVER = 77 };
 
+/* What fails in a loop need not be said a thousand times. */
+enum { MOST_MESSAGES = 20 };
+
 /* Where messages go: a copy of stdout that stays when a test closes it. */
 static int report = 1;
 static atomic_int failure_count;
@@ -30,8 +33,12 @@ void fail(const char *file, int line, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    atomic_fetch_add(&failure_count, 1);
-    dprintf(report, "%s:%d: %s\n", file, line, text);
+    int before = atomic_fetch_add(&failure_count, 1);
+    if (before < MOST_MESSAGES) {
+        dprintf(report, "%s:%d: %s\n", file, line, text);
+    } else if (before == MOST_MESSAGES) {
+        dprintf(report, "... and more\n");
+    }
 }
 
 int failures(void)

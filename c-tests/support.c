@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -121,6 +122,35 @@ void await_end(chld_id id)
     REQUIRE(pid > 1);
     siginfo_t info;
     while (waitid(P_PID, (id_t) pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+    }
+}
+
+void reap_closed_children(void)
+{
+    siginfo_t info;
+    int tries = 0;
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) == 0) {
+        REQUIRE(tries++ < 10000);
+        RUN(ACT("exit", "0"), NULL);
+    }
+    RUN(ACT("exit", "0"), NULL); /* lets go of the one that was reaped last */
+}
+
+int own_thread(void)
+{
+    return (int) syscall(SYS_gettid);
+}
+
+void await_sleep(int thread)
+{
+    char path[64], text[256];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+    for (char state = 0; state != 'S'; sched_yield()) {
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        REQUIRE(file >= 0);
+        const char *name_end = strrchr(read_all(file, text, sizeof text), ')');
+        state = name_end ? name_end[2] : 0;
+        close(file);
     }
 }
 

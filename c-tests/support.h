@@ -64,6 +64,16 @@ chld_id start_at(const char *file, int line, const struct gate *gate, int code, 
 /** Sleeps until a child has ended, without the library's waiting functions. */
 void await_end(chld_id id);
 
+/** Calls the library until it has reaped all children whose handle was closed
+ * while they ran; the gates they wait at must be open. */
+void reap_closed_children(void);
+
+/** The calling thread's number, for await_sleep(). */
+int own_thread(void);
+
+/** Until that thread sleeps in the kernel. */
+void await_sleep(int thread);
+
 /** Whether /proc has this process at all, a zombie included. */
 bool process_is_there(int pid);
 

@@ -66,7 +66,10 @@ const PIDFD: u64 = libc::CLONE_PIDFD as u64;
 const FILES: u64 = libc::CLONE_FILES as u64;
 const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 
-/// The kernel's struct clone_args, as far as its first version (Linux 5.3).
+const INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// The kernel's struct clone_args. Its first version (Linux 5.3) ends with
+/// `tls`, the third (Linux 5.7) with `cgroup`.
 #[repr(C)]
 struct CloneArgs {
     flags: u64,
@@ -77,22 +80,36 @@ struct CloneArgs {
     stack: u64,
     stack_size: u64,
     tls: u64,
+    set_tid: [u64; 2],
+    cgroup: u64,
 }
+
+/// The size of the first version.
+const WITHOUT_CGROUP: usize = 64;
 
 /// 435 on every architecture that this library knows; since Linux 5.3.
 const SYS_CLONE3: i64 = 435;
 
 /// The fast way, since Linux 5.5: memory, and if `share_descriptors` the
 /// descriptor table, are shared with the suspended parent, and every handler is
-/// reset by the kernel, so none can run on the child's small stack.
+/// reset by the kernel, so none can run on the child's small stack. The child
+/// is born into the cgroup whose directory is open at `cgroup`.
 pub fn clone3<C: ChildHalf>(
     share_descriptors: bool,
+    cgroup: Option<i32>,
     stack: &mut ChildStack,
     child: &C,
 ) -> Result<Started> {
     let mut pidfd = -1i32;
+    let mut flags = SHARED | PIDFD | CLEAR_SIGHAND;
+    if share_descriptors {
+        flags |= FILES;
+    }
+    if cgroup.is_some() {
+        flags |= INTO_CGROUP;
+    }
     let args = CloneArgs {
-        flags: SHARED | PIDFD | CLEAR_SIGHAND | if share_descriptors { FILES } else { 0 },
+        flags,
         pidfd: &raw mut pidfd as u64,
         child_tid: 0,
         parent_tid: 0,
@@ -100,8 +117,11 @@ pub fn clone3<C: ChildHalf>(
         stack: stack.bottom() as u64,
         stack_size: STACK_BYTES as u64,
         tls: 0,
+        set_tid: [0; 2],
+        cgroup: cgroup.unwrap_or(0) as u64,
     };
-    let a = [&raw const args as usize, size_of::<CloneArgs>(), 0, 0, 0];
+    let size = if cgroup.is_some() { size_of::<CloneArgs>() } else { WITHOUT_CGROUP };
+    let a = [&raw const args as usize, size, 0, 0, 0];
     // SAFETY: `args` and `pidfd` are live locals of this frame, which sleeps
     // while the child lives in its memory; the stack is exclusively borrowed.
     let result = unsafe { arch::clone(SYS_CLONE3, a, entry(stack, child)) };

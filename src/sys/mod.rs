@@ -9,9 +9,11 @@ pub mod cstr;
 pub mod epoll;
 pub mod fd;
 pub mod host;
+pub mod limit;
 pub mod memory;
 pub mod pidfd;
 pub mod poll;
+pub mod pty;
 pub mod raw;
 pub mod signal;
 pub mod wait;
@@ -29,7 +31,7 @@ macro_rules! errnos {
 }
 errnos! {
     E2BIG EAGAIN EACCES EBADF EBUSY ECHILD EEXIST EINTR EINVAL ENODATA ENODEV ENOENT
-    ENOMEM ENOSYS ENOTDIR EPERM ESRCH ESTALE ETIMEDOUT
+    ENOEXEC ENOMEM ENOSYS ENOTDIR EOPNOTSUPP EPERM ESRCH ESTALE ETIMEDOUT
 }
 
 impl Errno {

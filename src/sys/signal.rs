@@ -38,11 +38,6 @@ impl AllBlocked {
     pub fn enter() -> Result<AllBlocked> {
         super::raw::exchange_mask(!0).map(AllBlocked)
     }
-
-    /// The mask that was there before.
-    pub fn before(&self) -> u64 {
-        self.0
-    }
 }
 
 impl Drop for AllBlocked {
