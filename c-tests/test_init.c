@@ -76,9 +76,10 @@ static pid_t make_orphans(pid_t pids[ORPHANS], const struct gate *gate)
     return parent;
 }
 
+/* Reaps until so many have been told of in all. */
 static void reap_until(int count)
 {
-    int sum = 0;
+    int sum = told_count;
     AWAIT((sum += CALL(chld_reap_strangers(note, &told_count))) >= count);
     CHECK_INT(sum, count);
     CHECK_INT(told_count, count);

@@ -2,6 +2,7 @@
  * exactly their own. Each test is run with both engines. */
 #include "ends.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -224,17 +225,36 @@ TEST_EACH_ENGINE(an_end_during_the_adding_is_told_once)
     CHECK_CALL(chld_set_close(crews[1].set), 0);
 }
 
+/* The pages that this process has mapped. */
+static long mapped_pages(void)
+{
+    char text[64];
+    int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    REQUIRE(file >= 0);
+    read_all(file, text, sizeof text);
+    close(file);
+    return strtol(text, NULL, 10);
+}
+
+static void open_add_close(uint32_t flags, chld_id id)
+{
+    chld_set set = SET_OPEN(flags);
+    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_close(set), 0);
+}
+
 /* The kernel's epoll forgets a closed set by itself; the other engine keeps a
  * note of it with the child, which must not add up. */
 TEST_EACH_ENGINE(sets_come_and_go_while_a_child_lives)
 {
     struct gate gate = gate_make();
     chld_id id = START_AT(&gate, 5);
-    for (int i = 0; i < 200; i++) {
-        chld_set set = SET_OPEN(flags);
-        CHECK_CALL(chld_set_add(set, id), 0);
-        CHECK_CALL(chld_set_close(set), 0);
+    open_add_close(flags, id);
+    long before = mapped_pages();
+    for (int i = 0; i < scaled(20000) && !failures(); i++) {
+        open_add_close(flags, id);
     }
+    CHECK(mapped_pages() - before < 64);
     chld_set set = SET_OPEN(flags);
     CHECK_CALL(chld_set_add(set, id), 0);
     gate_open(&gate);
@@ -242,5 +262,26 @@ TEST_EACH_ENGINE(sets_come_and_go_while_a_child_lives)
     CHECK(SET_AWAIT(set, &event) && event.id == id);
     CHECK_CALL(chld_set_next(set, NULL), -EAGAIN);
     CHECK_CALL(chld_set_close(set), 0);
+    CHECK_EXITED(FINISH(id), 5);
+}
+
+TEST_EACH_ENGINE(adding_twice_is_refused_however_many_sets_there_are)
+{
+    enum { SETS = 100 };
+    chld_set sets[SETS];
+    struct gate gate = gate_make();
+    chld_id id = START_AT(&gate, 5);
+    for (int i = 0; i < SETS; i++) {
+        sets[i] = SET_OPEN(flags);
+        CHECK_CALL(chld_set_add(sets[i], id), 0);
+    }
+    CHECK_CALL(chld_set_add(sets[SETS - 1], id), -EEXIST);
+    CHECK_CALL(chld_set_add(sets[0], id), -EEXIST);
+    gate_open(&gate);
+    for (int i = 0; i < SETS; i++) {
+        CHECK(SET_AWAIT(sets[i], NULL));
+        CHECK_CALL(chld_set_next(sets[i], NULL), -EAGAIN);
+        CHECK_CALL(chld_set_close(sets[i]), 0);
+    }
     CHECK_EXITED(FINISH(id), 5);
 }
