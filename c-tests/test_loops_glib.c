@@ -5,6 +5,7 @@
 #ifdef HAVE_GLIB
 #include <glib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 enum { COUNT = 20 };
 
@@ -24,6 +25,26 @@ static void on_their_exit(GPid pid, gint word, gpointer code)
     their_ends++;
     g_spawn_close_pid(pid);
     stop_if_all_are_there();
+}
+
+/* As long as one of its children lives, GLib leaves its handler, and so ours,
+ * in force; with the last one it sets SIGCHLD to SIG_DFL. */
+static void on_keeper_exit(GPid pid, gint word, gpointer unused)
+{
+    CHECK(pid > 1 && WIFEXITED(word) && unused == NULL);
+    g_main_loop_quit(loop);
+}
+
+static void start_keeper(const struct gate *gate)
+{
+    pid_t pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        char byte;
+        close(gate->hold_end);
+        _exit(read(gate->wait_end, &byte, 1) != 0);
+    }
+    g_child_watch_add(pid, on_keeper_exit, NULL);
 }
 
 static void start_theirs(int number)
@@ -87,8 +108,9 @@ static void share_the_process(uint32_t flags, bool with_our_handler)
     static int codes[COUNT];
     static chld_set set;
     chld_id ids[COUNT];
+    struct gate gate = gate_make();
     loop = g_main_loop_new(NULL, FALSE);
-    start_theirs(0); /* GLib's handler is there now, if it uses one */
+    start_keeper(&gate);
     CHECK_CALL(with_our_handler ? chld_sigchld_install(0) : 0, 0);
     set = SET_OPEN(flags);
     watch(&set);
@@ -96,14 +118,11 @@ static void share_the_process(uint32_t flags, bool with_our_handler)
         chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
         codes[i] = i;
         options.user = &codes[i];
-        if (i > 0) {
-            start_theirs(i);
-        }
+        start_theirs(i);
         ids[i] = START(ACT("exit", DECIMAL(i)), &options);
         CHECK_CALL(chld_set_add(set, ids[i]), 0);
     }
     g_main_loop_run(loop);
-    g_main_loop_unref(loop);
     CHECK_INT(our_ends, COUNT);
     CHECK_INT(their_ends, COUNT);
     for (int i = 0; i < COUNT; i++) {
@@ -111,6 +130,9 @@ static void share_the_process(uint32_t flags, bool with_our_handler)
     }
     CHECK_CALL(chld_set_close(set), 0);
     CHECK_CALL(with_our_handler ? chld_sigchld_remove() : 0, 0);
+    gate_open(&gate);
+    g_main_loop_run(loop);
+    g_main_loop_unref(loop);
 }
 
 /* GLib keeps threads, descriptors and handlers to the end of the process, so it
