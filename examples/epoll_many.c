@@ -35,7 +35,7 @@ static void start(chld_set set, int *expected)
     require(chld_set_add(set, child) == 0, "chld_set_add");
 }
 
-/* Takes all that the set has to tell now; a child told twice has no code left. */
+/* Takes all that there is to tell now. A child told twice has no code left. */
 static int take(chld_set set, int *counts)
 {
     chld_event event;

@@ -35,14 +35,19 @@ static void start(chld_set set, const char *script)
     require(chld_set_add(set, child) == 0, "chld_set_add");
 }
 
-static void show_end(chld_set set)
+/* How many children were told: 1, or 0 if the set was readable for nothing. */
+static int show_end(chld_set set)
 {
     chld_event event;
     char text[64];
-    require(chld_set_next(set, &event) == 0, "chld_set_next");
+    int result = chld_set_next(set, &event);
+    if (result == -EAGAIN)
+        return 0;
+    require(result == 0, "chld_set_next");
     require(chld_status_text(&event.status, text, sizeof text) > 0, "chld_status_text");
     printf("        sh -c '%s' %s\n", (const char *)event.user, text);
     require(chld_close(event.id) == 0, "chld_close");
+    return 1;
 }
 
 int main(void)
@@ -61,13 +66,11 @@ int main(void)
     uint64_t ticks = 0;
     while (left > 0 && ticks < 100) {
         int ready = poll(polled, 2, 10000);
-        require(ready > 0 || (ready < 0 && errno == EINTR), "poll");
-        if (ready < 0)
+        if (ready < 0 && errno == EINTR)
             continue;
-        if (polled[1].revents != 0) {
-            show_end(set);
-            left--;
-        }
+        require(ready > 0, "poll");
+        if (polled[1].revents != 0)
+            left -= show_end(set);
         if (polled[0].revents != 0) {
             uint64_t expired;
             require(read(timer, &expired, sizeof expired) == sizeof expired, "read");
