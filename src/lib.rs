@@ -5,6 +5,7 @@
 //! this directory, which calls `sys` (one file per kernel facility).
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
+#![cfg_attr(loom, allow(dead_code, unused_imports))]
 
 mod act;
 mod ask;
@@ -18,6 +19,8 @@ mod handler;
 mod init;
 mod launch;
 mod life;
+#[cfg(all(test, loom))]
+mod model;
 mod pin;
 mod plan;
 mod reap;
@@ -27,6 +30,7 @@ mod signals;
 mod slab;
 mod slot;
 mod status;
+mod sync;
 #[allow(unsafe_code)]
 mod sys;
 mod table;
