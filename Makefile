@@ -87,7 +87,8 @@ FORCE:
 
 # examples
 
-EXAMPLES := first failures exit_codes signals zombie polling wait_family redirect
+EXAMPLES := first failures exit_codes signals zombie polling wait_family redirect \
+    background notify poll_loop epoll_many init
 EXAMPLE_CFLAGS := -std=c11 -O2 -Wall -Wextra -pedantic -Werror
 
 $(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a

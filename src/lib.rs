@@ -5,6 +5,7 @@
 //! this directory, which calls `sys` (one file per kernel facility).
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
+#![cfg_attr(loom, allow(dead_code, unused_imports))]
 
 mod act;
 mod ask;
@@ -20,6 +21,8 @@ mod init;
 mod launch;
 mod life;
 mod mechanism;
+#[cfg(all(test, loom))]
+mod model;
 #[cfg(all(test, feature = "oracle"))]
 mod oracle;
 mod pin;
@@ -32,6 +35,7 @@ mod signals;
 mod slab;
 mod slot;
 mod status;
+mod sync;
 #[allow(unsafe_code)]
 mod sys;
 mod table;

@@ -13,16 +13,15 @@ use crate::sigchld;
 use crate::slab::{Node, Stack};
 use crate::slot::Slot;
 use crate::status::Status;
+use crate::sync::{AtomicU32, AtomicU64};
 use crate::sys::epoll;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::Zeroed;
 use crate::sys::{Errno, Result, pidfd};
 use crate::table::{self, LINKS, SETS};
-use core::sync::atomic::{
-    AtomicI32, AtomicU32, AtomicU64,
-    Ordering::SeqCst,
-};
+use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
+#[derive(Default)]
 #[repr(C, align(64))]
 pub struct Set {
     life: Life,
@@ -38,6 +37,7 @@ pub struct Set {
 
 /// That a set wants to know of a child. Which list it is in tells how far the
 /// news has come: the child's, or the set's.
+#[derive(Default)]
 #[repr(C)]
 pub struct Link {
     child: AtomicU64,
