@@ -101,3 +101,57 @@ demo:
 	@sh examples/demo.sh $(EXAMPLES)
 
 .PHONY: examples demo
+
+# ---- Tests -------------------------------------------------------------------
+#
+# `make test` builds the library, the test programs of all lanes and the child
+# programs that they start, then runs everything: see c-tests/run.py. What does
+# not exist on this machine (sanitizers, valgrind) is left out aloud.
+
+CARGO_TEST ?= $(CARGO) test $(CARGOFLAGS)
+PYTHON     ?= python3
+
+T := $(O)/c-tests
+TEST_NAMES := $(patsubst c-tests/%.c,%,$(wildcard c-tests/test_*.c))
+TEST_HELPERS := $(patsubst c-tests/helpers/%.c,$(T)/helpers/%,$(wildcard c-tests/helpers/*.c))
+TEST_COMMON := harness support
+TEST_HEADERS := $(wildcard c-tests/*.h) include/chld.h
+TEST_CFLAGS ?= -std=c11 -O1 -g -Wall -Wextra -pedantic -Werror
+SANITIZERS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+$(T)/helpers/%: c-tests/helpers/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $<
+
+$(T)/plain/%.o: c-tests/%.c $(TEST_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -Iinclude -c -o $@ $<
+
+$(T)/sanitized/%.o: c-tests/%.c $(TEST_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) $(SANITIZERS) -Iinclude -c -o $@ $<
+
+$(T)/static/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(O)/libchld.a
+	@mkdir -p $(@D)
+	$(CC) -pthread -o $@ $^
+
+$(T)/shared/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) -pthread -o $@ $(filter %.o,$^) -L$(O) -lchld
+
+$(T)/sanitize/%: $(T)/sanitized/%.o $(TEST_COMMON:%=$(T)/sanitized/%.o) $(O)/libchld.a
+	@mkdir -p $(@D)
+	$(CC) -pthread $(SANITIZERS) -o $@ $^
+
+test-sanitize: $(TEST_NAMES:%=$(T)/sanitize/%)
+
+test-programs: $(TEST_HELPERS) $(TEST_NAMES:%=$(T)/static/%) $(TEST_NAMES:%=$(T)/shared/%)
+	@if echo 'int main(void) { return 0; }' | $(CC) $(SANITIZERS) -x c -o $(T)/try - 2>/dev/null; \
+	then $(MAKE) --no-print-directory test-sanitize; \
+	else rm -rf $(T)/sanitize; fi
+
+test: all test-programs
+	$(PYTHON) c-tests/run.py --build $(O) --unit '$(CARGO_TEST)'
+
+.PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
+.PHONY: test test-programs test-sanitize

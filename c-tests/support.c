@@ -1,0 +1,366 @@
+/* See support.h. */
+#include "support.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Starting and ending */
+
+const char *helper(const char *name)
+{
+    static char paths[2][PATH_MAX];
+    char *path = paths[strcmp(name, "act") == 0];
+    if (!*path) {
+        char program[PATH_MAX / 2];
+        ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
+        REQUIRE(size > 0);
+        program[size] = 0;
+        *strrchr(program, '/') = 0; /* the lane */
+        *strrchr(program, '/') = 0;
+        snprintf(path, PATH_MAX, "%s/helpers/%s", program, name);
+    }
+    return path;
+}
+
+const char *decimal(char buffer[12], int number)
+{
+    snprintf(buffer, 12, "%d", number);
+    return buffer;
+}
+
+chld_id start(const char *file, int line, const char *const *argv,
+              const chld_spawn_options *options)
+{
+    chld_id id = CHLD_NONE;
+    chld_error error;
+    if (CALL(chld_spawn(&id, argv, options, &error)) != 0) {
+        char text[256];
+        chld_error_text(&error, text, sizeof text);
+        fail(file, line, "cannot start %s: %s", argv[0], text);
+    }
+    REQUIRE(id != CHLD_NONE);
+    return id;
+}
+
+chld_status finish(const char *file, int line, chld_id id)
+{
+    chld_status status = { -1, -1, -1, -1 };
+    check_result(file, line, "chld_wait", CALL(chld_wait(id, -1, &status)), 0);
+    check_result(file, line, "chld_close", CALL(chld_close(id)), 0);
+    return status;
+}
+
+bool check_status(const char *file, int line, chld_status status, int state, int code)
+{
+    if (status.state == state && status.code == code) {
+        return true;
+    }
+    fail(file, line, "state %d, code %d, word %#x, and not state %d, code %d", status.state,
+         status.code, status.wait_word, state, code);
+    return false;
+}
+
+chld_error check_fails(const char *file, int line, const char *const *argv,
+                       const chld_spawn_options *options, int code, int step, int index)
+{
+    const chld_id untouched = 0x5a5a5a5a5a5a5a5a;
+    chld_id id = untouched;
+    chld_error error;
+    memset(&error, 0x5a, sizeof error);
+    check_result(file, line, "chld_spawn", CALL(chld_spawn(&id, argv, options, &error)), -code);
+    check_int(file, line, "error.code", error.code, code);
+    check_str(file, line, "the step", chld_step_name(error.step), chld_step_name(step));
+    check_int(file, line, "error.index", error.index, index);
+    check(file, line, "the handle is written on success only", id == untouched);
+    return error;
+}
+
+struct gate gate_make(void)
+{
+    int ends[2];
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    return (struct gate) { ends[0], ends[1] };
+}
+
+void gate_open(struct gate *gate)
+{
+    close(gate->hold_end);
+    close(gate->wait_end);
+}
+
+chld_id start_at(const char *file, int line, const struct gate *gate, int code, void *user)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.in.mode = CHLD_STDIO_FD;
+    options.in.fd = gate->wait_end;
+    options.user = user;
+    return start(file, line, ACT("block", DECIMAL(code)), &options);
+}
+
+void await_end(chld_id id)
+{
+    struct pollfd end = { .fd = CALL(chld_exit_fd(id)), .events = POLLIN };
+    if (end.fd >= 0) {
+        while (poll(&end, 1, -1) != 1) {
+        }
+        return;
+    }
+    /* A kernel without pidfds, or an emulator: look at the process itself. */
+    int pid = CALL(chld_pid(id));
+    REQUIRE(pid > 1);
+    siginfo_t info;
+    while (waitid(P_PID, (id_t) pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+    }
+}
+
+void reap_closed_children(void)
+{
+    siginfo_t info;
+    int tries = 0;
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) == 0) {
+        REQUIRE(tries++ < 10000);
+        RUN(ACT("exit", "0"), NULL);
+    }
+    RUN(ACT("exit", "0"), NULL); /* lets go of the one that was reaped last */
+}
+
+int own_thread(void)
+{
+    return (int) syscall(SYS_gettid);
+}
+
+void await_sleep(int thread)
+{
+    char path[64], text[256];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+    for (char state = 0; state != 'S'; sched_yield()) {
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        REQUIRE(file >= 0);
+        const char *name_end = strrchr(read_all(file, text, sizeof text), ')');
+        state = name_end ? name_end[2] : 0;
+        close(file);
+    }
+}
+
+bool process_is_there(int pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    return access(path, F_OK) == 0;
+}
+
+/* The kernel's struct pidfd_info, first version, and its request. */
+struct exit_question {
+    uint64_t mask;
+    uint64_t cgroup;
+    uint32_t ids[11];
+    int32_t exit_code;
+};
+
+bool ends_can_be_recovered(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(7);
+    }
+    int pidfd = (int) syscall(434 /* pidfd_open */, pid, 0);
+    int status;
+    REQUIRE(waitpid(pid, &status, 0) == pid);
+    struct exit_question question = { .mask = 1 << 3 };
+    bool known = pidfd >= 0 && ioctl(pidfd, _IOWR(0xff, 11, struct exit_question), &question) == 0
+              && question.mask & 1 << 3;
+    close(pidfd);
+    return known && question.exit_code == status;
+}
+
+int in_copy(void (*part)(void))
+{
+    int before = failures();
+    pid_t pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        arm_alarm();
+        part();
+        _exit(failures() > before);
+    }
+    int status;
+    REQUIRE(waitpid(pid, &status, 0) == pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+int open_descriptors(void)
+{
+    int count = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    REQUIRE(directory != NULL);
+    while (readdir(directory)) {
+        count++;
+    }
+    closedir(directory);
+    return count - 3; /* ".", ".." and the directory's own */
+}
+
+long long now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
+}
+
+char *read_all(int fd, char *buffer, size_t size)
+{
+    size_t filled = 0;
+    ssize_t got;
+    while (filled + 1 < size && (got = read(fd, buffer + filled, size - 1 - filled)) != 0) {
+        REQUIRE(got > 0 || errno == EINTR);
+        filled += got > 0 ? (size_t) got : 0;
+    }
+    buffer[filled] = 0;
+    return buffer;
+}
+
+/* Files */
+
+static char scratch_directory[PATH_MAX / 2];
+
+static int remove_one(const char *path, const struct stat *about, int type, struct FTW *place)
+{
+    (void) about;
+    (void) type;
+    (void) place;
+    return remove(path);
+}
+
+static void remove_scratch(void)
+{
+    nftw(scratch_directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A few paths can be in use at a time. */
+const char *scratch(const char *name)
+{
+    static char paths[8][PATH_MAX];
+    static int next;
+    if (!*scratch_directory) {
+        const char *parent = getenv("TMPDIR");
+        snprintf(scratch_directory, sizeof scratch_directory, "%s/chld-XXXXXX",
+                 parent ? parent : "/tmp");
+        REQUIRE(mkdtemp(scratch_directory) != NULL);
+        REQUIRE(realpath(scratch_directory, paths[0]) != NULL);
+        snprintf(scratch_directory, sizeof scratch_directory, "%.*s", PATH_MAX / 2 - 1, paths[0]);
+        atexit(remove_scratch);
+    }
+    char *path = paths[next++ % 8];
+    snprintf(path, PATH_MAX, "%s/%s", scratch_directory, name);
+    return path;
+}
+
+const char *scratch_file(const char *name, const char *text, mode_t mode)
+{
+    const char *path = scratch(name);
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    REQUIRE(file >= 0 && write(file, text, strlen(text)) == (ssize_t) strlen(text));
+    REQUIRE(fchmod(file, mode) == 0);
+    close(file);
+    return path;
+}
+
+/* Seeing what a child sees */
+
+struct probe probe_run(const char *file, int line, const char *name,
+                       const chld_spawn_options *options, const char *const *arguments)
+{
+    size_t count = 0;
+    while (arguments[count]) {
+        count++;
+    }
+    const char *report = scratch("report");
+    const char **argv = calloc(count + 3, sizeof *argv);
+    argv[0] = name ? name : helper("probe");
+    argv[1] = report;
+    memcpy(argv + 2, arguments, count * sizeof *argv);
+
+    chld_spawn_options changed = CHLD_SPAWN_OPTIONS_INIT;
+    if (options) {
+        changed = *options;
+    }
+    changed.program = helper("probe");
+    chld_status status = finish(file, line, start(file, line, argv, &changed));
+    check_status(file, line, status, CHLD_STATE_EXITED, 0);
+    free(argv);
+
+    struct probe probe = { calloc(1, 1), 0 };
+    int input = open(report, O_RDONLY | O_CLOEXEC);
+    REQUIRE(input >= 0);
+    char block[65536];
+    for (ssize_t size; (size = read(input, block, sizeof block)) > 0;) {
+        probe.text = realloc(probe.text, probe.size + (size_t) size + 1);
+        memcpy(probe.text + probe.size, block, (size_t) size);
+        probe.size += (size_t) size;
+    }
+    close(input);
+    unlink(report);
+    return probe;
+}
+
+const char *probe_nth(const struct probe *probe, const char *key, int position)
+{
+    size_t length = strlen(key);
+    for (size_t at = 0; at < probe->size; at += strlen(probe->text + at) + 1) {
+        const char *entry = probe->text + at;
+        if (strncmp(entry, key, length) == 0 && entry[length] == '=' && position-- == 0) {
+            return entry + length + 1;
+        }
+    }
+    return NULL;
+}
+
+int probe_count(const struct probe *probe, const char *key)
+{
+    int count = 0;
+    while (probe_nth(probe, key, count)) {
+        count++;
+    }
+    return count;
+}
+
+const char *probe_fd(const struct probe *probe, int fd)
+{
+    const char *entry;
+    for (int i = 0; (entry = probe_nth(probe, "fd", i)); i++) {
+        if (atoi(entry) == fd) {
+            return strchr(entry, ' ') + 1;
+        }
+    }
+    return NULL;
+}
+
+const char *own_fd(int fd)
+{
+    static const char *const modes[] = { "r", "w", "rw", "?" };
+    static char text[PATH_MAX + 8];
+    char path[64], target[PATH_MAX];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    ssize_t size = readlink(path, target, sizeof target - 1);
+    REQUIRE(size >= 0);
+    target[size] = 0;
+    snprintf(text, sizeof text, "%s %s", modes[fcntl(fd, F_GETFL) & O_ACCMODE], target);
+    return text;
+}
+
+void probe_free(struct probe *probe)
+{
+    free(probe->text);
+}

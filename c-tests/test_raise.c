@@ -1,0 +1,170 @@
+/* Ending in the way that a child ended. */
+#include "support.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What a copy of the test does before it raises. */
+static void nothing(void)
+{
+}
+
+static void allow_cores(void)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_CORE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_CORE, &limit);
+    if (chdir(scratch("")) != 0) {
+        _exit(99);
+    }
+}
+
+static void on_signal(int signal)
+{
+    (void) signal;
+}
+
+static void block_ignore_and_handle(void)
+{
+    uint64_t all = ~0ull;
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGSEGV, on_signal);
+    signal(SIGUSR1, on_signal);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
+}
+
+static void exit_98(void)
+{
+    _exit(98);
+}
+
+static void register_atexit(void)
+{
+    atexit(exit_98);
+}
+
+/* How a copy ends that prepares, then raises `status`: a wait status word. */
+static int raise_in_copy(void (*prepare)(void), chld_status status)
+{
+    scratch(""); /* made here, so that it is removed here */
+    pid_t pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        arm_alarm();
+        prepare();
+        chld_status_raise(&status);
+        _exit(97);
+    }
+    int word;
+    REQUIRE(waitpid(pid, &word, 0) == pid);
+    return word;
+}
+
+static chld_status status_of(int state, int code)
+{
+    return (chld_status) { .state = state, .code = code };
+}
+
+static void check_raise(void (*prepare)(void), int state, int code)
+{
+    chld_status got;
+    int word = raise_in_copy(prepare, status_of(state, code));
+    CHECK_CALL(chld_status_decode(word, &got), 0);
+    CHECK_STATUS(got, state, code);
+}
+
+TEST(exit_codes)
+{
+    static const int codes[] = { 0, 1, 42, 127, 255 };
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        check_raise(nothing, CHLD_STATE_EXITED, codes[i]);
+    }
+}
+
+TEST(signals_without_a_core)
+{
+    const int signals[] = { SIGHUP,  SIGINT,  SIGKILL, SIGTERM, SIGSEGV,
+                            SIGABRT, SIGQUIT, SIGPIPE, SIGRTMAX - 1 };
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        check_raise(nothing, CHLD_STATE_KILLED, signals[i]);
+        check_raise(allow_cores, CHLD_STATE_KILLED, signals[i]);
+    }
+}
+
+TEST(signals_that_are_blocked_ignored_or_handled)
+{
+    static const int signals[] = { SIGTERM, SIGSEGV, SIGUSR1, SIGKILL };
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        check_raise(block_ignore_and_handle, CHLD_STATE_KILLED, signals[i]);
+    }
+}
+
+static void segv(void)
+{
+    allow_cores();
+    signal(SIGSEGV, SIG_DFL);
+    raise(SIGSEGV);
+}
+
+TEST(signals_with_a_core)
+{
+    int word = raise_in_copy(segv, status_of(CHLD_STATE_EXITED, 0));
+    if (!WIFSIGNALED(word) || !WCOREDUMP(word)) {
+        SKIP_TEST("no core files are written here");
+    }
+    check_raise(allow_cores, CHLD_STATE_DUMPED, SIGSEGV);
+    check_raise(allow_cores, CHLD_STATE_DUMPED, SIGABRT);
+}
+
+TEST(a_core_that_the_limit_forbids_is_not_written)
+{
+    struct rlimit before, none;
+    REQUIRE(getrlimit(RLIMIT_CORE, &before) == 0);
+    none = (struct rlimit) { 0, before.rlim_max };
+    REQUIRE(setrlimit(RLIMIT_CORE, &none) == 0);
+    int word = raise_in_copy(nothing, status_of(CHLD_STATE_DUMPED, SIGSEGV));
+    REQUIRE(setrlimit(RLIMIT_CORE, &before) == 0);
+    CHECK(WIFSIGNALED(word) && WTERMSIG(word) == SIGSEGV && !WCOREDUMP(word));
+}
+
+TEST(no_atexit_function_runs)
+{
+    check_raise(register_atexit, CHLD_STATE_EXITED, 5);
+}
+
+TEST(what_is_no_end_returns)
+{
+    static const int states[] = { CHLD_STATE_RUNNING, CHLD_STATE_STOPPED, CHLD_STATE_CONTINUED,
+                                  CHLD_STATE_LOST };
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        chld_status status = status_of(states[i], SIGCONT);
+        CHECK_CALL(chld_status_raise(&status), -EINVAL);
+    }
+}
+
+/* The use that it is made for: a program that stands in for its child. */
+static const char *how, *with;
+
+static void stand_in(void)
+{
+    chld_id id = START(ACT(how, with), NULL);
+    chld_status status = FINISH(id);
+    chld_status_raise(&status);
+    _exit(96);
+}
+
+TEST(a_program_can_stand_in_for_its_child)
+{
+    how = "exit";
+    with = "33";
+    check_raise(stand_in, CHLD_STATE_EXITED, 33);
+    how = "die";
+    with = "15";
+    check_raise(stand_in, CHLD_STATE_KILLED, SIGTERM);
+}

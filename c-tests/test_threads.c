@@ -1,0 +1,189 @@
+/* Several threads at once. */
+#include "support.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { THREADS = 4, EACH = 100 };
+
+static void *start_with_pipes(void *argument)
+{
+    const int base = *(int *) argument;
+    for (int i = 0; i < scaled(EACH); i++) {
+        chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+        options.in.mode = options.out.mode = options.err.mode = CHLD_STDIO_PIPE;
+        int code = (base + i) % 256;
+        chld_id id = START(ACT("fds", DECIMAL(code)), &options);
+        char text[64];
+        CHECK_STR(read_all(CALL(chld_stdout_fd(id)), text, sizeof text), "0 1 2 ");
+        CHECK_STR(read_all(CALL(chld_stderr_fd(id)), text, sizeof text), "");
+        CHECK_EXITED(FINISH(id), code);
+    }
+    return NULL;
+}
+
+static void run_threads(void *(*part)(void *))
+{
+    pthread_t threads[THREADS];
+    int bases[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        bases[i] = i * 61;
+        REQUIRE(pthread_create(&threads[i], NULL, part, &bases[i]) == 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+TEST(children_of_several_threads_do_not_see_each_others_pipes)
+{
+    run_threads(start_with_pipes);
+}
+
+static void *fail_and_start(void *argument)
+{
+    (void) argument;
+    for (int i = 0; i < scaled(EACH); i++) {
+        CHECK_FAILS(ARGV("/nonexistent"), NULL, ENOENT, CHLD_STEP_EXEC, 0);
+        CHECK_EXITED(RUN(ACT("exit", "6"), NULL), 6);
+    }
+    return NULL;
+}
+
+TEST(failures_of_several_threads_are_told_apart)
+{
+    run_threads(fail_and_start);
+}
+
+/* Another thread opens and closes descriptors that are not close-on-exec. */
+static atomic_bool enough;
+
+static void *open_and_close(void *unused)
+{
+    while (!atomic_load(&enough)) {
+        int ends[2];
+        if (pipe(ends) == 0) {
+            int high = fcntl(ends[0], F_DUPFD, 300);
+            close(ends[0]);
+            close(ends[1]);
+            close(high);
+        }
+    }
+    return unused;
+}
+
+TEST(descriptors_that_other_threads_open_are_not_inherited)
+{
+    pthread_t thread;
+    int base = 0;
+    REQUIRE(pthread_create(&thread, NULL, open_and_close, NULL) == 0);
+    start_with_pipes(&base);
+    atomic_store(&enough, true);
+    pthread_join(thread, NULL);
+}
+
+/* One thread starts, another waits, a third lets go. */
+struct relay {
+    chld_id ids[EACH];
+    atomic_int started, waited;
+};
+
+static void *relay_wait(void *argument)
+{
+    struct relay *relay = argument;
+    for (int i = 0; i < scaled(EACH); i++) {
+        while (atomic_load(&relay->started) <= i) {
+            sched_yield();
+        }
+        chld_status status = { -1, -1, -1, -1 };
+        CHECK_CALL(chld_wait(relay->ids[i], -1, &status), 0);
+        CHECK_EXITED(status, i);
+        atomic_store(&relay->waited, i + 1);
+    }
+    return NULL;
+}
+
+static void *relay_close(void *argument)
+{
+    struct relay *relay = argument;
+    for (int i = 0; i < scaled(EACH); i++) {
+        while (atomic_load(&relay->waited) <= i) {
+            sched_yield();
+        }
+        CHECK_CALL(chld_close(relay->ids[i]), 0);
+    }
+    return NULL;
+}
+
+TEST(a_handle_can_be_given_to_another_thread)
+{
+    static struct relay relay;
+    pthread_t waiting, closing;
+    REQUIRE(pthread_create(&waiting, NULL, relay_wait, &relay) == 0);
+    REQUIRE(pthread_create(&closing, NULL, relay_close, &relay) == 0);
+    for (int i = 0; i < scaled(EACH); i++) {
+        relay.ids[i] = START(ACT("exit", DECIMAL(i)), NULL);
+        atomic_store(&relay.started, i + 1);
+    }
+    pthread_join(waiting, NULL);
+    pthread_join(closing, NULL);
+}
+
+/* A cancelled thread finishes the call that it is in. */
+struct cancelled {
+    chld_id id;
+    atomic_int thread;
+    atomic_bool returned;
+    chld_status status;
+};
+
+static void *wait_and_be_cancelled(void *argument)
+{
+    struct cancelled *cancelled = argument;
+    atomic_store(&cancelled->thread, own_thread());
+    if (chld_wait(cancelled->id, -1, &cancelled->status) == 0) {
+        atomic_store(&cancelled->returned, true);
+    }
+    pthread_testcancel();
+    return NULL;
+}
+
+static void *wait_for_any_and_be_cancelled(void *argument)
+{
+    struct cancelled *cancelled = argument;
+    chld_event event;
+    atomic_store(&cancelled->thread, own_thread());
+    if (chld_wait_any(&cancelled->id, 1, 60000, &event) == 0) {
+        cancelled->status = event.status;
+        atomic_store(&cancelled->returned, true);
+    }
+    pthread_testcancel();
+    return NULL;
+}
+
+TEST(waiting_is_no_cancellation_point)
+{
+    void *(*const parts[])(void *) = { wait_and_be_cancelled, wait_for_any_and_be_cancelled };
+    for (int i = 0; i < 2; i++) {
+        struct gate gate = gate_make();
+        struct cancelled cancelled = { .id = START_AT(&gate, 17) };
+        pthread_t thread;
+        void *result;
+        REQUIRE(pthread_create(&thread, NULL, parts[i], &cancelled) == 0);
+        while (!atomic_load(&cancelled.thread)) {
+            sched_yield();
+        }
+        await_sleep(cancelled.thread);
+        REQUIRE(pthread_cancel(thread) == 0);
+        gate_open(&gate);
+        REQUIRE(pthread_join(thread, &result) == 0);
+        CHECK(result == PTHREAD_CANCELED);
+        CHECK(atomic_load(&cancelled.returned));
+        CHECK_EXITED(cancelled.status, 17);
+        CHECK_EXITED(FINISH(cancelled.id), 17);
+    }
+}
