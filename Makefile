@@ -89,6 +89,7 @@ FORCE:
 
 EXAMPLES := first failures exit_codes signals zombie polling wait_family redirect \
     background notify poll_loop epoll_many init
+EXAMPLES := first failures exit_codes signals zombie polling wait_family redirect
 EXAMPLE_CFLAGS := -std=c11 -O2 -Wall -Wextra -pedantic -Werror
 
 $(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
@@ -114,12 +115,14 @@ demo:
 # not exist on this machine (sanitizers, valgrind) is left out aloud.
 
 CARGO_TEST ?= $(CARGO) test $(CARGOFLAGS) --features oracle
+CARGO_TEST ?= $(CARGO) test $(CARGOFLAGS)
 PYTHON     ?= python3
 
 T := $(O)/c-tests
 TEST_NAMES := $(patsubst c-tests/%.c,%,$(wildcard c-tests/test_*.c))
 TEST_HELPERS := $(patsubst c-tests/helpers/%.c,$(T)/helpers/%,$(wildcard c-tests/helpers/*.c))
 TEST_COMMON := harness support ends
+TEST_COMMON := harness support look
 TEST_HEADERS := $(wildcard c-tests/*.h) include/chld.h
 TEST_CFLAGS ?= -std=c11 -O1 -g -Wall -Wextra -pedantic -Werror
 SANITIZERS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -168,6 +171,15 @@ $(T)/shared/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(LIB)
 $(T)/sanitize/%: $(T)/sanitized/%.o $(TEST_COMMON:%=$(T)/sanitized/%.o) $(O)/libchld.a
 	@mkdir -p $(@D)
 	$(CC) -pthread $(SANITIZERS) -o $@ $^ $(TEST_LIBS)
+	$(CC) -pthread -o $@ $^
+
+$(T)/shared/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) -pthread -o $@ $(filter %.o,$^) -L$(O) -lchld
+
+$(T)/sanitize/%: $(T)/sanitized/%.o $(TEST_COMMON:%=$(T)/sanitized/%.o) $(O)/libchld.a
+	@mkdir -p $(@D)
+	$(CC) -pthread $(SANITIZERS) -o $@ $^
 
 test-sanitize: $(TEST_NAMES:%=$(T)/sanitize/%)
 
@@ -177,6 +189,7 @@ test-programs: $(TEST_HELPERS) $(TEST_NAMES:%=$(T)/static/%) $(TEST_NAMES:%=$(T)
 	else rm -rf $(T)/sanitize; fi
 
 test: all test-programs $(FAULTS_PROGS)
+test: all test-programs
 	$(PYTHON) c-tests/run.py --build $(O) --unit '$(CARGO_TEST)'
 
 .PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
