@@ -28,7 +28,8 @@ all: $(LIB)
 # What cargo makes is 4 MB, most of it the compiler's own functions under public
 # names. What is shipped is one relocatable object with the code that the
 # exported functions reach, whose only global symbols are theirs: it links
-# beside any other Rust library.
+# beside any other Rust library. Nothing unwinds through it, so it has no tables
+# for that, as musl has none.
 $(RAW): $(wildcard src/*.rs src/*/*.rs src/*/*.h) build.rs cbindgen.toml Cargo.toml Cargo.lock
 	$(CARGO) build --release $(CARGOFLAGS)
 	@touch $@
@@ -40,6 +41,7 @@ $(O)/exports: $(RAW)
 $(O)/chld.o: $(RAW) $(O)/exports
 	$(LD) -r --gc-sections $$(sed 's/^/-u /' $(O)/exports) -o $@.all $(RAW)
 	$(OBJCOPY) --keep-global-symbols=$(O)/exports --strip-debug \
+	    --remove-section=.eh_frame --remove-section=.rela.eh_frame \
 	    --remove-section=.llvmbc --remove-section=.llvmcmd --remove-section=.comment \
 	    --remove-section='.note.gnu.*' $@.all $@
 	@rm -f $@.all
@@ -54,7 +56,8 @@ $(O)/libchld.so.$(VERSION): $(O)/chld.o
 $(O)/$(SONAME) $(O)/libchld.so: $(O)/libchld.so.$(VERSION)
 	ln -sf libchld.so.$(VERSION) $@
 
-$(O)/chld.pc: Makefile Cargo.toml
+# Always anew: PREFIX may be another one than last time.
+$(O)/chld.pc: FORCE
 	@mkdir -p $(O)
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' \
 	    'Name: chld' 'Description: Child processes: start them, wait for them, say how they ended' \
@@ -79,11 +82,13 @@ clean:
 	rm -rf $(O)
 	$(CARGO) clean
 
-.PHONY: all install uninstall clean
+FORCE:
+.PHONY: all install uninstall clean FORCE
 
 # examples
 
-EXAMPLES := first failures exit_codes signals zombie polling wait_family redirect
+EXAMPLES := first failures exit_codes signals zombie polling wait_family redirect \
+    background notify poll_loop epoll_many init capture limit cleanup timeout parallel
 EXAMPLE_CFLAGS := -std=c11 -O2 -Wall -Wextra -pedantic -Werror
 
 $(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
@@ -101,19 +106,21 @@ demo:
 	@sh examples/demo.sh $(EXAMPLES)
 
 .PHONY: examples demo
+
 # ---- Tests -------------------------------------------------------------------
 #
 # `make test` builds the library, the test programs of all lanes and the child
 # programs that they start, then runs everything: see c-tests/run.py. What does
 # not exist on this machine (sanitizers, valgrind) is left out aloud.
 
+CARGO_TEST ?= $(CARGO) test $(CARGOFLAGS) --features oracle
 CARGO_TEST ?= $(CARGO) test $(CARGOFLAGS)
 PYTHON     ?= python3
 
 T := $(O)/c-tests
 TEST_NAMES := $(patsubst c-tests/%.c,%,$(wildcard c-tests/test_*.c))
 TEST_HELPERS := $(patsubst c-tests/helpers/%.c,$(T)/helpers/%,$(wildcard c-tests/helpers/*.c))
-TEST_COMMON := harness support namespace
+TEST_COMMON := harness support ends look
 TEST_HEADERS := $(wildcard c-tests/*.h) include/chld.h
 TEST_CFLAGS ?= -std=c11 -O1 -g -Wall -Wextra -pedantic -Werror
 SANITIZERS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -125,6 +132,23 @@ $(T)/helpers/%: c-tests/helpers/%.c
 $(T)/helpers/untidy: c-tests/helpers/untidy.c $(T)/plain/harness.o c-tests/harness.h
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Ic-tests -pthread -o $@ $(filter %.c %.o,$^)
+# Thousands of these run at once.
+$(T)/helpers/ender: c-tests/helpers/ender.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -static -o $@ $< || $(CC) $(TEST_CFLAGS) -o $@ $<
+
+# The event loops of others, where they are installed: the name of the test, that
+# of pkg-config, and the macro that turns the test on.
+define beside
+ifeq ($$(shell pkg-config --exists $(2) 2>/dev/null && echo yes),yes)
+$$(T)/plain/test_loops_$(1).o $$(T)/sanitized/test_loops_$(1).o: \
+    TEST_CFLAGS += -D$(3) $$(shell pkg-config --cflags $(2) | sed 's/-I/-isystem /g')
+$$(T)/static/test_loops_$(1) $$(T)/shared/test_loops_$(1) $$(T)/sanitize/test_loops_$(1): \
+    TEST_LIBS := $$(shell pkg-config --libs $(2))
+endif
+endef
+$(eval $(call beside,uv,libuv,HAVE_LIBUV))
+$(eval $(call beside,glib,glib-2.0,HAVE_GLIB))
 
 $(T)/plain/%.o: c-tests/%.c $(TEST_HEADERS)
 	@mkdir -p $(@D)
@@ -136,6 +160,15 @@ $(T)/sanitized/%.o: c-tests/%.c $(TEST_HEADERS)
 
 $(T)/static/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(O)/libchld.a
 	@mkdir -p $(@D)
+	$(CC) -pthread -o $@ $^ $(TEST_LIBS)
+
+$(T)/shared/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) -pthread -o $@ $(filter %.o,$^) -L$(O) -lchld $(TEST_LIBS)
+
+$(T)/sanitize/%: $(T)/sanitized/%.o $(TEST_COMMON:%=$(T)/sanitized/%.o) $(O)/libchld.a
+	@mkdir -p $(@D)
+	$(CC) -pthread $(SANITIZERS) -o $@ $^ $(TEST_LIBS)
 	$(CC) -pthread -o $@ $^
 
 $(T)/shared/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(LIB)
@@ -153,8 +186,50 @@ test-programs: $(TEST_HELPERS) $(TEST_NAMES:%=$(T)/static/%) $(TEST_NAMES:%=$(T)
 	then $(MAKE) --no-print-directory test-sanitize; \
 	else rm -rf $(T)/sanitize; fi
 
+test: all test-programs $(FAULTS_PROGS)
 test: all test-programs
 	$(PYTHON) c-tests/run.py --build $(O) --unit '$(CARGO_TEST)'
 
 .PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
 .PHONY: test test-programs test-sanitize
+# faults
+
+# Scenarios in which system calls fail (c-tests/faults.py), and the two tools
+# that make them fail: inject (one call at a time) and deny (all of a kind).
+FAULTS_FRAME := frame state judge start deny errno
+FAULTS_TESTS := $(patsubst %,$(O)/c-tests/faults_%,spawn refused wait stray)
+FAULTS_PROGS := $(addprefix $(O)/c-tests/,inject deny faults_child) $(FAULTS_TESTS)
+FAULTS_OBJS  := $(patsubst c-tests/%.c,$(O)/c-tests/%.o,\
+    $(wildcard c-tests/faults_*.c) c-tests/inject.c c-tests/deny.c)
+FAULTS_CFLAGS ?= -std=c11 -Wall -Wextra -pedantic -Werror -O1 -g
+
+$(FAULTS_OBJS): $(O)/c-tests/%.o: c-tests/%.c $(wildcard c-tests/faults*.h) c-tests/inject.h \
+    include/chld.h
+	@mkdir -p $(@D)
+	$(CC) $(FAULTS_CFLAGS) -Iinclude -c -o $@ $<
+
+$(FAULTS_TESTS): %: %.o $(patsubst %,$(O)/c-tests/faults_%.o,$(FAULTS_FRAME)) $(O)/libchld.a
+	$(CC) -o $@ $^
+
+$(O)/c-tests/inject: $(patsubst %,$(O)/c-tests/%.o,inject faults_supervise faults_process \
+    faults_calls faults_errno)
+	$(CC) -o $@ $^
+
+$(O)/c-tests/deny: $(patsubst %,$(O)/c-tests/%.o,deny faults_deny faults_errno)
+	$(CC) -o $@ $^
+
+# Static where libc.a is there: it starts many times, and every call it makes is
+# notified.
+$(O)/c-tests/faults_child: $(O)/c-tests/faults_child.o
+	$(CC) -static -o $@ $^ 2>/dev/null || $(CC) -o $@ $^
+
+faults: $(FAULTS_PROGS)
+	python3 c-tests/faults.py $(O)/c-tests
+
+.PHONY: faults
+# checks
+
+check: all
+	CC="$(CC)" CARGO="$(CARGO)" python3 c-tests/checks.py
+
+.PHONY: check

@@ -3,9 +3,76 @@
 #ifndef NAMESPACE_H
 #define NAMESPACE_H
 
+#include "harness.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 /** Runs `part` in a copy of the test, in a pid namespace of its own with its own
  * /proc, as a child of that namespace's init. Checks count there too. */
-#define IN_NAMESPACE(part) check_int(__FILE__, __LINE__, "the exit of " #part, in_namespace(part), 0)
-int in_namespace(void (*part)(void));
+#define IN_NAMESPACE(part) \
+    check_int(__FILE__, __LINE__, "the exit of " #part, in_namespace(part), 0)
+
+static int exit_of(pid_t pid)
+{
+    int status;
+    REQUIRE(waitpid(pid, &status, 0) == pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void run_part(void (*part)(void))
+{
+    int before = failures();
+    arm_alarm();
+    part();
+    _exit(failures() > before);
+}
+
+/* The init of the namespace: reaps orphans until the part has ended. When it
+ * ends itself, the kernel kills whoever is left. */
+static void be_init(void (*part)(void))
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
+        || mount("proc", "/proc", "proc", 0, NULL) != 0) {
+        _exit(78);
+    }
+    pid_t worker = fork();
+    if (worker == 0) {
+        run_part(part);
+    }
+    int status;
+    for (;;) {
+        pid_t pid = wait(&status);
+        if (pid == worker) {
+            _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 79);
+        } else if (pid < 0 && errno == ECHILD) {
+            _exit(80);
+        }
+    }
+}
+
+static int in_namespace(void (*part)(void))
+{
+    pid_t copy = fork();
+    REQUIRE(copy >= 0);
+    if (copy > 0) {
+        return exit_of(copy);
+    }
+    arm_alarm();
+    if (unshare(CLONE_NEWPID | CLONE_NEWNS) != 0) {
+        run_part(part);
+    }
+    pid_t init = fork();
+    REQUIRE(init >= 0);
+    if (init == 0) {
+        be_init(part);
+    }
+    _exit(exit_of(init) & 0xff);
+}
 
 #endif

@@ -34,6 +34,19 @@ STEPS = [
     ("faults", [sys.executable, str(HERE / "faults.py")]),
 ]
 
+# What a kernel, or a sandbox in front of it, may refuse: each is refused to the
+# whole suite, alone and together. (clone3:library spares glibc's own clone3.)
+FALLBACKS = {
+    "clone3": ["clone3:library"],
+    "clone_pidfd": ["clone3:library", "clone:pidfd"],
+    "pidfd_open": ["pidfd_open"],
+    "close_range": ["close_range"],
+    "waitid_pidfd": ["waitid:pidfd"],
+    "fork_only": ["clone3:library", "clone:vm"],
+    "everything": ["clone3:library", "clone:pidfd", "pidfd_open", "pidfd_send_signal",
+                   "close_range", "waitid:pidfd", "epoll_create1", "madvise:wipeonfork"],
+}
+
 Counts = collections.namedtuple("Counts", "passed failed skipped")
 NOTHING = Counts(0, 0, 0)
 PASSED, FAILED, SKIPPED = Counts(1, 0, 0), Counts(0, 1, 0), Counts(0, 0, 1)
@@ -67,6 +80,9 @@ def lanes(build):
         Lane("shared", "shared", [], 20, 20, shared),
         Lane("sanitize", "sanitize", [], 60, 20, sanitizers),
         Lane("valgrind", "static", valgrind, 120, 4, {}),
+        *(Lane(f"fallback:{name}={errno}", "static", [str(build / "c-tests" / "deny"), ",".join(
+            f"{call}={errno}" for call in calls), "--"], 20, 10, {"CHLD_TEST_FALLBACK": name})
+          for name, calls in FALLBACKS.items() for errno in ("ENOSYS", "EPERM", "EINVAL")),
     ]
 
 

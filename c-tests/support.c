@@ -118,13 +118,8 @@ chld_id start_at(const char *file, int line, const struct gate *gate, int code, 
 
 void await_end(chld_id id)
 {
-    struct pollfd end = { .fd = CALL(chld_exit_fd(id)), .events = POLLIN };
-    if (end.fd >= 0) {
-        while (poll(&end, 1, -1) != 1) {
-        }
-        return;
-    }
-    /* A kernel without pidfds, or an emulator: look at the process itself. */
+    /* Without consuming what it tells, and without the library's help, which
+     * might reap. ECHILD: somebody has reaped it. */
     int pid = CALL(chld_pid(id));
     REQUIRE(pid > 1);
     siginfo_t info;
@@ -185,6 +180,9 @@ struct exit_question {
 bool ends_can_be_recovered(void)
 {
     struct exit_question question = { .mask = 1 << 3 };
+    if (chld_engine() != CHLD_ENGINE_PIDFD || getenv("CHLD_TEST_FALLBACK")) {
+        return false; /* if one is recovered all the same, it must be right */
+    }
     chld_id id = START(ACT("exit", "7"), NULL);
     int pidfd = CALL(chld_exit_fd(id)), pid = CALL(chld_pid(id)), status = 0;
     REQUIRE(pid > 1 && waitpid(pid, &status, 0) == pid);

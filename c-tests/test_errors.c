@@ -58,6 +58,7 @@ TEST(program_and_directory_are_named)
 {
     char own[PATH_MAX], want[256];
     REQUIRE(getcwd(own, sizeof own) != NULL);
+    setenv("PATH", "/usr/bin:/bin", 1); /* an entry that may not be searched is EACCES */
     make_files();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct row *row = &rows[i];
@@ -87,7 +88,7 @@ static const struct stream_row {
     { EISDIR, CHLD_STEP_OPEN, { .mode = CHLD_STDIO_PATH, .path = "/", .open_flags = O_WRONLY },
       "/", "open %s /" },
     { EINVAL, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_PATH, .path = NULL }, "", "stdio %s" },
-    { EINVAL, CHLD_STEP_STDIO, { .mode = 7 }, "", "stdio %s" },
+    { EINVAL, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_PTY + 1 }, "", "stdio %s" },
     { EINVAL, CHLD_STEP_STDIO, { .mode = 0xffffffff }, "", "stdio %s" },
 };
 
@@ -246,9 +247,10 @@ TEST(failures_can_be_many_and_leave_nothing)
 TEST(every_step_has_its_name)
 {
     static const char *const names[] = {
-        "nothing", "arguments", "options",     "environment", "memory", "stdio",
-        "open",    "pipe",      "clone",       "descriptors", "map",    "session",
-        "group",   "chdir",     "signals",     "exec",        "interpreter",
+        "nothing", "arguments", "options", "environment", "memory", "stdio", "open", "pipe",
+        "pty", "cgroup", "clone", "descriptors", "map", "session", "terminal", "group",
+        "foreground", "limit", "nice", "affinity", "setgroups", "setgid", "setuid", "chdir",
+        "no_new_privs", "death_signal", "signals", "exec", "interpreter",
     };
     for (int step = 0; step <= CHLD_STEP_INTERPRETER; step++) {
         CHECK_STR(chld_step_name(step), names[step]);

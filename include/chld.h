@@ -192,7 +192,7 @@ int chld_signal_number(const char *name);
 #define CHLD_STEP_ARGUMENTS 1
 
 /**
- * chld_spawn_options: `size`, unknown flags or modes.
+ * chld_spawn_options: `size`, unknown flags or modes, or a contradiction.
  */
 #define CHLD_STEP_OPTIONS 2
 
@@ -222,50 +222,110 @@ int chld_signal_number(const char *name);
 #define CHLD_STEP_PIPE 7
 
 /**
+ * Making a pseudo-terminal for stdin, stdout or stderr (index 0, 1, 2).
+ */
+#define CHLD_STEP_PTY 8
+
+/**
+ * Placing the child into its cgroup.
+ */
+#define CHLD_STEP_CGROUP 9
+
+/**
  * Making the process.
  */
-#define CHLD_STEP_CLONE 8
+#define CHLD_STEP_CLONE 10
 
 /**
  * Giving the child a descriptor table of its own.
  */
-#define CHLD_STEP_DESCRIPTORS 9
+#define CHLD_STEP_DESCRIPTORS 11
 
 /**
  * An entry of `fds`; index: the entry.
  */
-#define CHLD_STEP_MAP 10
+#define CHLD_STEP_MAP 12
 
 /**
  * setsid, and becoming a subreaper.
  */
-#define CHLD_STEP_SESSION 11
+#define CHLD_STEP_SESSION 13
+
+/**
+ * Making the terminal on its stdin the controlling one.
+ */
+#define CHLD_STEP_TERMINAL 14
 
 /**
  * setpgid.
  */
-#define CHLD_STEP_GROUP 12
+#define CHLD_STEP_GROUP 15
+
+/**
+ * Putting its group into the foreground of its terminal.
+ */
+#define CHLD_STEP_FOREGROUND 16
+
+/**
+ * An entry of `limits`; index: the entry.
+ */
+#define CHLD_STEP_LIMIT 17
+
+/**
+ * setpriority.
+ */
+#define CHLD_STEP_NICE 18
+
+/**
+ * sched_setaffinity.
+ */
+#define CHLD_STEP_AFFINITY 19
+
+/**
+ * setgroups.
+ */
+#define CHLD_STEP_SETGROUPS 20
+
+/**
+ * setresgid.
+ */
+#define CHLD_STEP_SETGID 21
+
+/**
+ * setresuid.
+ */
+#define CHLD_STEP_SETUID 22
 
 /**
  * Changing to the working directory.
  */
-#define CHLD_STEP_CHDIR 13
+#define CHLD_STEP_CHDIR 23
+
+/**
+ * PR_SET_NO_NEW_PRIVS.
+ */
+#define CHLD_STEP_NO_NEW_PRIVS 24
+
+/**
+ * PR_SET_PDEATHSIG; ESRCH if the parent has died meanwhile.
+ */
+#define CHLD_STEP_DEATH_SIGNAL 25
 
 /**
  * Signal dispositions and mask.
  */
-#define CHLD_STEP_SIGNALS 14
+#define CHLD_STEP_SIGNALS 26
 
 /**
  * execve: the program is missing, not executable, not a program.
  */
-#define CHLD_STEP_EXEC 15
+#define CHLD_STEP_EXEC 27
 
 /**
  * The program is there, but the interpreter in its first line, or its dynamic
- * linker, is missing.
+ * linker, is missing; or it is a script given by descriptor.
  */
-#define CHLD_STEP_INTERPRETER 16
+#define CHLD_STEP_INTERPRETER 28
 
 /**
  * How many bytes chld_error keeps of the name of what failed.
@@ -310,6 +370,15 @@ int chld_signal_number(const char *name);
 #define CHLD_STDIO_CLOSED 6
 
 /**
+ * The child's side of a new pseudo-terminal, the same for all streams that ask
+ * for one, with a window of `rows` and `columns`. The child begins a session
+ * whose controlling terminal this is. The caller's end is had as with
+ * CHLD_STDIO_PIPE, one descriptor a stream; reading it gives EIO when no
+ * process has the other side open any more.
+ */
+#define CHLD_STDIO_PTY 7
+
+/**
  * The caller's process group.
  */
 #define CHLD_GROUP_INHERIT 0
@@ -345,10 +414,76 @@ int chld_signal_number(const char *name);
 #define CHLD_SPAWN_SESSION 1
 
 /**
+ * The terminal on the child's stdin becomes the controlling one of its
+ * session. With CHLD_SPAWN_SESSION only.
+ */
+#define CHLD_SPAWN_TERMINAL 2
+
+/**
+ * The child's group becomes the foreground group of its terminal.
+ */
+#define CHLD_SPAWN_FOREGROUND 4
+
+/**
  * The child keeps every descriptor that is not close-on-exec. Without this it
  * has 0, 1, 2 and what `fds` gives it, and nothing else.
  */
-#define CHLD_SPAWN_INHERIT_FDS 2
+#define CHLD_SPAWN_INHERIT_FDS 8
+
+/**
+ * The program is what is open at `program_fd`.
+ */
+#define CHLD_SPAWN_PROGRAM_FD 16
+
+/**
+ * A file that is executable but no program (ENOEXEC) is run by /bin/sh, as
+ * execvp() would.
+ */
+#define CHLD_SPAWN_SHELL 32
+
+/**
+ * The working directory is what is open at `cwd_fd`.
+ */
+#define CHLD_SPAWN_CWD_FD 64
+
+/**
+ * The child is placed into the cgroup (v2) whose directory is open at
+ * `cgroup_fd`: it is born there, where the kernel can do that.
+ */
+#define CHLD_SPAWN_CGROUP 128
+
+/**
+ * The child's supplementary groups are `groups`, and no others.
+ */
+#define CHLD_SPAWN_GROUPS 256
+
+/**
+ * The child's real, effective and saved group is `gid`.
+ */
+#define CHLD_SPAWN_GID 512
+
+/**
+ * The child's real, effective and saved user is `uid`.
+ */
+#define CHLD_SPAWN_UID 1024
+
+/**
+ * The child's umask is `umask`.
+ */
+#define CHLD_SPAWN_UMASK 2048
+
+/**
+ * No program that the child becomes gains privileges: set-user-id bits and file
+ * capabilities are ignored.
+ */
+#define CHLD_SPAWN_NO_NEW_PRIVS 4096
+
+/**
+ * Nobody will wait for the child: it is init's, or the nearest subreaper's.
+ * There is no handle; `ret` gets CHLD_NONE and may be NULL. Not with pipes or
+ * pseudo-terminals, nor with a death signal.
+ */
+#define CHLD_SPAWN_DETACHED 8192
 
 /**
  * Descendants of the child whose own parent has ended become children of the
@@ -356,7 +491,37 @@ int chld_signal_number(const char *name);
  * as the child lives. A program that does not wait for children it does not
  * know has zombies until it ends. Linux only; else -ENOSYS.
  */
-#define CHLD_SPAWN_SUBREAPER 4
+#define CHLD_SPAWN_SUBREAPER 16384
+
+/**
+ * The child ignores what the caller ignores, but not SIGPIPE and SIGCHLD.
+ */
+#define CHLD_SIGNALS_USUAL 0
+
+/**
+ * The child ignores what the caller ignores.
+ */
+#define CHLD_SIGNALS_INHERIT 1
+
+/**
+ * The child ignores the signals in `ignored` (0 for none), and no others.
+ */
+#define CHLD_SIGNALS_IGNORING 2
+
+/**
+ * No signal is blocked in the child.
+ */
+#define CHLD_MASK_EMPTY 0
+
+/**
+ * What the calling thread blocks is blocked.
+ */
+#define CHLD_MASK_INHERIT 1
+
+/**
+ * The signals in `blocked` are blocked.
+ */
+#define CHLD_MASK_BLOCKED 2
 
 /**
  * A child, as a number. It can be copied, stored and given to another thread;
@@ -401,6 +566,28 @@ typedef struct chld_fd_map {
 } chld_fd_map;
 
 /**
+ * A resource limit for the child.
+ */
+typedef struct chld_limit {
+    /**
+     * RLIMIT_*.
+     */
+    int32_t resource;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * The soft limit, ~0 for none; not above `hard`.
+     */
+    uint64_t soft;
+    /**
+     * The hard limit, ~0 for none.
+     */
+    uint64_t hard;
+} chld_limit;
+
+/**
  * What chld_spawn() can be told. Begin with CHLD_SPAWN_OPTIONS_INIT, then set
  * what you need: zero is the default in every member. Everything that it
  * points to need only last for the call.
@@ -421,22 +608,15 @@ typedef struct chld_spawn_options {
      */
     const char *program;
     /**
+     * For CHLD_SPAWN_PROGRAM_FD. A script cannot be run in this way: its
+     * interpreter finds the descriptor closed.
+     */
+    int32_t program_fd;
+    /**
      * One of CHLD_SEARCH_*: where a program without a slash in its name is
      * looked for.
      */
     uint32_t search;
-    /**
-     * One of CHLD_GROUP_*.
-     */
-    uint32_t group_mode;
-    /**
-     * For CHLD_GROUP_JOIN.
-     */
-    int32_t group;
-    /**
-     * Must be 0.
-     */
-    uint32_t reserved;
     /**
      * The whole environment, "NAME=value" each, NULL at the end. NULL: the
      * caller's own.
@@ -455,6 +635,14 @@ typedef struct chld_spawn_options {
      */
     const char *cwd;
     /**
+     * For CHLD_SPAWN_CWD_FD.
+     */
+    int32_t cwd_fd;
+    /**
+     * For CHLD_SPAWN_UMASK: the permissions that new files do not get.
+     */
+    uint32_t umask;
+    /**
      * The child's stdin, stdout and stderr.
      */
     struct chld_stdio in;
@@ -469,6 +657,79 @@ typedef struct chld_spawn_options {
      * How many.
      */
     size_t fds_count;
+    /**
+     * For CHLD_STDIO_PTY: the size of the window, in characters.
+     */
+    uint16_t rows;
+    uint16_t columns;
+    /**
+     * One of CHLD_GROUP_*.
+     */
+    uint32_t group_mode;
+    /**
+     * For CHLD_GROUP_JOIN.
+     */
+    int32_t group;
+    /**
+     * For CHLD_SPAWN_CGROUP.
+     */
+    int32_t cgroup_fd;
+    /**
+     * Resource limits, set while the child still has the caller's privileges.
+     */
+    const struct chld_limit *limits;
+    /**
+     * How many.
+     */
+    size_t limits_count;
+    /**
+     * The CPUs that the child may run on, as sched_setaffinity() takes them; NULL
+     * for no change.
+     */
+    const void *cpus;
+    /**
+     * How many bytes.
+     */
+    size_t cpus_size;
+    /**
+     * For CHLD_SPAWN_GROUPS; NULL for none at all.
+     */
+    const uint32_t *groups;
+    /**
+     * How many.
+     */
+    size_t groups_count;
+    /**
+     * For CHLD_SPAWN_GID and CHLD_SPAWN_UID. Groups, gid and uid are set in this
+     * order; the caller's own process is not changed.
+     */
+    uint32_t gid;
+    uint32_t uid;
+    /**
+     * Added to the niceness: more is less urgent.
+     */
+    int32_t nice;
+    /**
+     * Sent to the child when the thread that started it dies; 0 for none. It
+     * does not survive the exec of a program with set-user-id bits.
+     */
+    int32_t death_signal;
+    /**
+     * One of CHLD_SIGNALS_*: what is ignored. Handlers never outlive exec.
+     */
+    uint32_t signals_mode;
+    /**
+     * One of CHLD_MASK_*: what is blocked.
+     */
+    uint32_t mask_mode;
+    /**
+     * For CHLD_SIGNALS_IGNORING: bit n - 1 is signal n.
+     */
+    uint64_t ignored;
+    /**
+     * For CHLD_MASK_BLOCKED: bit n - 1 is signal n.
+     */
+    uint64_t blocked;
     /**
      * For chld_user() and for events. The library never follows it.
      */
@@ -501,7 +762,7 @@ typedef struct chld_error {
 /**
  * Starts a child.
  *
- * `ret`: where its handle goes. Not NULL.
+ * `ret`: where its handle goes. Not NULL, but for CHLD_SPAWN_DETACHED.
  * `argv`: its arguments, NULL at the end (main()'s own need a cast, being char
  * **); argv[0] is the program unless the options name another. Without a slash
  * in it, it is looked for along PATH, by execvp()'s rules: a directory that may
@@ -518,13 +779,14 @@ typedef struct chld_error {
  *
  * Returns 0, or the errno that `reterr` has with its step:
  * -EINVAL ret or argv is NULL or empty, options that do not exist or
- * contradict each other (steps "arguments", "options", "stdio", "map",
- * "group", "environment"); -E2BIG options of a later version that this library
- * does not know, or arguments too long for the kernel ("exec"); -EBADF a
- * descriptor that is not open ("stdio", "map"); -ENOMEM, -EAGAIN, -EMFILE,
- * -ENFILE out of memory, processes, descriptors ("memory", "pipe", "open",
- * "clone"); anything that open(), setsid(), setpgid(), chdir() and execve()
- * say, under those steps.
+ * contradict each other (steps "arguments", "options", "environment", "stdio",
+ * "map", "terminal", "group", "limit", "death_signal"); -E2BIG options of a later
+ * version that this library does not know, or arguments too long for the kernel
+ * ("exec"); -EBADF a descriptor that is not open ("stdio", "map", "chdir",
+ * "exec", "cgroup"); -ENOMEM, -EAGAIN, -EMFILE, -ENFILE out of memory,
+ * processes, descriptors ("memory", "pipe", "pty", "open", "clone"); anything
+ * that the calls say which the later steps are named for. docs/options.md has
+ * the table: option, step, errnos, since which kernel, what happens without.
  *
  * Ownership: the handle is the caller's, until chld_close(). Nothing that was
  * passed is kept. Thread-safe, but reads the environment, as every function
@@ -535,6 +797,20 @@ int chld_spawn(chld_id *ret,
                const char *const *argv,
                const struct chld_spawn_options *options,
                struct chld_error *reterr);
+
+/**
+ * Takes over a child that the calling process has started by other means, with
+ * fork() for one. From then on only the library may wait for it.
+ *
+ * `ret`: where its handle goes. Not NULL.
+ * `pid`: the child, which nobody has reaped.
+ *
+ * Returns 0, -ECHILD if it is no child of this process, -EEXIST if the library
+ * has it already, -EINVAL if `ret` is NULL, -ENOMEM, -EAGAIN.
+ * Ownership: the handle is the caller's, until chld_close(). Thread-safe, not
+ * async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_adopt(chld_id *ret, int pid);
 
 /**
  * The name of a CHLD_STEP_*: "exec", "chdir", … These names do not change.

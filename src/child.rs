@@ -6,37 +6,49 @@
 //! and never returns. What fails is reported into the parent's memory, and into
 //! a pipe as long as it is not known that the memory is shared.
 
-use crate::failure::{Failure, Step};
-use crate::plan::{CLOSE, Group, Move, Program};
-use crate::sys::clone::ChildHalf;
-use crate::sys::cstr::StrList;
+use crate::failure::{At, Failure, Step};
+use crate::plan::{CLOSE, Move, Program};
+use crate::request::{Cwd, Dispositions, Group, Mask, Request};
+use crate::sys::clone::{self, ChildHalf, ChildStack};
+use crate::sys::cstr::{ScriptArguments, StrList};
 use crate::sys::raw::{self, CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, DirectoryBuffer};
 use crate::sys::{Errno, Result};
+use core::cell::Cell;
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 /// What the child is to do; checked, complete, and read-only but for the
 /// report.
 pub struct Plan<'a> {
+    pub request: &'a Request<'a>,
     pub program: Program<'a>,
-    pub argv: StrList<'a>,
+    /// What /bin/sh is given for a file that is no program.
+    pub script: Option<ScriptArguments<'a>>,
     pub env: StrList<'a>,
     pub moves: &'a [Move],
+    /// The descriptors of program, directory and cgroup, and the write end of
+    /// the report's pipe, or -1. The child may have to move them out of the way.
+    pub kept: [AtomicI32; 4],
     /// The highest descriptor that is used before exec, 2 at least.
     pub highest_needed: i32,
     /// The table is the parent's own until the child has unshared it.
     pub shares_descriptors: bool,
-    pub inherit_fds: bool,
-    pub subreaper: bool,
-    pub session: bool,
-    pub group: Group,
-    pub cwd: Option<&'a CStr>,
     /// Handlers were not reset by the kernel.
     pub reset_handlers: bool,
-    /// Write end, close-on-exec, or -1.
-    pub report_pipe: i32,
+    /// The child has to move itself into its cgroup.
+    pub enter_cgroup: bool,
+    /// What the caller has blocked.
+    pub callers_mask: u64,
+    /// The caller's process.
+    pub parent: i32,
     pub report: Report,
 }
+
+/// The places in `Plan::kept`.
+pub const PROGRAM: usize = 0;
+pub const CWD: usize = 1;
+pub const CGROUP: usize = 2;
+pub const REPORT: usize = 3;
 
 /// Written by the child, read by the parent.
 #[derive(Default)]
@@ -79,14 +91,33 @@ pub fn failure_from_pipe(bytes: [u8; REPORT_BYTES]) -> Option<Failure> {
 impl ChildHalf for Plan<'_> {
     fn run(&self) -> ! {
         self.report.seen.store(1, Relaxed);
-        let failure = self.become_program();
-        let words = pack(failure);
-        self.report.store(words);
-        if self.report_pipe >= 0 {
-            let [[a, b, c, d], [e, f, g, h], [i, j, k, l]] = words.map(i32::to_ne_bytes);
-            let _ = raw::write(self.report_pipe, &[a, b, c, d, e, f, g, h, i, j, k, l]);
+        self.fail(self.become_program())
+    }
+}
+
+/// The half of a process between caller and detached child: it starts that and
+/// dies, which makes the child an orphan that init reaps.
+pub struct Between<'a> {
+    plan: &'a Plan<'a>,
+    share_memory: bool,
+    stack: Cell<Option<&'a mut ChildStack>>,
+}
+
+impl<'a> Between<'a> {
+    pub fn new(plan: &'a Plan<'a>, share_memory: bool, stack: &'a mut ChildStack) -> Self {
+        Between { plan, share_memory, stack: Cell::new(Some(stack)) }
+    }
+}
+
+impl ChildHalf for Between<'_> {
+    fn run(&self) -> ! {
+        self.plan.report.seen.store(1, Relaxed);
+        if let Some(stack) = self.stack.take() {
+            if let Err(errno) = clone::clone_on(self.share_memory, stack, self.plan) {
+                self.plan.fail(Failure::new(Step::Clone, 0, errno));
+            }
         }
-        raw::exit(127)
+        raw::exit(0)
     }
 }
 
@@ -99,29 +130,111 @@ impl Plan<'_> {
         }
     }
 
+    fn fail(&self, failure: Failure) -> ! {
+        let words = pack(failure);
+        self.report.store(words);
+        if self.kept(REPORT) >= 0 {
+            let [[a, b, c, d], [e, f, g, h], [i, j, k, l]] = words.map(i32::to_ne_bytes);
+            let _ = raw::write(self.kept(REPORT), &[a, b, c, d, e, f, g, h, i, j, k, l]);
+        }
+        raw::exit(127)
+    }
+
     /// The order matters. Descriptors come first, so that the parent's table is
-    /// left alone from the second call on. The session before the group: setsid
-    /// fails for a group leader. The directory after both, and signals last: a
-    /// signal that is pending, and kills, must not hide a failure before it.
+    /// left alone from the second call on, and the terminal is in its place. The
+    /// session before the group: setsid fails for a group leader. Limits,
+    /// niceness and cgroup while the privileges are there; of the ids the user
+    /// last, because it takes the right to change the others along. The
+    /// directory as the new user may enter it. The death signal after the ids,
+    /// whose change clears it. Signals last: one that is pending, and kills, must
+    /// not hide a failure before it.
     fn prepare(&self) -> Result<(), Failure> {
-        let failed = |step| move |errno| Failure::new(step, 0, errno);
-        self.isolate_descriptors().map_err(failed(Step::Descriptors))?;
+        self.isolate_descriptors().at(Step::Descriptors, 0)?;
         self.place_descriptors()?;
-        if self.session {
-            raw::setsid().map_err(failed(Step::Session))?;
+        self.enter_session()?;
+        self.limit()?;
+        self.change_ids()?;
+        self.settle_in()?;
+        self.reset_signals().at(Step::Signals, 0)
+    }
+
+    fn enter_session(&self) -> Result<(), Failure> {
+        let request = self.request;
+        if request.session {
+            raw::setsid().at(Step::Session, 0)?;
         }
-        match self.group {
-            Group::Inherit => {}
-            Group::New => raw::join_group(0).map_err(failed(Step::Group))?,
-            Group::Join(group) => raw::join_group(group).map_err(failed(Step::Group))?,
+        if let Some(fd) = request.terminal {
+            raw::make_controlling(fd).at(Step::Terminal, 0)?;
         }
-        if self.subreaper {
-            raw::set_subreaper().map_err(failed(Step::Session))?;
+        if request.subreaper {
+            raw::set_subreaper().at(Step::Session, 0)?;
         }
-        if let Some(path) = self.cwd {
-            raw::chdir(path).map_err(failed(Step::Chdir))?;
+        match request.group {
+            // setsid made one already, and a leader cannot change it.
+            Group::New if !request.session => raw::join_group(0).at(Step::Group, 0)?,
+            Group::Join(group) => raw::join_group(group).at(Step::Group, 0)?,
+            _ => {}
         }
-        self.reset_signals().map_err(failed(Step::Signals))
+        if request.foreground {
+            // A background process that asks for this gets SIGTTOU: not now.
+            raw::set_mask(!0).at(Step::Foreground, 0)?;
+            raw::take_foreground().at(Step::Foreground, 0)?;
+        }
+        Ok(())
+    }
+
+    fn limit(&self) -> Result<(), Failure> {
+        let request = self.request;
+        if self.enter_cgroup {
+            raw::enter_cgroup(self.kept(CGROUP)).at(Step::Cgroup, 0)?;
+        }
+        for (index, limit) in request.limits.iter().enumerate() {
+            raw::set_limit(limit).at(Step::Limit, index)?;
+        }
+        if request.nice != 0 {
+            raw::add_niceness(request.nice).at(Step::Nice, 0)?;
+        }
+        if !request.cpus.is_empty() {
+            raw::set_affinity(request.cpus).at(Step::Affinity, 0)?;
+        }
+        Ok(())
+    }
+
+    fn change_ids(&self) -> Result<(), Failure> {
+        let request = self.request;
+        if let Some(groups) = request.groups {
+            raw::setgroups(groups).at(Step::Setgroups, 0)?;
+        }
+        if let Some(gid) = request.gid {
+            raw::setgid(gid).at(Step::Setgid, 0)?;
+        }
+        if let Some(uid) = request.uid {
+            raw::setuid(uid).at(Step::Setuid, 0)?;
+        }
+        Ok(())
+    }
+
+    fn settle_in(&self) -> Result<(), Failure> {
+        let request = self.request;
+        match request.cwd {
+            Cwd::Inherit => {}
+            Cwd::Path(path) => raw::chdir(path).at(Step::Chdir, 0)?,
+            Cwd::Fd(_) => raw::fchdir(self.kept(CWD)).at(Step::Chdir, 0)?,
+        }
+        if let Some(umask) = request.umask {
+            raw::umask(umask);
+        }
+        if request.no_new_privs {
+            raw::forbid_new_privileges().at(Step::NoNewPrivs, 0)?;
+        }
+        if request.death_signal != 0 {
+            raw::set_death_signal(request.death_signal).at(Step::DeathSignal, 0)?;
+            // It may have died before there was a signal to send.
+            if raw::parent() != self.parent {
+                return Err(Failure::new(Step::DeathSignal, 0, Errno::ESRCH));
+            }
+        }
+        Ok(())
     }
 
     /// Makes the table the child's own, and everything in it but 0, 1 and 2
@@ -137,7 +250,7 @@ impl Plan<'_> {
                 return Ok(());
             }
         }
-        if self.inherit_fds {
+        if self.request.inherit_fds {
             return Ok(());
         }
         // CLOSE_RANGE_CLOEXEC since Linux 5.11.
@@ -147,10 +260,22 @@ impl Plan<'_> {
         Ok(())
     }
 
+    pub fn kept(&self, which: usize) -> i32 {
+        self.kept.get(which).map_or(-1, |fd| fd.load(Relaxed))
+    }
+
+    /// All moves take effect at once: what would be overwritten before its turn
+    /// is first copied above every target.
     fn place_descriptors(&self) -> Result<(), Failure> {
-        let top = self.moves.iter().fold(2, |top, one| top.max(one.target));
+        let above = self.moves.iter().fold(2, |top, one| top.max(one.target)).wrapping_add(1);
+        for fd in &self.kept {
+            let number = fd.load(Relaxed);
+            if number >= 0 && self.moves.iter().any(|one| one.target == number) {
+                fd.store(raw::dup_above(number, above).at(Step::Descriptors, 0)?, Relaxed);
+            }
+        }
         for one in self.moves.iter().filter(|one| one.relocate && one.source() != CLOSE) {
-            let copy = raw::dup_above(one.source(), top.wrapping_add(1));
+            let copy = raw::dup_above(one.source(), above);
             one.source.store(copy.map_err(|errno| one.failed(errno))?, Relaxed);
         }
         for one in self.moves {
@@ -164,34 +289,73 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// SIGPIPE and SIGCHLD as a program expects them at its start; no handler;
-    /// what else is ignored stays so (nohup); nothing blocked.
+    /// exec resets handlers and keeps what is ignored, so only that is decided
+    /// here; the handlers go before the mask does.
     fn reset_signals(&self) -> Result<()> {
-        raw::set_default(libc::SIGPIPE)?;
-        raw::set_default(libc::SIGCHLD)?;
+        match self.request.dispositions {
+            // nohup's SIGHUP stays ignored; the two that break programs do not.
+            Dispositions::Usual => {
+                raw::set_default(libc::SIGPIPE)?;
+                raw::set_default(libc::SIGCHLD)?;
+            }
+            Dispositions::Inherit => {}
+            Dispositions::Ignoring(ignored) => return self.ignore_only(ignored),
+        }
         if self.reset_handlers {
-            for signal in 1..=64 {
-                if raw::has_handler(signal) {
-                    raw::set_default(signal)?;
-                }
+            for signal in (1..=64).filter(|signal| raw::has_handler(*signal)) {
+                raw::set_default(signal)?;
             }
         }
-        raw::set_mask(0)
+        self.set_mask()
+    }
+
+    fn ignore_only(&self, ignored: u64) -> Result<()> {
+        for signal in (1..=64).filter(|signal| !matches!(*signal, libc::SIGKILL | libc::SIGSTOP)) {
+            if ignored & 1 << (signal - 1) != 0 {
+                raw::set_ignored(signal)?;
+            } else {
+                raw::set_default(signal)?;
+            }
+        }
+        self.set_mask()
+    }
+
+    fn set_mask(&self) -> Result<()> {
+        raw::set_mask(match self.request.mask {
+            Mask::Bits(bits) => bits,
+            Mask::Inherit => self.callers_mask,
+        })
     }
 
     fn exec(&self) -> Failure {
         match self.program {
-            Program::At(path) => self.try_exec(path),
+            // ENOENT: a script, whose interpreter cannot open what closes at exec.
+            Program::Fd => match raw::exec_descriptor(self.kept(PROGRAM), self.argv(), self.env) {
+                Errno::ENOENT => Failure::new(Step::Interpreter, 0, Errno::ENOENT),
+                errno => Failure::new(Step::Exec, 0, errno),
+            },
+            Program::At(path) => {
+                let errno = self.try_exec(path);
+                // ENOENT too when the script is there, but what its first line
+                // names is not.
+                let there = errno == Errno::ENOENT && raw::exists(path);
+                Failure::new(if there { Step::Interpreter } else { Step::Exec }, 0, errno)
+            }
             Program::Named { name, path } => self.search(name, path),
         }
     }
 
-    /// The kernel says ENOENT too when the script is there, but what its first
-    /// line names is not.
-    fn try_exec(&self, path: &CStr) -> Failure {
-        let errno = raw::execve(path, self.argv, self.env);
-        let found = errno == Errno::ENOENT && raw::exists(path);
-        Failure::new(if found { Step::Interpreter } else { Step::Exec }, 0, errno)
+    fn argv(&self) -> StrList<'_> {
+        self.request.argv
+    }
+
+    fn try_exec(&self, path: &CStr) -> Errno {
+        match (raw::execve(path, self.argv(), self.env), &self.script) {
+            (Errno::ENOEXEC, Some(script)) => {
+                raw::execve(c"/bin/sh", script.for_script(path), self.env)
+            }
+            (errno, _) => errno,
+        }
     }
 
     /// execvp's rules: a directory that does not have the program is passed
@@ -203,7 +367,7 @@ impl Plan<'_> {
         let mut buffer = [0u8; libc::PATH_MAX as usize];
         for directory in path.to_bytes().split(|byte| *byte == b':') {
             let Some(candidate) = join(&mut buffer, directory, name) else { continue };
-            match raw::execve(candidate, self.argv, self.env) {
+            match self.try_exec(candidate) {
                 Errno::EACCES => answer = Errno::EACCES,
                 Errno::ENOENT | Errno::ENOTDIR | Errno::ESTALE | Errno::ENODEV
                 | Errno::ETIMEDOUT => {}

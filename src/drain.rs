@@ -57,8 +57,7 @@ impl<'a> Drain<'a> {
     /// Only what is in the pipe now is still read. Whatever comes later is not
     /// the child's: it has ended.
     pub fn settle(&mut self, pipe: i32) {
-        // A pipe always knows.
-        self.left = Some(fd::unread(pipe).unwrap_or(0));
+        self.left = Some(fd::unread(pipe).unwrap_or(CHUNK)); // a pipe always knows
     }
 
     pub fn polled(&self, pipe: i32) -> PollFd {

@@ -36,15 +36,27 @@ steps! {
     Stdio = 5 c"stdio";
     Open = 6 c"open";
     Pipe = 7 c"pipe";
-    Clone = 8 c"clone";
-    Descriptors = 9 c"descriptors";
-    Map = 10 c"map";
-    Session = 11 c"session";
-    Group = 12 c"group";
-    Chdir = 13 c"chdir";
-    Signals = 14 c"signals";
-    Exec = 15 c"exec";
-    Interpreter = 16 c"interpreter";
+    Pty = 8 c"pty";
+    Cgroup = 9 c"cgroup";
+    Clone = 10 c"clone";
+    Descriptors = 11 c"descriptors";
+    Map = 12 c"map";
+    Session = 13 c"session";
+    Terminal = 14 c"terminal";
+    Group = 15 c"group";
+    Foreground = 16 c"foreground";
+    Limit = 17 c"limit";
+    Nice = 18 c"nice";
+    Affinity = 19 c"affinity";
+    Setgroups = 20 c"setgroups";
+    Setgid = 21 c"setgid";
+    Setuid = 22 c"setuid";
+    Chdir = 23 c"chdir";
+    NoNewPrivs = 24 c"no_new_privs";
+    DeathSignal = 25 c"death_signal";
+    Signals = 26 c"signals";
+    Exec = 27 c"exec";
+    Interpreter = 28 c"interpreter";
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,9 +76,9 @@ impl Failure {
     pub fn write(self, item: &[u8], text: &mut Text) {
         text.push_bytes(self.step.name().to_bytes());
         match (self.step, self.index) {
-            (Step::Stdio | Step::Open | Step::Pipe, 0) => text.push(" stdin"),
-            (Step::Stdio | Step::Open | Step::Pipe, 1) => text.push(" stdout"),
-            (Step::Stdio | Step::Open | Step::Pipe, 2) => text.push(" stderr"),
+            (Step::Stdio | Step::Open | Step::Pipe | Step::Pty, 0) => text.push(" stdin"),
+            (Step::Stdio | Step::Open | Step::Pipe | Step::Pty, 1) => text.push(" stdout"),
+            (Step::Stdio | Step::Open | Step::Pipe | Step::Pty, 2) => text.push(" stderr"),
             (Step::Map | Step::Environment, index) => text.push(" ").push_number(index),
             _ => text,
         };

@@ -2,40 +2,43 @@
 //! leaves nothing behind.
 
 use crate::by_pid;
-use crate::child::{self, Plan, REPORT_BYTES, Report};
+use crate::child::{self, Plan, REPORT, REPORT_BYTES, Report};
+use crate::environment;
 use crate::failure::{At, Failure, Step};
 use crate::graveyard;
+use crate::mechanism;
 use crate::pin::Pin;
-use crate::plan::{self, Group, Move, Opened, Program, Request};
+use crate::plan::{self, Move, Opened, Program};
 use crate::reap;
+use crate::request::{Group, Mask, Request};
 use crate::sigchld;
-use crate::sys::clone::{self, ChildStack, Legacy, Started};
+use crate::sys::clone::Started;
+use crate::sys::cstr::ScriptArguments;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::Scratch;
-use crate::sys::signal::AllBlocked;
 use crate::sys::wait::{self, Whom};
-use crate::sys::{self, Errno, pidfd};
+use crate::sys::{self, Errno, host, pidfd, raw};
 use crate::table;
 use core::sync::atomic::{
-    AtomicBool, AtomicU8,
+    AtomicI32,
     Ordering::{Relaxed, SeqCst},
 };
 
-/// Starts what `request` describes; returns the handle.
-#[inline(never)]
+/// Starts what `request` describes; returns the handle, or 0 for a detached
+/// child.
 pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
     graveyard::sweep();
-    check(request)?;
-
-    let mut inline = [core::ptr::null(); 64];
-    let size = plan::environment_size(request);
-    let mut places = Scratch::new(&mut inline, size, core::ptr::null).at(Step::Memory, 0)?;
-    let env = plan::environment(request, &mut places)?;
-
+    request.check()?;
+    if request.detached {
+        return spawn_detached(request).map(|()| 0);
+    }
     let pin = table::claim().at(Step::Memory, 0)?;
     let mut opened = Opened::default();
-    match prepare_and_start(request, env, &mut opened) {
-        Ok(started) => Ok(settle(pin, started, opened, request, user)),
+    match prepare(request, &mut opened) {
+        Ok(started) => {
+            let leads_group = request.session || request.group == Group::New;
+            Ok(settle(pin, started, opened, leads_group, user))
+        }
         Err(failure) => {
             pin.abandon();
             Err(failure)
@@ -43,85 +46,103 @@ pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
     }
 }
 
-fn check(request: &Request) -> Result<(), Failure> {
-    if request.argv.iter().next().is_none() {
-        return Err(Failure::new(Step::Arguments, 0, Errno::EINVAL));
-    }
-    // A session leader cannot be in a group of another session.
-    match request.group {
-        Group::Join(group) if group <= 0 || request.session => {
-            Err(Failure::new(Step::Group, 0, Errno::EINVAL))
-        }
-        _ => Ok(()),
-    }
+/// The process between us and the child has done its work when `prepare`
+/// returns, and is reaped.
+fn spawn_detached(request: &Request) -> Result<(), Failure> {
+    let mut opened = Opened::default();
+    let between = prepare(request, &mut opened)?;
+    reap_now(&between);
+    Ok(())
 }
 
-#[inline(never)]
-fn prepare_and_start(
-    request: &Request,
-    env: sys::cstr::StrList,
-    opened: &mut Opened,
-) -> Result<Started, Failure> {
-    let mut inline = [const { Move::NONE }; 8];
+/// Computes the plan, and starts it.
+fn prepare(request: &Request, opened: &mut Opened) -> Result<Started, Failure> {
+    let mut inline = [core::ptr::null(); 64];
+    let size = environment::size(request);
+    let mut places = Scratch::new(&mut inline, size, core::ptr::null).at(Step::Memory, 0)?;
+    let env = environment::build(request, &mut places)?;
+
+    let mut inline = [core::ptr::null(); 16];
+    let size = if request.shell { request.argv.iter().count().wrapping_add(2) } else { 0 };
+    let mut places = Scratch::new(&mut inline, size, core::ptr::null).at(Step::Memory, 0)?;
+    let script = ScriptArguments::new(places.get(), request.argv);
+
+    let mut inline = [const { Move::none() }; 8];
     let count = request.pairs.len().wrapping_add(request.stdio.len());
-    let mut room = Scratch::new(&mut inline, count, || Move::NONE).at(Step::Memory, 0)?;
+    let mut room = Scratch::new(&mut inline, count, Move::none).at(Step::Memory, 0)?;
     let moves = room.get();
     let count = plan::descriptors(request, opened, moves)?;
     let moves = moves.get(..count).unwrap_or_default();
 
+    let kept = plan::kept(request)?;
     let highest = moves.iter().fold(2, |highest, one| highest.max(one.source()));
-    let mut plan = Plan {
+    start(&mut Plan {
+        request,
         program: Program::find(request, env)?,
-        argv: request.argv,
+        script: script.filter(|_| request.shell),
         env,
         moves,
-        highest_needed: highest,
+        highest_needed: kept.iter().fold(highest, |highest, fd| highest.max(*fd)),
+        kept: kept.map(AtomicI32::new),
         shares_descriptors: false,
-        inherit_fds: request.inherit_fds,
-        subreaper: request.subreaper,
-        // setsid makes a group too.
-        session: request.session,
-        group: if request.session { Group::Inherit } else { request.group },
-        cwd: request.cwd,
         reset_handlers: false,
-        report_pipe: -1,
+        enter_cgroup: false,
+        callers_mask: callers_mask(request),
+        parent: if request.death_signal == 0 { 0 } else { host::pid() },
         report: Report::default(),
-    };
-    start(&mut plan)
+    })
 }
 
-/// Whether a cloned child really runs in our memory. Under qemu-user and
-/// valgrind it does not, whatever the flags say.
-static MEMORY: AtomicU8 = AtomicU8::new(UNKNOWN);
-const UNKNOWN: u8 = 0;
-const SHARED: u8 = 1;
-const COPIED: u8 = 2;
+/// Only asked for where it is needed: it costs a system call.
+fn callers_mask(request: &Request) -> u64 {
+    match request.mask {
+        Mask::Inherit => raw::mask().unwrap_or(0),
+        Mask::Bits(_) => 0,
+    }
+}
 
 /// Starts the child and waits until it has exec'ed, or reaps it and says why
 /// it has not. The child writes its report into our memory; as long as nobody
 /// knows whether that reaches us, there is a close-on-exec pipe as well, and
 /// the first start of a process decides.
-#[inline(never)]
 fn start(plan: &mut Plan) -> Result<Started, Failure> {
-    let shared = MEMORY.load(Relaxed) == SHARED;
-    if shared {
-        let started = clone_best(plan).at(Step::Clone, 0)?;
-        let failure = plan.report.failure();
-        return confirm(started, failure);
+    let _dumpable = plan.request.changes_ids().then(host::KeptDumpable::enter);
+    loop {
+        let pipe = match mechanism::needs_pipe() {
+            true => Some(fd::pipe(0).at(Step::Clone, 0)?),
+            false => None,
+        };
+        let report = pipe.as_ref().map_or(-1, |(_, write)| write.number());
+        if let Some(place) = plan.kept.get_mut(REPORT) {
+            *place.get_mut() = report;
+        }
+        plan.highest_needed = plan.highest_needed.max(report);
+        let started = mechanism::start(plan).map_err(|errno| blame(plan.request, errno))?;
+        let Some(started) = started else { continue };
+        let failure = match pipe {
+            None => plan.report.failure(),
+            Some((read, write)) => {
+                drop(write);
+                let shared = plan.report.seen.load(Relaxed) != 0;
+                mechanism::memory_was_shared(shared);
+                if shared { plan.report.failure() } else { read_report(&read) }
+            }
+        };
+        return match failure {
+            None => Ok(started),
+            Some(failure) => {
+                reap_now(&started);
+                Err(failure)
+            }
+        };
     }
-    let (read, write) = fd::pipe(0).at(Step::Clone, 0)?;
-    plan.report_pipe = write.number();
-    plan.highest_needed = plan.highest_needed.max(write.number());
-    let started = clone_best(plan).at(Step::Clone, 0)?;
-    drop(write);
-    if plan.report.seen.load(Relaxed) != 0 {
-        MEMORY.store(SHARED, Relaxed);
-        let failure = plan.report.failure();
-        return confirm(started, failure);
-    }
-    MEMORY.store(COPIED, Relaxed);
-    let failure = read_report(&read);
-    confirm(started, failure)
+}
+
+/// clone3 answers for the cgroup too.
+fn blame(request: &Request, errno: Errno) -> Failure {
+    let of_cgroup = [Errno::EACCES, Errno::EBADF, Errno::EBUSY, Errno::ENODEV, Errno::EOPNOTSUPP];
+    let cgroup = request.cgroup.is_some() && of_cgroup.contains(&errno);
+    Failure::new(if cgroup { Step::Cgroup } else { Step::Clone }, 0, errno)
 }
 
 /// Waits for the end of the pipe, which is the exec, or for a report.
@@ -134,69 +155,17 @@ fn read_report(pipe: &OwnedFd) -> Option<Failure> {
     }
 }
 
-/// A child that failed is reaped before anybody hears of it.
-fn confirm(started: Started, failure: Option<Failure>) -> Result<Started, Failure> {
-    let Some(failure) = failure else { return Ok(started) };
+/// Reaps a process that is past its last step, so this does not block for
+/// long: a child that failed, before anybody hears of it.
+fn reap_now(started: &Started) {
     let whom = Whom::best(started.pid, started.pidfd.as_ref().map(OwnedFd::number));
-    // It is past its last step, so this does not block for long. ECHILD: a
-    // handler of the program's own that reaps everything was faster.
-    let reaped = sys::retry(|| wait::waitid(whom, wait::EXITED));
-    if reaped.is_err() {
-        // Or P_PIDFD was refused; nobody has reaped it then, so the pid is its own.
-        let _ = sys::retry(|| wait::waitid(Whom::Pid(started.pid), wait::EXITED));
-    }
-    Err(failure)
-}
-
-/// The best way that this kernel, or the sandbox in front of it, has not
-/// refused yet.
-static MECHANISM: AtomicU8 = AtomicU8::new(CLONE3);
-const CLONE3: u8 = 0;
-const CLONE: u8 = 1;
-const FORK: u8 = 2;
-
-fn clone_best(plan: &mut Plan) -> sys::Result<Started> {
-    let mut stack = ChildStack::new();
-    loop {
-        let mechanism = MECHANISM.load(Relaxed);
-        let started = match mechanism {
-            CLONE3 => {
-                plan.shares_descriptors = !plan.inherit_fds;
-                clone::clone3(plan.shares_descriptors, &mut stack, plan)
-            }
-            _ => clone_blocked(plan, mechanism == CLONE, &mut stack),
-        };
-        match started {
-            Err(errno) if errno.means_unsupported() && mechanism != FORK => {
-                MECHANISM.fetch_max(mechanism.wrapping_add(1), SeqCst);
-            }
-            other => return other,
+    match sys::retry(|| wait::waitid(whom, wait::EXITED)) {
+        // P_PIDFD was refused. Nobody has reaped it then, so the pid is its own.
+        Err(errno) if errno != Errno::ECHILD => {
+            let _ = sys::retry(|| wait::waitid(Whom::Pid(started.pid), wait::EXITED));
         }
-    }
-}
-
-/// Set once the kernel has refused CLONE_PIDFD itself.
-static NO_CLONE_PIDFD: AtomicBool = AtomicBool::new(false);
-
-/// By clone, or as a fork. Every signal is blocked meanwhile: a handler of the
-/// parent's must not run in the child, on a stack this small.
-fn clone_blocked(
-    plan: &mut Plan,
-    share_memory: bool,
-    stack: &mut ChildStack,
-) -> sys::Result<Started> {
-    let _blocked = AllBlocked::enter()?;
-    plan.shares_descriptors = false;
-    plan.reset_handlers = true;
-    let want_pidfd = !NO_CLONE_PIDFD.load(Relaxed);
-    let started = clone::clone(Legacy { share_memory, want_pidfd }, stack, plan);
-    match started {
-        Err(errno) if errno.means_unsupported() && want_pidfd => {
-            let started = clone::clone(Legacy { share_memory, want_pidfd: false }, stack, plan)?;
-            NO_CLONE_PIDFD.store(true, Relaxed);
-            Ok(started)
-        }
-        other => other,
+        // Or a handler of the program's own, which reaps everything, was faster.
+        _ => {}
     }
 }
 
@@ -208,6 +177,16 @@ fn pidfd_of(started: &mut Started) -> Option<OwnedFd> {
     given.or_else(|| pidfd::available().then(|| pidfd::open(started.pid).ok())?)
 }
 
+/// Takes over a child of this process that was started by other means. ECHILD if
+/// it is none, or somebody has reaped it.
+pub fn adopt(pid: i32) -> sys::Result<u64> {
+    wait::waitid(Whom::Pid(pid), wait::EXITED | wait::NO_HANG | wait::PEEK)?;
+    if by_pid::find(pid).is_some() {
+        return Err(Errno::EEXIST);
+    }
+    Ok(settle(table::claim()?, Started { pid, pidfd: None }, Opened::default(), false, 0))
+}
+
 /// Writes a running child into its slot. From the last line on, everybody sees
 /// it.
 #[inline(never)]
@@ -215,11 +194,10 @@ fn settle(
     pin: Pin,
     mut started: Started,
     opened: Opened,
-    request: &Request,
+    leads_group: bool,
     user: usize,
 ) -> u64 {
     let slot = pin.slot;
-    let leads_group = request.session || request.group == Group::New;
     slot.leads_group.store(leads_group as u32, SeqCst);
     slot.pid.store(started.pid, SeqCst);
     if let Some(fd) = pidfd_of(&mut started) {

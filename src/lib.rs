@@ -5,6 +5,7 @@
 //! this directory, which calls `sys` (one file per kernel facility).
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
+#![cfg_attr(loom, allow(dead_code, unused_imports))]
 
 mod act;
 mod ask;
@@ -13,6 +14,7 @@ mod capture;
 mod child;
 mod deadline;
 mod drain;
+mod environment;
 mod failure;
 mod feed;
 mod ffi;
@@ -22,11 +24,17 @@ mod init;
 mod ladder;
 mod launch;
 mod life;
+mod mechanism;
+#[cfg(all(test, loom))]
+mod model;
+#[cfg(all(test, feature = "oracle"))]
+mod oracle;
 mod pin;
 mod pipes;
 mod plan;
 mod process;
 mod reap;
+mod request;
 mod set;
 mod sigchld;
 mod signals;
@@ -35,6 +43,7 @@ mod slab;
 mod slot;
 mod status;
 mod stepwise;
+mod sync;
 #[allow(unsafe_code)]
 mod sys;
 mod table;

@@ -9,9 +9,10 @@
 //! work on the slot. While there is one, the slot is not reused, its
 //! descriptors are not closed, and its zombie is not reaped.
 
+use crate::sync::AtomicU64;
 use crate::sys::{Errno, Result, host};
 use core::sync::atomic::{
-    AtomicU64,
+    self,
     Ordering::{Relaxed, SeqCst},
 };
 
@@ -101,6 +102,7 @@ impl Word {
 }
 
 /// The word, where others can see it. Zero is a slot that was never used.
+#[derive(Default)]
 pub struct Life(AtomicU64);
 
 impl Life {
@@ -153,7 +155,7 @@ impl Life {
 /// Counts every slot ever given out, in this process and its ancestors by fork.
 /// In ordinary memory on purpose: a forked copy goes on where its parent was,
 /// so no handle of the original is ever valid in the copy.
-static GENERATION: AtomicU64 = AtomicU64::new(0);
+static GENERATION: atomic::AtomicU64 = atomic::AtomicU64::new(0);
 
 /// A handle for place `index` that never was and never will be another's. The
 /// first generation of a process is made from its pid, so that handles of

@@ -13,16 +13,15 @@ use crate::sigchld;
 use crate::slab::{Node, Stack};
 use crate::slot::Slot;
 use crate::status::Status;
+use crate::sync::{AtomicU32, AtomicU64};
 use crate::sys::epoll;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::Zeroed;
 use crate::sys::{Errno, Result, pidfd};
 use crate::table::{self, LINKS, SETS};
-use core::sync::atomic::{
-    AtomicI32, AtomicU32, AtomicU64,
-    Ordering::SeqCst,
-};
+use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
+#[derive(Default)]
 #[repr(C, align(64))]
 pub struct Set {
     life: Life,
@@ -38,10 +37,11 @@ pub struct Set {
 
 /// That a set wants to know of a child. Which list it is in tells how far the
 /// news has come: the child's, or the set's.
+#[derive(Default)]
 #[repr(C)]
 pub struct Link {
     child: AtomicU64,
-    /// 0 when it is nobody's any more.
+    /// 0 when it is nobody's.
     set: AtomicU64,
     next: AtomicU32,
 }
@@ -147,8 +147,12 @@ impl SetPin {
     }
 
     /// Puts the pipe back to sleep. What happened before this is looked for
-    /// after it, so nothing is missed; what happens later pokes again.
+    /// after it, so nothing is missed; what happens later pokes again. An epoll
+    /// is left as it is: it stays ready until the caller has looked.
     pub fn drain(&self) {
+        if !self.is_self_pipe() {
+            return;
+        }
         let mut bytes = [0u8; 64];
         while matches!(fd::read(self.fd(), &mut bytes), Ok(count) if count == bytes.len()) {}
     }
@@ -169,32 +173,23 @@ impl SetPin {
             let fd = child.pidfd().ok_or(Errno::ENOSYS)?;
             return epoll::add_once(self.fd(), fd, child.handle());
         }
-        if !self.reuse_link(child)? {
-            let (index, link) = LINKS.take(&table::root()?.links)?;
-            link.child.store(child.handle(), SeqCst);
-            link.set.store(self.handle, SeqCst);
-            if !child.slot.watchers.push(&LINKS, index) {
-                deliver(index); // published already
-            }
+        if self.has(child) {
+            return Err(Errno::EEXIST);
+        }
+        let (index, link) = LINKS.take(&table::root()?.links)?;
+        link.child.store(child.handle(), SeqCst);
+        link.set.store(self.handle, SeqCst);
+        if !child.slot.watchers.push(&LINKS, index) {
+            deliver(index); // published already
         }
         // It may have ended before the handler was there to see it.
         reap::look(child).map(drop)
     }
 
-    /// Takes over a link of this child to a set that is closed.
-    fn reuse_link(&self, child: &Pin) -> Result<bool> {
-        for index in child.slot.watchers.peek(&LINKS) {
-            let Some(link) = LINKS.get(index) else { break };
-            let owner = link.set.load(SeqCst);
-            if owner == self.handle && link.child.load(SeqCst) == child.handle() {
-                return Err(Errno::EEXIST);
-            }
-            let dead = owner != 0 && SetPin::new(owner).is_err();
-            if dead && link.set.compare_exchange(owner, self.handle, SeqCst, SeqCst).is_ok() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    fn has(&self, child: &Pin) -> bool {
+        child.slot.watchers.peek(&LINKS).filter_map(|index| LINKS.get(index)).any(|link| {
+            link.set.load(SeqCst) == self.handle && link.child.load(SeqCst) == child.handle()
+        })
     }
 
     /// The next event, without waiting. EAGAIN when there is none.
@@ -256,7 +251,7 @@ impl Drop for SetPin {
             if self.set.life.swap(word, word.freed()) {
                 crate::pin::close_once(&self.set.poke);
                 crate::pin::close_once(&self.set.fd);
-                if let Ok(root) = table::root() {
+                if let Some(root) = table::root_if_used() {
                     SETS.give_back(&root.sets, life::index_of(self.handle));
                 }
                 return;
@@ -272,26 +267,22 @@ pub fn tell(slot: &Slot) {
     slot.watchers.seal(&LINKS).for_each(deliver);
 }
 
-/// Moves a link to its set and wakes that; a link to a closed set is freed,
-/// unless `reuse_link` is just taking it over.
+/// Moves a link to its set and wakes that. The links of a set that was closed
+/// stay with their children until here.
 fn deliver(index: u32) {
     let Some(link) = LINKS.get(index) else { return };
-    loop {
-        let owner = link.set.load(SeqCst);
-        if let Ok(set) = SetPin::new(owner) {
+    match SetPin::new(link.set.load(SeqCst)) {
+        Ok(set) => {
             set.set.ready.push(&LINKS, index);
             set.poke();
-            return;
         }
-        if link.set.compare_exchange(owner, 0, SeqCst, SeqCst).is_ok() {
-            return free_link(index);
-        }
+        Err(_) => free_link(index),
     }
 }
 
 fn free_link(index: u32) {
-    if let (Some(link), Ok(root)) = (LINKS.get(index), table::root()) {
-        link.set.store(0, SeqCst);
+    if let (Some(link), Some(root)) = (LINKS.get(index), table::root_if_used()) {
+        link.set.store(0, SeqCst); // `has` may still come by
         LINKS.give_back(&root.links, index);
     }
 }

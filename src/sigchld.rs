@@ -16,6 +16,7 @@ use crate::table::{self, Root};
 use core::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 
 /// The part of the process-wide state that is the handler's. All-zero is off.
+#[derive(Default)]
 pub struct Notice {
     /// How many need the handler.
     holders: AtomicI32,

@@ -5,9 +5,10 @@
 //! All of it is memory that the kernel wipes in a forked copy of the process,
 //! where every place is free again.
 
+use crate::sync::{AtomicU32, AtomicU64};
 use crate::sys::memory::{Lasting, Zeroed};
 use crate::sys::{Errno, Result};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use core::sync::atomic::Ordering::SeqCst;
 
 const FIRST: u32 = 32;
 const SLABS: usize = 17;
@@ -26,6 +27,7 @@ pub struct Slab<T: Node> {
 }
 
 /// Which places are in use; in wiped memory. All-zero is "none ever".
+#[derive(Default)]
 pub struct Places {
     used: AtomicU32,
     free: Stack,
@@ -96,6 +98,7 @@ fn locate(index: u32) -> (usize, usize) {
 
 /// A stack of places by index. The upper half counts changes: without that, a
 /// pop that was interrupted while its place left and came back would succeed.
+#[derive(Default)]
 pub struct Stack(AtomicU64);
 
 /// Where `peek` gives up: the list may be changing under its feet.

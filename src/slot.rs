@@ -3,6 +3,7 @@
 use crate::life::Life;
 use crate::slab::{Node, Stack};
 use crate::status::{State, Status};
+use crate::sync;
 use core::sync::atomic::{
     AtomicI32, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Relaxed, SeqCst},
@@ -14,10 +15,11 @@ pub type Usage = [u64; 9];
 
 /// All-zero is a free slot that was never used. Aligned so that no two slots
 /// share a cache line.
+#[derive(Default)]
 #[repr(C, align(64))]
 pub struct Slot {
     pub life: Life,
-    status: AtomicI32,
+    status: sync::AtomicI32,
     pub pid: AtomicI32,
     /// -1 without one.
     pub pidfd: AtomicI32,
@@ -31,7 +33,7 @@ pub struct Slot {
     pub leads_group: AtomicU32,
     /// Not 0 while one call has the parent's ends of the pipes.
     pub captured: AtomicU32,
-    next: AtomicU32,
+    next: sync::AtomicU32,
     /// Who wants to be told of the end: `watch`. Sealed once it is published.
     pub watchers: Stack,
     usage_known: AtomicU32,
@@ -43,7 +45,7 @@ pub struct Slot {
 unsafe impl crate::sys::memory::Zeroed for Slot {}
 
 impl Node for Slot {
-    fn next(&self) -> &AtomicU32 {
+    fn next(&self) -> &sync::AtomicU32 {
         &self.next
     }
 }

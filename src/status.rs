@@ -66,7 +66,7 @@ impl Status {
             State::Killed if signal => Ok(self.code),
             State::Dumped if signal => Ok(self.code | CORE),
             State::Stopped if byte => Ok(self.code << 8 | 0x7f),
-            State::Continued => Ok(WORD_CONTINUED),
+            State::Continued if self.code == libc::SIGCONT => Ok(WORD_CONTINUED),
             _ => Err(Errno::EINVAL),
         }
     }

@@ -6,9 +6,11 @@ use crate::slab::Node;
 use crate::sys::memory::{Paged, Parked, Zeroed};
 use crate::sys::{Errno, Result};
 use crate::table::{self, CAPTURES};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use crate::sync::AtomicU32;
+use core::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 /// A capture between two turns.
+#[derive(Default)]
 #[repr(C)]
 pub struct Place {
     /// 0 when it is nobody's.

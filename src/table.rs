@@ -12,9 +12,10 @@ use crate::sigchld;
 use crate::slab::{Places, Slab, Stack};
 use crate::slot::Slot;
 use crate::stepwise::Place;
+use crate::sync::AtomicU32;
 use crate::sys::memory::{self, Lasting, Zeroed};
 use crate::sys::{Errno, Result, host};
-use core::sync::atomic::{AtomicI32, AtomicU32, Ordering::SeqCst};
+use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
 pub static CHILDREN: Slab<Slot> = Slab::new();
 pub static SETS: Slab<Set> = Slab::new();
@@ -25,6 +26,7 @@ static ROOT: Lasting<Root> = Lasting::new(1);
 const _: () = assert!(crate::slab::CAPACITY < 1 << life::INDEX_BITS);
 
 /// All-zero is the empty library.
+#[derive(Default)]
 pub struct Root {
     pub children: Places,
     pub sets: Places,
@@ -65,14 +67,19 @@ pub fn root_if_used() -> Option<&'static Root> {
 fn forget_if_copied(root: &'static Root) {
     let (me, owner) = (host::pid(), root.owner.load(SeqCst));
     if owner != me && owner != 0 {
-        CHILDREN.wipe();
-        SETS.wipe();
-        LINKS.wipe();
-        CAPTURES.wipe();
-        by_pid::wipe();
-        ROOT.wipe();
+        wipe();
     }
     root.owner.store(me, SeqCst);
+}
+
+/// Makes it the empty library again, where nobody uses it.
+pub fn wipe() {
+    CHILDREN.wipe();
+    SETS.wipe();
+    LINKS.wipe();
+    CAPTURES.wipe();
+    by_pid::wipe();
+    ROOT.wipe();
 }
 
 /// A fresh slot, pinned by the caller.
@@ -85,7 +92,7 @@ pub fn claim() -> Result<Pin> {
 
 /// Gives back a slot that nobody holds any more.
 pub fn release(index: u32) {
-    if let Ok(root) = root() {
+    if let Some(root) = root_if_used() {
         CHILDREN.give_back(&root.children, index);
     }
 }

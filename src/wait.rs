@@ -6,7 +6,7 @@ use crate::pin::Pin;
 use crate::reap;
 use crate::status::Status;
 use crate::sys::memory::Scratch;
-use crate::sys::poll;
+use crate::sys::poll::{self, PollFd};
 use crate::sys::wait as kernel;
 use crate::sys::{Errno, Result};
 use crate::watch::{Alarm, Watch, sleep};
@@ -47,7 +47,7 @@ pub struct Event {
 /// have. Handles that are 0 are passed over.
 pub fn wait_any(handles: &[u64], deadline: Deadline) -> Result<Event> {
     graveyard::sweep();
-    let mut inline = [const { None }; 32];
+    let mut inline = [const { None }; FEW];
     let mut room = Scratch::new(&mut inline, handles.len(), || None)?;
     let pins = Pins(room.get());
     let mut any = false;
@@ -64,21 +64,9 @@ pub fn wait_any(handles: &[u64], deadline: Deadline) -> Result<Event> {
     if deadline == Deadline::Now {
         return Err(Errno::ETIMEDOUT);
     }
-    let mut inline = [poll::SKIP; 32];
-    let mut room = Scratch::new(&mut inline, handles.len().wrapping_add(1), || poll::SKIP)?;
-    let fds = room.get();
-    let mut alarm = None;
-    let (first, rest) = fds.split_first_mut().ok_or(Errno::ENOMEM)?;
-    for (place, pin) in rest.iter_mut().zip(pins.0.iter()) {
-        match pin.as_ref().map(Pin::pidfd) {
-            Some(Some(fd)) => *place = poll::readable(fd),
-            Some(None) if alarm.is_none() => alarm = Some(Alarm::set()?),
-            _ => {}
-        }
-    }
-    if let Some(alarm) = &alarm {
-        *first = alarm.polled();
-    }
+    let mut fds = [poll::SKIP; FEW + 1];
+    let (count, alarm) = what_to_poll(pins.0, &mut fds)?;
+    let fds = fds.get_mut(..count).unwrap_or_default();
     loop {
         // Again after the alarm is set, and after every waking.
         if let Some(event) = first_ended(pins.0)? {
@@ -90,6 +78,39 @@ pub fn wait_any(handles: &[u64], deadline: Deadline) -> Result<Event> {
         }
     }
 }
+
+/// Fills `fds` with what becomes readable when one of `pins` ends; says how
+/// many they are. No more than there are children: poll refuses a list that is
+/// longer than the process may have descriptors.
+fn what_to_poll(
+    pins: &[Option<Pin>],
+    fds: &mut [PollFd; FEW + 1],
+) -> Result<(usize, Option<Alarm>)> {
+    let mut count = 0usize;
+    let mut push = |fd| {
+        if let Some(place) = fds.get_mut(count) {
+            *place = poll::readable(fd);
+            count = count.wrapping_add(1);
+        }
+    };
+    let few = pins.iter().flatten().count() <= FEW;
+    let known = pins.iter().flatten().all(|pin| pin.pidfd().is_some());
+    let alarm = match (few, known) {
+        (true, true) => None,
+        (true, false) => Some(Alarm::set()?),
+        (false, _) => Some(Alarm::for_all(pins)?),
+    };
+    if few {
+        pins.iter().flatten().filter_map(Pin::pidfd).for_each(&mut push);
+    }
+    if let Some(alarm) = &alarm {
+        push(alarm.fd());
+    }
+    Ok((count, alarm))
+}
+
+/// More children than this are not polled one by one.
+const FEW: usize = 32;
 
 /// Pins in memory that is not theirs to drop.
 struct Pins<'a>(&'a mut [Option<Pin>]);

@@ -7,8 +7,9 @@ use crate::set::{self, SetPin};
 use crate::sys::poll::{self, PollFd};
 use crate::sys::{Errno, Result};
 
-/// A self-pipe of this call's own, poked at every SIGCHLD, where no descriptor
-/// tells what is waited for: no pidfd, or a stop.
+/// A set of this call's own: a self-pipe poked at every SIGCHLD, where no
+/// descriptor tells what is waited for (no pidfd, or a stop); or one over many
+/// children.
 pub struct Alarm(SetPin);
 
 impl Alarm {
@@ -16,8 +17,20 @@ impl Alarm {
         set::open_self_pipe(true).map(Alarm)
     }
 
-    pub fn polled(&self) -> PollFd {
-        poll::readable(self.0.fd())
+    /// One that all these children wake when they end.
+    pub fn for_all(pins: &[Option<Pin>]) -> Result<Alarm> {
+        let alarm = Alarm(set::open(false)?);
+        for pin in pins.iter().flatten() {
+            match alarm.0.add(pin) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(alarm)
+    }
+
+    pub fn fd(&self) -> i32 {
+        self.0.fd()
     }
 
     pub fn drain(&self) {
@@ -25,7 +38,7 @@ impl Alarm {
     }
 
     pub fn sleep(&self, deadline: Deadline) -> Result<()> {
-        let result = sleep(&mut [self.polled()], deadline, true);
+        let result = sleep(&mut [poll::readable(self.fd())], deadline, true);
         self.drain();
         result
     }
@@ -56,7 +69,7 @@ impl Watch {
     pub fn polled(&self) -> PollFd {
         match self {
             Watch::Pidfd(fd) => poll::readable(*fd),
-            Watch::Alarm(alarm) => alarm.polled(),
+            Watch::Alarm(alarm) => poll::readable(alarm.fd()),
         }
     }
 

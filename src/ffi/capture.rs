@@ -245,6 +245,9 @@ pub unsafe extern "C" fn chld_run(
             Ok(request) => request,
             Err(failure) => return spawn::failed(failure, b"", reterr),
         };
+        if request.detached {
+            return spawn::failed(Failure::new(Step::Options, 0, Errno::EINVAL), b"", reterr);
+        }
         request.add_pipes(setup.wanted());
         let handle = match launch::spawn(&request, user) {
             Ok(handle) => handle,

@@ -2,13 +2,15 @@
 
 use super::spawn::*;
 use crate::failure::{At, Failure, Step};
-use crate::plan::{FdPair, Group, Request, Search, Stdio};
+use crate::request::{Cwd, Dispositions, FdPair, Group, Mask, Request, Search, Stdio};
+use crate::sys::limit::Limit;
 use crate::sys::cstr::StrList;
 use crate::sys::{Errno, Result};
 use core::ffi::{CStr, c_char};
 use core::mem::size_of;
 
-const FLAGS: u64 = CHLD_SPAWN_SESSION | CHLD_SPAWN_INHERIT_FDS | CHLD_SPAWN_SUBREAPER;
+/// The highest flag, and all below it.
+const FLAGS: u64 = CHLD_SPAWN_SUBREAPER | (CHLD_SPAWN_SUBREAPER - 1);
 
 /// # Safety
 /// Every pointer in `options` must be NULL or what the header says it is, and
@@ -18,32 +20,81 @@ pub unsafe fn request<'a>(
     argv: StrList<'a>,
     options: &chld_spawn_options,
 ) -> core::result::Result<Request<'a>, Failure> {
-    if options.flags & !FLAGS != 0 || options.reserved != 0 {
+    if options.flags & !FLAGS != 0 {
         return Err(Failure::new(Step::Options, 0, Errno::EINVAL));
     }
+    let has = |flag| options.flags & flag != 0;
     let mut stdio = [Stdio::Inherit; 3];
     let streams = [&options.r#in, &options.out, &options.err];
     for (i, (place, stream)) in stdio.iter_mut().zip(streams).enumerate() {
         // SAFETY: the path is NULL or a C string, by the contract.
         *place = unsafe { stdio_of(stream, i) }.at(Step::Stdio, i)?;
     }
+    let terminal = stdio.iter().position(|stdio| matches!(stdio, Stdio::Pty));
     // SAFETY: all by the contract: NULL or what the header says.
     unsafe {
         Ok(Request {
             argv,
             program: string(options.program),
+            program_fd: has(CHLD_SPAWN_PROGRAM_FD).then_some(options.program_fd),
             search: search_of(options.search).at(Step::Options, 0)?,
+            shell: has(CHLD_SPAWN_SHELL),
             env: list(options.env),
             env_set: list(options.env_set),
             env_unset: list(options.env_unset),
-            cwd: string(options.cwd),
+            cwd: match string(options.cwd) {
+                _ if has(CHLD_SPAWN_CWD_FD) => Cwd::Fd(options.cwd_fd),
+                Some(path) => Cwd::Path(path),
+                None => Cwd::Inherit,
+            },
             stdio,
-            pairs: pairs_of(options).at(Step::Map, 0)?,
+            window: [options.rows, options.columns],
+            pairs: slice(options.fds.cast::<FdPair>(), options.fds_count).at(Step::Map, 0)?,
+            inherit_fds: has(CHLD_SPAWN_INHERIT_FDS),
+            session: has(CHLD_SPAWN_SESSION) || terminal.is_some(),
+            terminal: match terminal {
+                None => has(CHLD_SPAWN_TERMINAL).then_some(0),
+                stream => stream.map(|stream| stream as i32),
+            },
             group: group_of(options).at(Step::Group, 0)?,
-            session: options.flags & CHLD_SPAWN_SESSION != 0,
-            inherit_fds: options.flags & CHLD_SPAWN_INHERIT_FDS != 0,
-            subreaper: options.flags & CHLD_SPAWN_SUBREAPER != 0,
+            foreground: has(CHLD_SPAWN_FOREGROUND),
+            cgroup: has(CHLD_SPAWN_CGROUP).then_some(options.cgroup_fd),
+            limits: slice(options.limits.cast::<Limit>(), options.limits_count)
+                .at(Step::Limit, 0)?,
+            nice: options.nice,
+            cpus: slice(options.cpus.cast(), options.cpus_size).at(Step::Affinity, 0)?,
+            groups: match has(CHLD_SPAWN_GROUPS) {
+                true => Some(slice(options.groups, options.groups_count).at(Step::Setgroups, 0)?),
+                false => None,
+            },
+            gid: has(CHLD_SPAWN_GID).then_some(options.gid),
+            uid: has(CHLD_SPAWN_UID).then_some(options.uid),
+            umask: has(CHLD_SPAWN_UMASK).then_some(options.umask),
+            no_new_privs: has(CHLD_SPAWN_NO_NEW_PRIVS),
+            death_signal: options.death_signal,
+            mask: mask_of(options).at(Step::Options, 0)?,
+            dispositions: dispositions_of(options).at(Step::Options, 0)?,
+            detached: has(CHLD_SPAWN_DETACHED),
+            subreaper: has(CHLD_SPAWN_SUBREAPER),
         })
+    }
+}
+
+fn mask_of(options: &chld_spawn_options) -> Result<Mask> {
+    match options.mask_mode {
+        CHLD_MASK_EMPTY => Ok(Mask::Bits(0)),
+        CHLD_MASK_INHERIT => Ok(Mask::Inherit),
+        CHLD_MASK_BLOCKED => Ok(Mask::Bits(options.blocked)),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn dispositions_of(options: &chld_spawn_options) -> Result<Dispositions> {
+    match options.signals_mode {
+        CHLD_SIGNALS_USUAL => Ok(Dispositions::Usual),
+        CHLD_SIGNALS_INHERIT => Ok(Dispositions::Inherit),
+        CHLD_SIGNALS_IGNORING => Ok(Dispositions::Ignoring(options.ignored)),
+        _ => Err(Errno::EINVAL),
     }
 }
 
@@ -67,6 +118,7 @@ unsafe fn stdio_of<'a>(stream: &chld_stdio, i: usize) -> Result<Stdio<'a>> {
         },
         CHLD_STDIO_STDOUT if i == 2 => Stdio::AsStdout,
         CHLD_STDIO_CLOSED => Stdio::Closed,
+        CHLD_STDIO_PTY => Stdio::Pty,
         _ => return Err(Errno::EINVAL),
     })
 }
@@ -90,16 +142,13 @@ fn group_of(options: &chld_spawn_options) -> Result<Group> {
 }
 
 /// # Safety
-/// `fds` must be valid for `fds_count` entries for `'a`.
-unsafe fn pairs_of<'a>(options: &chld_spawn_options) -> Result<&'a [FdPair]> {
-    const {
-        assert!(size_of::<FdPair>() == size_of::<chld_fd_map>());
-    }
-    match options.fds_count {
+/// `first` must be NULL or valid for `count` entries for `'a`.
+unsafe fn slice<'a, T>(first: *const T, count: usize) -> Result<&'a [T]> {
+    match count {
         0 => Ok(&[]),
-        count if options.fds.is_null() || count > i32::MAX as usize => Err(Errno::EINVAL),
-        // SAFETY: valid by the contract; the two types are both two ints.
-        count => Ok(unsafe { core::slice::from_raw_parts(options.fds.cast(), count) }),
+        _ if first.is_null() || count > i32::MAX as usize / size_of::<T>() => Err(Errno::EINVAL),
+        // SAFETY: by the contract.
+        _ => Ok(unsafe { core::slice::from_raw_parts(first, count) }),
     }
 }
 
@@ -117,23 +166,43 @@ unsafe fn list<'a>(first: *const *const c_char) -> Option<StrList<'a>> {
     (!first.is_null()).then(|| unsafe { StrList::new(first) })
 }
 
-/// The numbers of the header are those of the logic.
+/// The numbers of the header are those of the logic, the structs laid out the
+/// same.
 const _: () = {
-    use CHLD_STEP_ARGUMENTS as A;
-    assert!(A == Step::Arguments as i32 && CHLD_STEP_NONE == Step::Nothing as i32);
-    assert!(CHLD_STEP_OPTIONS == Step::Options as i32);
-    assert!(CHLD_STEP_ENVIRONMENT == Step::Environment as i32);
-    assert!(CHLD_STEP_MEMORY == Step::Memory as i32);
-    assert!(CHLD_STEP_STDIO == Step::Stdio as i32);
-    assert!(CHLD_STEP_OPEN == Step::Open as i32);
-    assert!(CHLD_STEP_PIPE == Step::Pipe as i32);
-    assert!(CHLD_STEP_CLONE == Step::Clone as i32);
-    assert!(CHLD_STEP_DESCRIPTORS == Step::Descriptors as i32);
-    assert!(CHLD_STEP_MAP == Step::Map as i32);
-    assert!(CHLD_STEP_SESSION == Step::Session as i32);
-    assert!(CHLD_STEP_GROUP == Step::Group as i32);
-    assert!(CHLD_STEP_CHDIR == Step::Chdir as i32);
-    assert!(CHLD_STEP_SIGNALS == Step::Signals as i32);
-    assert!(CHLD_STEP_EXEC == Step::Exec as i32);
-    assert!(CHLD_STEP_INTERPRETER == Step::Interpreter as i32);
+    macro_rules! same {
+        ($($c:ident $step:ident)*) => { $(assert!($c == Step::$step as i32);)* };
+    }
+    same! {
+        CHLD_STEP_NONE Nothing
+        CHLD_STEP_ARGUMENTS Arguments
+        CHLD_STEP_OPTIONS Options
+        CHLD_STEP_ENVIRONMENT Environment
+        CHLD_STEP_MEMORY Memory
+        CHLD_STEP_STDIO Stdio
+        CHLD_STEP_OPEN Open
+        CHLD_STEP_PIPE Pipe
+        CHLD_STEP_PTY Pty
+        CHLD_STEP_CGROUP Cgroup
+        CHLD_STEP_CLONE Clone
+        CHLD_STEP_DESCRIPTORS Descriptors
+        CHLD_STEP_MAP Map
+        CHLD_STEP_SESSION Session
+        CHLD_STEP_TERMINAL Terminal
+        CHLD_STEP_GROUP Group
+        CHLD_STEP_FOREGROUND Foreground
+        CHLD_STEP_LIMIT Limit
+        CHLD_STEP_NICE Nice
+        CHLD_STEP_AFFINITY Affinity
+        CHLD_STEP_SETGROUPS Setgroups
+        CHLD_STEP_SETGID Setgid
+        CHLD_STEP_SETUID Setuid
+        CHLD_STEP_CHDIR Chdir
+        CHLD_STEP_NO_NEW_PRIVS NoNewPrivs
+        CHLD_STEP_DEATH_SIGNAL DeathSignal
+        CHLD_STEP_SIGNALS Signals
+        CHLD_STEP_EXEC Exec
+        CHLD_STEP_INTERPRETER Interpreter
+    }
+    assert!(size_of::<FdPair>() == size_of::<chld_fd_map>());
+    assert!(size_of::<Limit>() == size_of::<chld_limit>());
 };

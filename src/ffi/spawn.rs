@@ -1,7 +1,7 @@
 use super::{buffer_of, growth, length, options, or_null};
 use crate::failure::{At, Failure, Step};
 use crate::launch;
-use crate::plan::Request;
+use crate::request::Request;
 use crate::sys::Errno;
 use crate::sys::cstr::StrList;
 use crate::sys::host::Undisturbed;
@@ -20,7 +20,7 @@ pub const CHLD_STEP_NONE: i32 = 0;
 /// argv is NULL or empty.
 pub const CHLD_STEP_ARGUMENTS: i32 = 1;
 
-/// chld_spawn_options: `size`, unknown flags or modes.
+/// chld_spawn_options: `size`, unknown flags or modes, or a contradiction.
 pub const CHLD_STEP_OPTIONS: i32 = 2;
 
 /// `env_set` or `env_unset`; index: the entry.
@@ -38,33 +38,69 @@ pub const CHLD_STEP_OPEN: i32 = 6;
 /// Making a pipe for stdin, stdout or stderr (index 0, 1, 2).
 pub const CHLD_STEP_PIPE: i32 = 7;
 
+/// Making a pseudo-terminal for stdin, stdout or stderr (index 0, 1, 2).
+pub const CHLD_STEP_PTY: i32 = 8;
+
+/// Placing the child into its cgroup.
+pub const CHLD_STEP_CGROUP: i32 = 9;
+
 /// Making the process.
-pub const CHLD_STEP_CLONE: i32 = 8;
+pub const CHLD_STEP_CLONE: i32 = 10;
 
 /// Giving the child a descriptor table of its own.
-pub const CHLD_STEP_DESCRIPTORS: i32 = 9;
+pub const CHLD_STEP_DESCRIPTORS: i32 = 11;
 
 /// An entry of `fds`; index: the entry.
-pub const CHLD_STEP_MAP: i32 = 10;
+pub const CHLD_STEP_MAP: i32 = 12;
 
 /// setsid, and becoming a subreaper.
-pub const CHLD_STEP_SESSION: i32 = 11;
+pub const CHLD_STEP_SESSION: i32 = 13;
+
+/// Making the terminal on its stdin the controlling one.
+pub const CHLD_STEP_TERMINAL: i32 = 14;
 
 /// setpgid.
-pub const CHLD_STEP_GROUP: i32 = 12;
+pub const CHLD_STEP_GROUP: i32 = 15;
+
+/// Putting its group into the foreground of its terminal.
+pub const CHLD_STEP_FOREGROUND: i32 = 16;
+
+/// An entry of `limits`; index: the entry.
+pub const CHLD_STEP_LIMIT: i32 = 17;
+
+/// setpriority.
+pub const CHLD_STEP_NICE: i32 = 18;
+
+/// sched_setaffinity.
+pub const CHLD_STEP_AFFINITY: i32 = 19;
+
+/// setgroups.
+pub const CHLD_STEP_SETGROUPS: i32 = 20;
+
+/// setresgid.
+pub const CHLD_STEP_SETGID: i32 = 21;
+
+/// setresuid.
+pub const CHLD_STEP_SETUID: i32 = 22;
 
 /// Changing to the working directory.
-pub const CHLD_STEP_CHDIR: i32 = 13;
+pub const CHLD_STEP_CHDIR: i32 = 23;
+
+/// PR_SET_NO_NEW_PRIVS.
+pub const CHLD_STEP_NO_NEW_PRIVS: i32 = 24;
+
+/// PR_SET_PDEATHSIG; ESRCH if the parent has died meanwhile.
+pub const CHLD_STEP_DEATH_SIGNAL: i32 = 25;
 
 /// Signal dispositions and mask.
-pub const CHLD_STEP_SIGNALS: i32 = 14;
+pub const CHLD_STEP_SIGNALS: i32 = 26;
 
 /// execve: the program is missing, not executable, not a program.
-pub const CHLD_STEP_EXEC: i32 = 15;
+pub const CHLD_STEP_EXEC: i32 = 27;
 
 /// The program is there, but the interpreter in its first line, or its dynamic
-/// linker, is missing.
-pub const CHLD_STEP_INTERPRETER: i32 = 16;
+/// linker, is missing; or it is a script given by descriptor.
+pub const CHLD_STEP_INTERPRETER: i32 = 28;
 
 /// How many bytes chld_error keeps of the name of what failed.
 pub const CHLD_ERROR_ITEM: usize = 116;
@@ -105,6 +141,13 @@ pub const CHLD_STDIO_STDOUT: u32 = 5;
 
 /// Closed in the child.
 pub const CHLD_STDIO_CLOSED: u32 = 6;
+
+/// The child's side of a new pseudo-terminal, the same for all streams that ask
+/// for one, with a window of `rows` and `columns`. The child begins a session
+/// whose controlling terminal this is. The caller's end is had as with
+/// CHLD_STDIO_PIPE, one descriptor a stream; reading it gives EIO when no
+/// process has the other side open any more.
+pub const CHLD_STDIO_PTY: u32 = 7;
 
 /// One of the child's three standard streams.
 #[repr(C)]
@@ -151,15 +194,84 @@ pub const CHLD_SEARCH_NONE: u32 = 2;
 /// The child begins a new session, as its leader and without a terminal.
 pub const CHLD_SPAWN_SESSION: u64 = 1;
 
+/// The terminal on the child's stdin becomes the controlling one of its
+/// session. With CHLD_SPAWN_SESSION only.
+pub const CHLD_SPAWN_TERMINAL: u64 = 2;
+
+/// The child's group becomes the foreground group of its terminal.
+pub const CHLD_SPAWN_FOREGROUND: u64 = 4;
+
 /// The child keeps every descriptor that is not close-on-exec. Without this it
 /// has 0, 1, 2 and what `fds` gives it, and nothing else.
-pub const CHLD_SPAWN_INHERIT_FDS: u64 = 2;
+pub const CHLD_SPAWN_INHERIT_FDS: u64 = 8;
+
+/// The program is what is open at `program_fd`.
+pub const CHLD_SPAWN_PROGRAM_FD: u64 = 16;
+
+/// A file that is executable but no program (ENOEXEC) is run by /bin/sh, as
+/// execvp() would.
+pub const CHLD_SPAWN_SHELL: u64 = 32;
+
+/// The working directory is what is open at `cwd_fd`.
+pub const CHLD_SPAWN_CWD_FD: u64 = 64;
+
+/// The child is placed into the cgroup (v2) whose directory is open at
+/// `cgroup_fd`: it is born there, where the kernel can do that.
+pub const CHLD_SPAWN_CGROUP: u64 = 128;
+
+/// The child's supplementary groups are `groups`, and no others.
+pub const CHLD_SPAWN_GROUPS: u64 = 256;
+
+/// The child's real, effective and saved group is `gid`.
+pub const CHLD_SPAWN_GID: u64 = 512;
+
+/// The child's real, effective and saved user is `uid`.
+pub const CHLD_SPAWN_UID: u64 = 1024;
+
+/// The child's umask is `umask`.
+pub const CHLD_SPAWN_UMASK: u64 = 2048;
+
+/// No program that the child becomes gains privileges: set-user-id bits and file
+/// capabilities are ignored.
+pub const CHLD_SPAWN_NO_NEW_PRIVS: u64 = 4096;
+
+/// Nobody will wait for the child: it is init's, or the nearest subreaper's.
+/// There is no handle; `ret` gets CHLD_NONE and may be NULL. Not with pipes or
+/// pseudo-terminals, nor with a death signal.
+pub const CHLD_SPAWN_DETACHED: u64 = 8192;
 
 /// Descendants of the child whose own parent has ended become children of the
 /// child itself, not of init, so that chld_kill_tree() finds all of them as long
 /// as the child lives. A program that does not wait for children it does not
 /// know has zombies until it ends. Linux only; else -ENOSYS.
-pub const CHLD_SPAWN_SUBREAPER: u64 = 4;
+pub const CHLD_SPAWN_SUBREAPER: u64 = 16384;
+
+/// The child ignores what the caller ignores, but not SIGPIPE and SIGCHLD.
+pub const CHLD_SIGNALS_USUAL: u32 = 0;
+/// The child ignores what the caller ignores.
+pub const CHLD_SIGNALS_INHERIT: u32 = 1;
+/// The child ignores the signals in `ignored` (0 for none), and no others.
+pub const CHLD_SIGNALS_IGNORING: u32 = 2;
+
+/// No signal is blocked in the child.
+pub const CHLD_MASK_EMPTY: u32 = 0;
+/// What the calling thread blocks is blocked.
+pub const CHLD_MASK_INHERIT: u32 = 1;
+/// The signals in `blocked` are blocked.
+pub const CHLD_MASK_BLOCKED: u32 = 2;
+
+/// A resource limit for the child.
+#[repr(C)]
+pub struct chld_limit {
+    /// RLIMIT_*.
+    pub resource: i32,
+    /// Must be 0.
+    pub reserved: u32,
+    /// The soft limit, ~0 for none; not above `hard`.
+    pub soft: u64,
+    /// The hard limit, ~0 for none.
+    pub hard: u64,
+}
 
 /// What chld_spawn() can be told. Begin with CHLD_SPAWN_OPTIONS_INIT, then set
 /// what you need: zero is the default in every member. Everything that it
@@ -175,15 +287,12 @@ pub struct chld_spawn_options {
 
     /// The program, if it is not what argv[0] says.
     pub program: *const c_char,
+    /// For CHLD_SPAWN_PROGRAM_FD. A script cannot be run in this way: its
+    /// interpreter finds the descriptor closed.
+    pub program_fd: i32,
     /// One of CHLD_SEARCH_*: where a program without a slash in its name is
     /// looked for.
     pub search: u32,
-    /// One of CHLD_GROUP_*.
-    pub group_mode: u32,
-    /// For CHLD_GROUP_JOIN.
-    pub group: i32,
-    /// Must be 0.
-    pub reserved: u32,
 
     /// The whole environment, "NAME=value" each, NULL at the end. NULL: the
     /// caller's own.
@@ -192,8 +301,13 @@ pub struct chld_spawn_options {
     pub env_set: *const *const c_char,
     /// Names to take out.
     pub env_unset: *const *const c_char,
+
     /// The working directory. NULL: the caller's.
     pub cwd: *const c_char,
+    /// For CHLD_SPAWN_CWD_FD.
+    pub cwd_fd: i32,
+    /// For CHLD_SPAWN_UMASK: the permissions that new files do not get.
+    pub umask: u32,
 
     /// The child's stdin, stdout and stderr.
     pub r#in: chld_stdio,
@@ -204,6 +318,50 @@ pub struct chld_spawn_options {
     pub fds: *const chld_fd_map,
     /// How many.
     pub fds_count: usize,
+    /// For CHLD_STDIO_PTY: the size of the window, in characters.
+    pub rows: u16,
+    pub columns: u16,
+
+    /// One of CHLD_GROUP_*.
+    pub group_mode: u32,
+    /// For CHLD_GROUP_JOIN.
+    pub group: i32,
+    /// For CHLD_SPAWN_CGROUP.
+    pub cgroup_fd: i32,
+
+    /// Resource limits, set while the child still has the caller's privileges.
+    pub limits: *const chld_limit,
+    /// How many.
+    pub limits_count: usize,
+    /// The CPUs that the child may run on, as sched_setaffinity() takes them; NULL
+    /// for no change.
+    pub cpus: *const c_void,
+    /// How many bytes.
+    pub cpus_size: usize,
+
+    /// For CHLD_SPAWN_GROUPS; NULL for none at all.
+    pub groups: *const u32,
+    /// How many.
+    pub groups_count: usize,
+    /// For CHLD_SPAWN_GID and CHLD_SPAWN_UID. Groups, gid and uid are set in this
+    /// order; the caller's own process is not changed.
+    pub gid: u32,
+    pub uid: u32,
+
+    /// Added to the niceness: more is less urgent.
+    pub nice: i32,
+    /// Sent to the child when the thread that started it dies; 0 for none. It
+    /// does not survive the exec of a program with set-user-id bits.
+    pub death_signal: i32,
+
+    /// One of CHLD_SIGNALS_*: what is ignored. Handlers never outlive exec.
+    pub signals_mode: u32,
+    /// One of CHLD_MASK_*: what is blocked.
+    pub mask_mode: u32,
+    /// For CHLD_SIGNALS_IGNORING: bit n - 1 is signal n.
+    pub ignored: u64,
+    /// For CHLD_MASK_BLOCKED: bit n - 1 is signal n.
+    pub blocked: u64,
 
     /// For chld_user() and for events. The library never follows it.
     pub user: *mut c_void,
@@ -216,7 +374,7 @@ unsafe impl super::growth::Growing for chld_spawn_options {
 
 /// Starts a child.
 ///
-/// `ret`: where its handle goes. Not NULL.
+/// `ret`: where its handle goes. Not NULL, but for CHLD_SPAWN_DETACHED.
 /// `argv`: its arguments, NULL at the end (main()'s own need a cast, being char
 /// **); argv[0] is the program unless the options name another. Without a slash
 /// in it, it is looked for along PATH, by execvp()'s rules: a directory that may
@@ -233,13 +391,14 @@ unsafe impl super::growth::Growing for chld_spawn_options {
 ///
 /// Returns 0, or the errno that `reterr` has with its step:
 /// -EINVAL ret or argv is NULL or empty, options that do not exist or
-/// contradict each other (steps "arguments", "options", "stdio", "map",
-/// "group", "environment"); -E2BIG options of a later version that this library
-/// does not know, or arguments too long for the kernel ("exec"); -EBADF a
-/// descriptor that is not open ("stdio", "map"); -ENOMEM, -EAGAIN, -EMFILE,
-/// -ENFILE out of memory, processes, descriptors ("memory", "pipe", "open",
-/// "clone"); anything that open(), setsid(), setpgid(), chdir() and execve()
-/// say, under those steps.
+/// contradict each other (steps "arguments", "options", "environment", "stdio",
+/// "map", "terminal", "group", "limit", "death_signal"); -E2BIG options of a later
+/// version that this library does not know, or arguments too long for the kernel
+/// ("exec"); -EBADF a descriptor that is not open ("stdio", "map", "chdir",
+/// "exec", "cgroup"); -ENOMEM, -EAGAIN, -EMFILE, -ENFILE out of memory,
+/// processes, descriptors ("memory", "pipe", "pty", "open", "clone"); anything
+/// that the calls say which the later steps are named for. docs/options.md has
+/// the table: option, step, errnos, since which kernel, what happens without.
 ///
 /// Ownership: the handle is the caller's, until chld_close(). Nothing that was
 /// passed is kept. Thread-safe, but reads the environment, as every function
@@ -255,14 +414,17 @@ pub unsafe extern "C" fn chld_spawn(
     let _host = Undisturbed::enter();
     // SAFETY: all of it is what the header says, for the length of this call.
     unsafe {
-        let argv = if ret.is_null() { core::ptr::null() } else { argv };
         let (request, user) = match request_of(argv, options) {
             Ok(request) => request,
             Err(failure) => return failed(failure, b"", reterr),
         };
+        if ret.is_null() && !request.detached {
+            let failure = Failure::new(Step::Arguments, 0, Errno::EINVAL);
+            return failed(failure, b"", reterr);
+        }
         match launch::spawn(&request, user) {
             Ok(handle) => {
-                ret.write(handle);
+                super::write_out(ret, handle);
                 0
             }
             Err(failure) => failed(failure, request.item(&failure), reterr),
@@ -290,6 +452,29 @@ pub unsafe fn request_of<'a>(
         let options = growth::copy(options).at(Step::Options, 0)?;
         Ok((options::request(argv, &options)?, options.user as usize))
     }
+}
+
+/// Takes over a child that the calling process has started by other means, with
+/// fork() for one. From then on only the library may wait for it.
+///
+/// `ret`: where its handle goes. Not NULL.
+/// `pid`: the child, which nobody has reaped.
+///
+/// Returns 0, -ECHILD if it is no child of this process, -EEXIST if the library
+/// has it already, -EINVAL if `ret` is NULL, -ENOMEM, -EAGAIN.
+/// Ownership: the handle is the caller's, until chld_close(). Thread-safe, not
+/// async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_adopt(ret: *mut chld_id, pid: c_int) -> c_int {
+    super::quietly(|| {
+        if ret.is_null() {
+            return Err(Errno::EINVAL);
+        }
+        let handle = launch::adopt(pid)?;
+        // SAFETY: valid, by the header.
+        unsafe { ret.write(handle) };
+        Ok(0)
+    })
 }
 
 /// The name of a CHLD_STEP_*: "exec", "chdir", … These names do not change.

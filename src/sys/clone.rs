@@ -66,7 +66,10 @@ const PIDFD: u64 = libc::CLONE_PIDFD as u64;
 const FILES: u64 = libc::CLONE_FILES as u64;
 const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 
-/// The kernel's struct clone_args, as far as its first version (Linux 5.3).
+const INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// The kernel's struct clone_args. Its first version (Linux 5.3) ends with
+/// `tls`, the third (Linux 5.7) with `cgroup`.
 #[repr(C)]
 struct CloneArgs {
     flags: u64,
@@ -77,22 +80,36 @@ struct CloneArgs {
     stack: u64,
     stack_size: u64,
     tls: u64,
+    set_tid: [u64; 2],
+    cgroup: u64,
 }
+
+/// The size of the first version.
+const WITHOUT_CGROUP: usize = 64;
 
 /// 435 on every architecture that this library knows; since Linux 5.3.
 const SYS_CLONE3: i64 = 435;
 
 /// The fast way, since Linux 5.5: memory, and if `share_descriptors` the
 /// descriptor table, are shared with the suspended parent, and every handler is
-/// reset by the kernel, so none can run on the child's small stack.
+/// reset by the kernel, so none can run on the child's small stack. The child
+/// is born into the cgroup whose directory is open at `cgroup`.
 pub fn clone3<C: ChildHalf>(
     share_descriptors: bool,
+    cgroup: Option<i32>,
     stack: &mut ChildStack,
     child: &C,
 ) -> Result<Started> {
     let mut pidfd = -1i32;
+    let mut flags = SHARED | PIDFD | CLEAR_SIGHAND;
+    if share_descriptors {
+        flags |= FILES;
+    }
+    if cgroup.is_some() {
+        flags |= INTO_CGROUP;
+    }
     let args = CloneArgs {
-        flags: SHARED | PIDFD | CLEAR_SIGHAND | if share_descriptors { FILES } else { 0 },
+        flags,
         pidfd: &raw mut pidfd as u64,
         child_tid: 0,
         parent_tid: 0,
@@ -100,40 +117,59 @@ pub fn clone3<C: ChildHalf>(
         stack: stack.bottom() as u64,
         stack_size: STACK_BYTES as u64,
         tls: 0,
+        set_tid: [0; 2],
+        cgroup: cgroup.unwrap_or(0) as u64,
     };
-    let a = [&raw const args as usize, size_of::<CloneArgs>(), 0, 0, 0];
+    let size = if cgroup.is_some() { size_of::<CloneArgs>() } else { WITHOUT_CGROUP };
+    let a = [&raw const args as usize, size, 0, 0, 0];
     // SAFETY: `args` and `pidfd` are live locals of this frame, which sleeps
     // while the child lives in its memory; the stack is exclusively borrowed.
     let result = unsafe { arch::clone(SYS_CLONE3, a, entry(stack, child)) };
     started(result, pidfd)
 }
 
-/// What the legacy call can still do.
-#[derive(Clone, Copy)]
-pub struct Legacy {
-    pub share_memory: bool,
-    pub want_pidfd: bool,
-}
-
 /// The older call. The caller has blocked all signals: handlers stay installed
 /// in the child until it resets them itself.
-pub fn clone<C: ChildHalf>(legacy: Legacy, stack: &mut ChildStack, child: &C) -> Result<Started> {
+pub fn clone<C: ChildHalf>(
+    share_memory: bool,
+    want_pidfd: bool,
+    stack: &mut ChildStack,
+    child: &C,
+) -> Result<Started> {
     let mut pidfd = -1i32;
+    // Ignored before Linux 5.2: `pidfd` then stays -1.
+    let place = if want_pidfd { &raw mut pidfd } else { core::ptr::null_mut() };
+    started(legacy(share_memory, place, stack, child), pidfd)
+}
+
+/// The same out of a cloned process, which must not own anything that libc
+/// would have to close.
+pub fn clone_on<C: ChildHalf>(share_memory: bool, stack: &mut ChildStack, child: &C) -> Result<()> {
+    match legacy(share_memory, core::ptr::null_mut(), stack, child) {
+        result if result < 0 => Err(Errno(-result as i32)),
+        _ => Ok(()),
+    }
+}
+
+fn legacy<C: ChildHalf>(
+    share_memory: bool,
+    pidfd: *mut i32,
+    stack: &mut ChildStack,
+    child: &C,
+) -> isize {
     let mut flags = libc::SIGCHLD as u64;
-    if legacy.share_memory {
+    if share_memory {
         flags |= SHARED;
     }
-    if legacy.want_pidfd {
-        flags |= PIDFD; // ignored before Linux 5.2: `pidfd` then stays -1
+    if !pidfd.is_null() {
+        flags |= PIDFD;
     }
     let entry = entry(stack, child);
     // With no stack named, a fork's child begins on a copy of the caller's; it
     // moves to the copy of `stack` at once, as `arch::clone` has it.
-    let top = if legacy.share_memory { entry.stack_top as usize } else { 0 };
-    let a = [flags as usize, top, &raw mut pidfd as usize, 0, 0];
-    // SAFETY: as in `clone3`. Without shared memory the child has copies of all
-    // of it. The order of the last two arguments differs between architectures;
-    // both are 0.
-    let result = unsafe { arch::clone(libc::SYS_clone as i64, a, entry) };
-    started(result, pidfd)
+    let top = if share_memory { entry.stack_top as usize } else { 0 };
+    // SAFETY: as in `clone3`; `pidfd` is NULL or a live local of the caller.
+    // Without shared memory the child has copies of all of it. The order of the
+    // last two arguments differs between architectures; both are 0.
+    unsafe { arch::clone(libc::SYS_clone as i64, [flags as usize, top, pidfd as usize, 0, 0], entry) }
 }

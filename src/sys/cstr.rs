@@ -2,6 +2,7 @@
 
 use core::ffi::{CStr, c_char};
 use core::marker::PhantomData;
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 /// A NULL-terminated array of pointers to NUL-terminated strings, such as
 /// `argv`. Whoever makes one vouches that all of it outlives `'a`.
@@ -77,6 +78,34 @@ impl<'b, 'a> ListBuilder<'b, 'a> {
     }
 }
 
+/// Arguments for a shell that runs a script: "/bin/sh", a place for the path of
+/// the script, and the script's own arguments.
+pub struct ScriptArguments<'a> {
+    list: StrList<'a>,
+    path: &'a AtomicPtr<c_char>,
+}
+
+impl<'a> ScriptArguments<'a> {
+    /// `places` must have room for one more than `argv` and its terminator.
+    pub fn new(places: &'a mut [*const c_char], argv: StrList<'a>) -> Option<Self> {
+        let mut list = ListBuilder::new(places);
+        list.push(c"/bin/sh");
+        list.push(c"");
+        argv.iter().skip(1).for_each(|argument| list.push(argument));
+        let list = list.finish()?;
+        // SAFETY: the second of at least two entries, in memory that is
+        // borrowed for `'a` and only used through this struct.
+        let path = unsafe { AtomicPtr::from_ptr(list.first.add(1).cast_mut().cast()) };
+        Some(ScriptArguments { list, path })
+    }
+
+    /// The arguments for the script at `path`, which must outlive their use.
+    pub fn for_script<'p>(&'p self, path: &'p CStr) -> StrList<'p> {
+        self.path.store(path.as_ptr().cast_mut(), Relaxed);
+        self.list
+    }
+}
+
 /// The environment of this process, as it is now.
 pub fn environment<'a>() -> StrList<'a> {
     unsafe extern "C" {
@@ -103,4 +132,25 @@ pub fn lookup<'a>(list: StrList<'a>, name: &[u8]) -> Option<&'a CStr> {
         let rest = entry.to_bytes_with_nul().strip_prefix(name)?.strip_prefix(b"=")?;
         CStr::from_bytes_with_nul(rest).ok()
     })
+}
+
+/// "prefix" followed by a number, as a C string; cut if `buffer` is too small.
+pub fn numbered<'b>(buffer: &'b mut [u8], prefix: &[u8], number: i32) -> &'b CStr {
+    let mut digits = [0u8; 10];
+    let (mut rest, mut count) = (number.unsigned_abs(), 0usize);
+    loop {
+        if let Some(digit) = digits.get_mut(count) {
+            *digit = b'0'.wrapping_add((rest % 10) as u8);
+        }
+        count = count.wrapping_add(1);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    let text = prefix.iter().chain(digits.iter().take(count).rev()).chain(&[0]);
+    for (place, byte) in buffer.iter_mut().zip(text) {
+        *place = *byte;
+    }
+    CStr::from_bytes_until_nul(buffer).unwrap_or_default()
 }

@@ -30,6 +30,11 @@ impl OwnedFd {
         self.0
     }
 
+    /// Another descriptor of the same open file.
+    pub fn duplicate(&self) -> Result<OwnedFd> {
+        raw::dup_above(self.0, 3).map(OwnedFd)
+    }
+
     /// Gives the descriptor up without closing it.
     pub fn release(self) -> i32 {
         let fd = self.0;

@@ -133,3 +133,24 @@ pub fn set_subreaper(on: bool) -> super::Result<()> {
         Err(Errno::ENOSYS)
     }
 }
+
+/// Keeps the process as it is for debuggers and core files. When a child that
+/// runs in our memory changes its ids, the kernel marks that memory as not
+/// dumpable, and it is ours; by the time this goes, the child has left it.
+pub struct KeptDumpable(i32);
+
+impl KeptDumpable {
+    pub fn enter() -> KeptDumpable {
+        // SAFETY: numbers only; asks.
+        KeptDumpable(unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) })
+    }
+}
+
+impl Drop for KeptDumpable {
+    fn drop(&mut self) {
+        if self.0 == 1 {
+            // SAFETY: numbers only; what was there before.
+            unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
+        }
+    }
+}

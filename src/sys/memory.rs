@@ -12,7 +12,7 @@ use core::sync::atomic::{
 /// # Safety
 /// Every byte pattern of zeros must be valid, and every mutable part must be an
 /// atomic.
-pub unsafe trait Zeroed: Sync + 'static {}
+pub unsafe trait Zeroed: Default + Sync + 'static {}
 
 // SAFETY: an atomic, of which zero is a value.
 unsafe impl Zeroed for AtomicU32 {}
@@ -38,11 +38,13 @@ fn map(size: usize) -> Result<*mut u8> {
 
 /// A place for `count` zeroed values that are mapped at the first use, never
 /// unmapped, never moved, and zeroed again in a forked copy of the process.
+#[cfg(not(loom))]
 pub struct Lasting<T: Zeroed> {
     first: AtomicPtr<T>,
     count: usize,
 }
 
+#[cfg(not(loom))]
 impl<T: Zeroed> Lasting<T> {
     pub const fn new(count: usize) -> Self {
         Lasting { first: AtomicPtr::new(core::ptr::null_mut()), count }
@@ -86,6 +88,9 @@ impl<T: Zeroed> Lasting<T> {
         }
     }
 }
+
+#[cfg(loom)]
+pub use crate::model::memory::Lasting;
 
 /// Memory for one call: the caller's own array while that is large enough, else
 /// pages that go back to the kernel at the end.
@@ -173,6 +178,12 @@ impl<T> Drop for Paged<T> {
 /// alone.
 #[repr(transparent)]
 pub struct Parked<T>(AtomicPtr<T>);
+
+impl<T> Default for Parked<T> {
+    fn default() -> Self {
+        Parked(AtomicPtr::default())
+    }
+}
 
 impl<T> Parked<T> {
     pub fn put(&self, value: Paged<T>) {

@@ -10,9 +10,11 @@ pub mod epoll;
 pub mod fd;
 pub mod heap;
 pub mod host;
+pub mod limit;
 pub mod memory;
 pub mod pidfd;
 pub mod poll;
+pub mod pty;
 pub mod raw;
 pub mod signal;
 pub mod splice;
@@ -31,7 +33,7 @@ macro_rules! errnos {
 }
 errnos! {
     E2BIG EAGAIN EACCES EBADF EBUSY ECHILD EEXIST EINTR EINVAL EIO ENODATA ENODEV ENOENT
-    ENOMEM ENOSYS ENOTDIR EPERM EPIPE ESRCH ESTALE ETIMEDOUT
+    ENOEXEC ENOMEM ENOSYS ENOTDIR EOPNOTSUPP EPERM EPIPE ESRCH ESTALE ETIMEDOUT
 }
 
 impl Errno {

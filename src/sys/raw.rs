@@ -7,6 +7,7 @@
 
 use super::arch;
 use super::cstr::StrList;
+use super::limit::Limit;
 use super::{Errno, Result};
 use core::ffi::CStr;
 
@@ -130,6 +131,106 @@ pub fn chdir(path: &CStr) -> Result<()> {
     answer(unsafe { arch::call(libc::SYS_chdir as i64, a) }).map(drop)
 }
 
+pub fn fchdir(fd: i32) -> Result<()> {
+    numbers(libc::SYS_fchdir as i64, [fd as usize, 0, 0, 0, 0, 0]).map(drop)
+}
+
+/// Makes the terminal `fd` the controlling one of this session.
+pub fn make_controlling(fd: i32) -> Result<()> {
+    ioctl(fd, libc::TIOCSCTTY as usize, 0)
+}
+
+/// Puts this process's group into the foreground of its terminal.
+pub fn take_foreground() -> Result<()> {
+    let terminal = open(c"/dev/tty", libc::O_RDWR | libc::O_CLOEXEC)?;
+    let group = numbers(libc::SYS_getpgid as i64, [0; 6])? as i32;
+    // SAFETY: TIOCSPGRP reads one pid from a live local; `ioctl` passes the
+    // address on as it is.
+    let taken = ioctl(terminal, libc::TIOCSPGRP as usize, &raw const group as usize);
+    let _ = close(terminal);
+    taken
+}
+
+fn ioctl(fd: i32, request: usize, argument: usize) -> Result<()> {
+    numbers(libc::SYS_ioctl as i64, [fd as usize, request, argument, 0, 0, 0]).map(drop)
+}
+
+/// Moves this process into the cgroup whose directory is open at `directory`.
+pub fn enter_cgroup(directory: i32) -> Result<()> {
+    let path = c"cgroup.procs".as_ptr() as usize;
+    let flags = (libc::O_WRONLY | libc::O_CLOEXEC) as usize;
+    // SAFETY: a constant string; nothing is created.
+    let procs = answer(unsafe {
+        arch::call(libc::SYS_openat as i64, [directory as usize, path, flags, 0, 0, 0])
+    })?;
+    let moved = write(procs as i32, b"0");
+    let _ = close(procs as i32);
+    moved.map(drop)
+}
+
+pub fn set_limit(limit: &Limit) -> Result<()> {
+    // The kernel's struct rlimit64, on every architecture.
+    let new = [limit.soft, limit.hard];
+    let a = [0, limit.resource as usize, new.as_ptr() as usize, 0, 0, 0];
+    // SAFETY: reads 16 bytes from a live local; the old limit is not asked for.
+    answer(unsafe { arch::call(libc::SYS_prlimit64 as i64, a) }).map(drop)
+}
+
+/// Adds to the niceness, within what there is.
+pub fn add_niceness(more: i32) -> Result<()> {
+    let process = libc::PRIO_PROCESS as usize;
+    // The raw call answers 20 - niceness, so that no value looks like an error.
+    let now = numbers(libc::SYS_getpriority as i64, [process, 0, 0, 0, 0, 0])? as i32;
+    let new = 20i32.wrapping_sub(now).saturating_add(more).clamp(-20, 19);
+    numbers(libc::SYS_setpriority as i64, [process, 0, new as usize, 0, 0, 0]).map(drop)
+}
+
+pub fn set_affinity(cpus: &[u8]) -> Result<()> {
+    let a = [0, cpus.len(), cpus.as_ptr() as usize, 0, 0, 0];
+    // SAFETY: reads `len` bytes of a live slice.
+    answer(unsafe { arch::call(libc::SYS_sched_setaffinity as i64, a) }).map(drop)
+}
+
+pub fn setgroups(groups: &[u32]) -> Result<()> {
+    let a = [groups.len(), groups.as_ptr() as usize, 0, 0, 0, 0];
+    // SAFETY: reads `len` ids of a live slice.
+    answer(unsafe { arch::call(SYS_SETGROUPS, a) }).map(drop)
+}
+
+/// Real, effective and saved at once. The raw call: libc's would change every
+/// thread of the parent, whose list this process shares.
+pub fn setgid(gid: u32) -> Result<()> {
+    let gid = gid as usize;
+    numbers(SYS_SETRESGID, [gid, gid, gid, 0, 0, 0]).map(drop)
+}
+
+/// The same for the user.
+pub fn setuid(uid: u32) -> Result<()> {
+    let uid = uid as usize;
+    numbers(SYS_SETRESUID, [uid, uid, uid, 0, 0, 0]).map(drop)
+}
+
+pub fn umask(mask: u32) {
+    let _ = numbers(libc::SYS_umask as i64, [mask as usize, 0, 0, 0, 0, 0]);
+}
+
+pub fn forbid_new_privileges() -> Result<()> {
+    prctl(libc::PR_SET_NO_NEW_PRIVS, 1)
+}
+
+/// Sent to this process when the thread that started it dies.
+pub fn set_death_signal(signal: i32) -> Result<()> {
+    prctl(libc::PR_SET_PDEATHSIG, signal as usize)
+}
+
+fn prctl(option: i32, argument: usize) -> Result<()> {
+    numbers(libc::SYS_prctl as i64, [option as usize, argument, 0, 0, 0, 0]).map(drop)
+}
+
+pub fn parent() -> i32 {
+    numbers(libc::SYS_getppid as i64, [0; 6]).map_or(0, |pid| pid as i32)
+}
+
 /// Whether anything is at `path`, whatever its permissions.
 pub fn exists(path: &CStr) -> bool {
     let a = [libc::AT_FDCWD as usize, path.as_ptr() as usize, libc::F_OK as usize, 0, 0, 0];
@@ -142,21 +243,26 @@ pub fn set_mask(bits: u64) -> Result<()> {
     exchange_mask(bits).map(drop)
 }
 
-/// The same, and returns the mask that was there.
+/// The calling thread's signal mask.
+pub fn mask() -> Result<u64> {
+    change_mask(libc::SIG_SETMASK, core::ptr::null())
+}
+
+/// Replaces it, and returns the mask that was there.
 pub fn exchange_mask(bits: u64) -> Result<u64> {
-    change_mask(libc::SIG_SETMASK, bits)
+    change_mask(libc::SIG_SETMASK, &bits)
 }
 
 /// Adds `bits` to the mask; returns the mask that was there.
 pub fn block(bits: u64) -> Result<u64> {
-    change_mask(libc::SIG_BLOCK, bits)
+    change_mask(libc::SIG_BLOCK, &bits)
 }
 
-fn change_mask(how: i32, bits: u64) -> Result<u64> {
+fn change_mask(how: i32, new: *const u64) -> Result<u64> {
     let mut old = 0u64;
-    let (new, old_place) = (&raw const bits as usize, &raw mut old as usize);
-    let a = [how as usize, new, old_place, SIGSET_BYTES, 0, 0];
-    // SAFETY: reads one kernel signal set from a live local and writes another.
+    let a = [how as usize, new as usize, &raw mut old as usize, SIGSET_BYTES, 0, 0];
+    // SAFETY: reads one kernel signal set from a live local, or none, and writes
+    // another to one.
     answer(unsafe { arch::call(libc::SYS_rt_sigprocmask as i64, a) })?;
     Ok(old)
 }
@@ -217,6 +323,24 @@ pub fn set_default(signal: i32) -> Result<()> {
     answer(unsafe { arch::call(libc::SYS_rt_sigaction as i64, a) }).map(drop)
 }
 
+pub fn set_ignored(signal: i32) -> Result<()> {
+    let ignore = KernelSigaction { handler: libc::SIG_IGN, rest: [0; 4] };
+    let a = [signal as usize, &raw const ignore as usize, 0, SIGSET_BYTES, 0, 0];
+    // SAFETY: as in `set_default`.
+    answer(unsafe { arch::call(libc::SYS_rt_sigaction as i64, a) }).map(drop)
+}
+
+/// As `execve`, with the program open at `fd`. Since Linux 3.19.
+pub fn exec_descriptor(fd: i32, argv: StrList, env: StrList) -> Errno {
+    let (path, flags) = (c"".as_ptr() as usize, libc::AT_EMPTY_PATH as usize);
+    let a = [fd as usize, path, argv.as_ptr() as usize, env.as_ptr() as usize, flags, 0];
+    // SAFETY: as in `execve`; the path is a constant.
+    match answer(unsafe { arch::call(libc::SYS_execveat as i64, a) }) {
+        Err(errno) => errno,
+        Ok(_) => Errno::EINVAL,
+    }
+}
+
 /// Becomes another program; returns only the reason why it could not.
 pub fn execve(path: &CStr, argv: StrList, env: StrList) -> Errno {
     let a = [path.as_ptr() as usize, argv.as_ptr() as usize, env.as_ptr() as usize, 0, 0, 0];
@@ -228,7 +352,20 @@ pub fn execve(path: &CStr, argv: StrList, env: StrList) -> Errno {
     }
 }
 
+// 32-bit Arm still has calls for 16-bit ids and 32-bit offsets under the plain
+// names.
 #[cfg(target_pointer_width = "64")]
-const SYS_FCNTL: i64 = libc::SYS_fcntl as i64;
+mod numbers {
+    pub const SYS_FCNTL: i64 = libc::SYS_fcntl as i64;
+    pub const SYS_SETGROUPS: i64 = libc::SYS_setgroups as i64;
+    pub const SYS_SETRESGID: i64 = libc::SYS_setresgid as i64;
+    pub const SYS_SETRESUID: i64 = libc::SYS_setresuid as i64;
+}
 #[cfg(target_pointer_width = "32")]
-const SYS_FCNTL: i64 = libc::SYS_fcntl64 as i64;
+mod numbers {
+    pub const SYS_FCNTL: i64 = libc::SYS_fcntl64 as i64;
+    pub const SYS_SETGROUPS: i64 = libc::SYS_setgroups32 as i64;
+    pub const SYS_SETRESGID: i64 = libc::SYS_setresgid32 as i64;
+    pub const SYS_SETRESUID: i64 = libc::SYS_setresuid32 as i64;
+}
+use numbers::*;

@@ -4,8 +4,12 @@ use super::{Errno, Result, check_int};
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 
+#[cfg(loom)]
+pub use crate::model::kernel::kill;
+
 /// Sends by number. Only for a child whose zombie, at least, is still there:
 /// the caller holds it against being reaped.
+#[cfg(not(loom))]
 pub fn kill(pid: i32, signal: i32) -> Result<()> {
     send(pid, pid, signal)
 }
@@ -37,11 +41,6 @@ pub struct AllBlocked(u64);
 impl AllBlocked {
     pub fn enter() -> Result<AllBlocked> {
         super::raw::exchange_mask(!0).map(AllBlocked)
-    }
-
-    /// The mask that was there before.
-    pub fn before(&self) -> u64 {
-        self.0
     }
 }
 

@@ -70,7 +70,11 @@ pub struct Change {
     pub usage: Rusage,
 }
 
+#[cfg(loom)]
+pub use crate::model::kernel::waitid;
+
 /// `None`: nothing has happened yet (with NO_HANG only).
+#[cfg(not(loom))]
 pub fn waitid(whom: Whom, options: i32) -> Result<Option<Change>> {
     let (kind, id) = match whom {
         // 0 would mean "of my group", and 1 is nobody's child.

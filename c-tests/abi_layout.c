@@ -1,0 +1,123 @@
+/*
+ * The layout of every public struct, as programs that were compiled earlier,
+ * and other languages, have it. From the first release on no line here may
+ * change; a struct that begins with its size may grow. Compiled, never run.
+ */
+#define _DEFAULT_SOURCE
+#include "chld.h"
+
+#if __STDC_HOSTED__
+#include <signal.h>
+#endif
+
+struct eight {
+    char before;
+    uint64_t number;
+};
+
+/* The columns: 64 bit; 32 bit; 32 bit where a uint64_t is aligned to 4 only, as
+   on i386. */
+#define HERE(on_64, on_32, on_i386) \
+    (sizeof(void *) == 8 ? (on_64) : offsetof(struct eight, number) == 8 ? (on_32) : (on_i386))
+
+#define SIZE(type, on_64, on_32, on_i386) \
+    _Static_assert(sizeof(type) == HERE(on_64, on_32, on_i386), "the size of " #type)
+#define AT(type, member, bytes, on_64, on_32, on_i386) \
+    _Static_assert(offsetof(type, member) == HERE(on_64, on_32, on_i386), #type "." #member); \
+    _Static_assert(sizeof(((type *)0)->member) == (bytes), "the size of " #type "." #member)
+#define POINTER HERE(8, 4, 4)
+#define STDIO HERE(24, 20, 20)
+
+SIZE(chld_id, 8, 8, 8);
+
+SIZE(chld_status, 16, 16, 16);
+AT(chld_status, state, 4, 0, 0, 0);
+AT(chld_status, code, 4, 4, 4, 4);
+AT(chld_status, core, 4, 8, 8, 8);
+AT(chld_status, wait_word, 4, 12, 12, 12);
+
+SIZE(chld_stdio, 24, 20, 20);
+AT(chld_stdio, mode, 4, 0, 0, 0);
+AT(chld_stdio, fd, 4, 4, 4, 4);
+AT(chld_stdio, path, POINTER, 8, 8, 8);
+AT(chld_stdio, open_flags, 4, 16, 12, 12);
+AT(chld_stdio, open_mode, 4, 20, 16, 16);
+
+SIZE(chld_fd_map, 8, 8, 8);
+AT(chld_fd_map, source, 4, 0, 0, 0);
+AT(chld_fd_map, target, 4, 4, 4, 4);
+
+SIZE(chld_limit, 24, 24, 24);
+AT(chld_limit, resource, 4, 0, 0, 0);
+AT(chld_limit, reserved, 4, 4, 4, 4);
+AT(chld_limit, soft, 8, 8, 8, 8);
+AT(chld_limit, hard, 8, 16, 16, 16);
+
+SIZE(chld_spawn_options, 272, 208, 200);
+AT(chld_spawn_options, size, POINTER, 0, 0, 0);
+AT(chld_spawn_options, flags, 8, 8, 8, 4);
+AT(chld_spawn_options, program, POINTER, 16, 16, 12);
+AT(chld_spawn_options, program_fd, 4, 24, 20, 16);
+AT(chld_spawn_options, search, 4, 28, 24, 20);
+AT(chld_spawn_options, env, POINTER, 32, 28, 24);
+AT(chld_spawn_options, env_set, POINTER, 40, 32, 28);
+AT(chld_spawn_options, env_unset, POINTER, 48, 36, 32);
+AT(chld_spawn_options, cwd, POINTER, 56, 40, 36);
+AT(chld_spawn_options, cwd_fd, 4, 64, 44, 40);
+AT(chld_spawn_options, umask, 4, 68, 48, 44);
+AT(chld_spawn_options, in, STDIO, 72, 52, 48);
+AT(chld_spawn_options, out, STDIO, 96, 72, 68);
+AT(chld_spawn_options, err, STDIO, 120, 92, 88);
+AT(chld_spawn_options, fds, POINTER, 144, 112, 108);
+AT(chld_spawn_options, fds_count, POINTER, 152, 116, 112);
+AT(chld_spawn_options, rows, 2, 160, 120, 116);
+AT(chld_spawn_options, columns, 2, 162, 122, 118);
+AT(chld_spawn_options, group_mode, 4, 164, 124, 120);
+AT(chld_spawn_options, group, 4, 168, 128, 124);
+AT(chld_spawn_options, cgroup_fd, 4, 172, 132, 128);
+AT(chld_spawn_options, limits, POINTER, 176, 136, 132);
+AT(chld_spawn_options, limits_count, POINTER, 184, 140, 136);
+AT(chld_spawn_options, cpus, POINTER, 192, 144, 140);
+AT(chld_spawn_options, cpus_size, POINTER, 200, 148, 144);
+AT(chld_spawn_options, groups, POINTER, 208, 152, 148);
+AT(chld_spawn_options, groups_count, POINTER, 216, 156, 152);
+AT(chld_spawn_options, gid, 4, 224, 160, 156);
+AT(chld_spawn_options, uid, 4, 228, 164, 160);
+AT(chld_spawn_options, nice, 4, 232, 168, 164);
+AT(chld_spawn_options, death_signal, 4, 236, 172, 168);
+AT(chld_spawn_options, signals_mode, 4, 240, 176, 172);
+AT(chld_spawn_options, mask_mode, 4, 244, 180, 176);
+AT(chld_spawn_options, ignored, 8, 248, 184, 180);
+AT(chld_spawn_options, blocked, 8, 256, 192, 188);
+AT(chld_spawn_options, user, POINTER, 264, 200, 196);
+
+SIZE(chld_error, 128, 128, 128);
+AT(chld_error, code, 4, 0, 0, 0);
+AT(chld_error, step, 4, 4, 4, 4);
+AT(chld_error, index, 4, 8, 8, 8);
+AT(chld_error, item, CHLD_ERROR_ITEM, 12, 12, 12);
+
+SIZE(chld_event, 40, 32, 32);
+AT(chld_event, id, 8, 0, 0, 0);
+AT(chld_event, user, POINTER, 8, 8, 8);
+AT(chld_event, index, POINTER, 16, 12, 12);
+AT(chld_event, status, 16, 24, 16, 16);
+
+SIZE(chld_resources, 72, 72, 72);
+AT(chld_resources, user_us, 8, 0, 0, 0);
+AT(chld_resources, system_us, 8, 8, 8, 8);
+AT(chld_resources, max_resident_kib, 8, 16, 16, 16);
+AT(chld_resources, minor_faults, 8, 24, 24, 24);
+AT(chld_resources, major_faults, 8, 32, 32, 32);
+AT(chld_resources, blocks_in, 8, 40, 40, 40);
+AT(chld_resources, blocks_out, 8, 48, 48, 48);
+AT(chld_resources, voluntary_switches, 8, 56, 56, 56);
+AT(chld_resources, involuntary_switches, 8, 64, 64, 64);
+
+#if __STDC_HOSTED__
+_Static_assert(CHLD_STATE_EXITED == CLD_EXITED, "CLD_EXITED");
+_Static_assert(CHLD_STATE_KILLED == CLD_KILLED, "CLD_KILLED");
+_Static_assert(CHLD_STATE_DUMPED == CLD_DUMPED, "CLD_DUMPED");
+_Static_assert(CHLD_STATE_STOPPED == CLD_STOPPED, "CLD_STOPPED");
+_Static_assert(CHLD_STATE_CONTINUED == CLD_CONTINUED, "CLD_CONTINUED");
+#endif

@@ -1,0 +1,120 @@
+"""include/chld.h: current, clean in every language, and laid out as promised."""
+
+import re
+
+from .tools import (CARGO, CC, HEADER, ROOT, WARNINGS, WITH_CBINDGEN, Copy, Failed, Skipped,
+                    check, need, require, run, scratch)
+
+PROGRAM = """\
+#include "chld.h"
+#include "chld.h"
+
+int main(void)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    const char *argv[] = { "true", 0 };
+    chld_id id;
+
+    return options.size == sizeof(chld_spawn_options) ? chld_spawn(&id, argv, &options, 0) : 1;
+}
+"""
+
+
+@check("the committed header is what build.rs makes")
+def current():
+    copy = Copy("header", WITH_CBINDGEN)
+    # Were it not written anew, this would stay.
+    copy.append("include/chld.h", "stale\n")
+    done = run(*CARGO, "check", "--release", "--locked", cwd=copy.root, succeed=False)
+    if re.search("failed to (download|get|load)|no matching package", done.stderr):
+        raise Skipped("cbindgen is not there, and cannot be fetched")
+    require(done.returncode == 0, done.stderr)
+    made = (copy.root / "include/chld.h").read_text()
+    if made != HEADER.read_text():
+        (ROOT / "build").mkdir(exist_ok=True)
+        (ROOT / "build/chld.h").write_text(made)
+        raise Failed("include/chld.h is not what src/ffi says; build/chld.h is")
+
+
+C, CPP = ["c99", "c11", "c17"], ["c++11", "c++17"]
+COMPILERS = [(CC, C), (["clang"], C), (["g++"], CPP), (["clang++"], CPP)]
+
+
+def compile_header(command, standard, header):
+    """The header alone, and a program that includes it twice and uses it."""
+    language = "c++" if "++" in standard else "c"
+    file = scratch() / ("twice." + language)
+    file.write_text(PROGRAM)
+    flags = ["-std=" + standard, *WARNINGS, "-fsyntax-only", "-x", language]
+    run(*command, *flags, "-I", header.parent, file)
+    alone = scratch() / ("alone." + language)
+    alone.write_text(f'#include "{header}"\n')
+    run(*command, *flags, alone)
+
+
+def spoilt_header(old, new):
+    folder = scratch() / "spoilt"
+    folder.mkdir(exist_ok=True)
+    text = HEADER.read_text()
+    require(old in text, f"the header has no {old!r}: teach this check its new text")
+    (folder / "chld.h").write_text(text.replace(old, new, 1))
+    return folder / "chld.h"
+
+
+def must_fail(action, *arguments):
+    try:
+        action(*arguments)
+    except Failed:
+        return
+    raise Failed(f"this check does not fail when it should: {action.__name__}")
+
+
+@check("the header compiles clean as C99, C11, C17, C++11 and C++17")
+def clean():
+    remarks = []
+    for command, standards in COMPILERS:
+        try:
+            need(command[0])
+        except Skipped as why:
+            remarks.append(f"skipped {', '.join(standards)}: {why}")
+            continue
+        for standard in standards:
+            compile_header(command, standard, HEADER)
+        remarks.append(f"{command[0]}: {', '.join(standards)}")
+    unguarded = spoilt_header("#ifndef CHLD_H\n#define CHLD_H\n", "#ifndef CHLD_H\n")
+    must_fail(compile_header, CC, "c11", unguarded)
+    return "\n".join(remarks)
+
+
+def members(text):
+    """"type.member" of every struct in the header."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    for body, name in re.findall(r"typedef struct \w+ \{(.*?)\} (\w+);", text, re.S):
+        for declaration in body.split(";")[:-1]:
+            yield name, re.search(r"(\w+)(?:\[\w+\])?\s*$", declaration).group(1)
+
+
+def compile_layout(header, *flags):
+    run(*CC, "-std=c11", *WARNINGS, "-fsyntax-only", "-I", header.parent, *flags,
+        "c-tests/abi_layout.c")
+
+
+@check("structs are laid out as promised, with 64 and 32 bit")
+def layout():
+    asserts = (ROOT / "c-tests/abi_layout.c").read_text()
+    promised = set(re.findall(r"^AT\((\w+), (\w+),", asserts, re.M))
+    there = set(members(HEADER.read_text()))
+    require(there == promised, f"c-tests/abi_layout.c and the header differ: "
+            f"{sorted('.'.join(pair) for pair in there ^ promised)}")
+    compile_layout(HEADER)
+    must_fail(compile_layout, spoilt_header("int32_t core;", "int64_t core;"))
+    remarks = ["this machine's own"]
+    for flags in (["-m32"], ["-m32", "-malign-double"]):
+        # Freestanding: gcc's own headers do, those of a 32-bit libc may be missing.
+        flags.append("-ffreestanding")
+        if run(*CC, *flags, "-fsyntax-only", "-x", "c", "/dev/null", succeed=False).returncode:
+            remarks.append(f"skipped {' '.join(flags)}: {CC[0]} cannot")
+            continue
+        compile_layout(HEADER, *flags)
+        remarks.append(" ".join(flags))
+    return "\n".join(remarks)

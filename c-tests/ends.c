@@ -1,0 +1,164 @@
+/* See ends.h. */
+#include "ends.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { BEYOND_DOUBT_MS = 10000 };
+
+chld_set set_open(const char *file, int line, uint32_t flags)
+{
+    chld_set set = 0;
+    check_result(file, line, "chld_set_open", CALL(chld_set_open(flags, &set)), 0);
+    REQUIRE(set != 0);
+    return set;
+}
+
+bool is_readable(int fd)
+{
+    struct pollfd one = { .fd = fd, .events = POLLIN };
+    int count;
+    do {
+        count = poll(&one, 1, 0);
+    } while (count < 0 && errno == EINTR);
+    return count == 1 && one.revents & POLLIN;
+}
+
+bool set_await(const char *file, int line, chld_set set, chld_event *event)
+{
+    long long until = now_ms() + BEYOND_DOUBT_MS;
+    do {
+        int result = CALL(chld_set_next(set, event));
+        if (result != -EAGAIN) {
+            return check_result(file, line, "chld_set_next", result, 0);
+        }
+        struct pollfd one = { .fd = CALL(chld_set_fd(set)), .events = POLLIN };
+        poll(&one, 1, 100);
+    } while (now_ms() < until);
+    fail(file, line, "the set tells of no end");
+    return false;
+}
+
+char process_state(int pid)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return 0;
+    }
+    ssize_t size = read(file, text, sizeof text - 1);
+    close(file);
+    if (size <= 0) {
+        return 0;
+    }
+    text[size] = 0;
+    const char *after_name = strrchr(text, ')');
+    return after_name ? after_name[2] : 0;
+}
+
+pid_t stranger_zombie(int code)
+{
+    pid_t pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        _exit(code);
+    }
+    siginfo_t info;
+    while (waitid(P_PID, (id_t) pid, &info, WEXITED | WNOWAIT) != 0) {
+        REQUIRE(errno == EINTR);
+    }
+    return pid;
+}
+
+void stranger_reap(const char *file, int line, pid_t pid, int code)
+{
+    int word = -1;
+    pid_t got;
+    do {
+        got = waitpid(pid, &word, 0);
+    } while (got < 0 && errno == EINTR);
+    check_int(file, line, "the stranger's pid, from waitpid", got, pid);
+    check_int(file, line, "the stranger's exit code", WIFEXITED(word) ? WEXITSTATUS(word) : -1,
+              code);
+}
+
+static void *kill_when_asleep(void *argument)
+{
+    const struct later *later = argument;
+    AWAIT(process_state(later->sleeper) == 'S');
+    CHECK_CALL(chld_kill(later->id, later->signal), 0);
+    return NULL;
+}
+
+void later_kill(struct later *later, chld_id id, int signal)
+{
+    later->id = id;
+    later->signal = signal;
+    later->sleeper = (int) syscall(SYS_gettid);
+    REQUIRE(pthread_create(&later->thread, NULL, kill_when_asleep, later) == 0);
+}
+
+void later_join(struct later *later)
+{
+    pthread_join(later->thread, NULL);
+}
+
+/* The storm takes over the test's alarm, and ends the test in its stead. */
+
+static struct sigaction before_storm;
+static volatile sig_atomic_t gusts;
+static long long storm_ends;
+
+static void gust(int number)
+{
+    (void) number;
+    gusts++;
+    if (now_ms() > storm_ends) {
+        static const char text[] = "the storm has lasted too long: it hangs\n";
+        ssize_t written = write(1, text, sizeof text - 1);
+        _exit(written > 0 ? 1 : 2);
+    }
+}
+
+void storm_begin(void)
+{
+    struct sigaction action = { .sa_handler = gust };
+    struct itimerval each_ms = { { 0, 1000 }, { 0, 1000 } };
+    storm_ends = now_ms() + alarm(0) * 1000ll;
+    gusts = 0;
+    REQUIRE(sigaction(SIGALRM, &action, &before_storm) == 0);
+    REQUIRE(setitimer(ITIMER_REAL, &each_ms, NULL) == 0);
+}
+
+int storm_end(void)
+{
+    struct itimerval never = { { 0, 0 }, { 0, 0 } };
+    REQUIRE(setitimer(ITIMER_REAL, &never, NULL) == 0);
+    REQUIRE(sigaction(SIGALRM, &before_storm, NULL) == 0);
+    arm_alarm();
+    return gusts;
+}
+
+static void change_mask(int how, int signal)
+{
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, signal);
+    REQUIRE(pthread_sigmask(how, &one, NULL) == 0);
+}
+
+void block_signal(int signal)
+{
+    change_mask(SIG_BLOCK, signal);
+}
+
+void unblock_signal(int signal)
+{
+    change_mask(SIG_UNBLOCK, signal);
+}

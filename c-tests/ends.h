@@ -1,0 +1,84 @@
+/* What the tests of SIGCHLD, of sets and of an init's duty have in common:
+ * both engines, conditions that come true by themselves, children of the
+ * program's own, and a signal that interrupts everything. */
+#ifndef ENDS_H
+#define ENDS_H
+
+#include "support.h"
+
+#include <poll.h>
+#include <pthread.h>
+
+/** A test that is run with a set of either engine: `flags` is for
+ * chld_set_open(). */
+#define TEST_EACH_ENGINE(name) \
+    static void each_##name(uint32_t flags); \
+    TEST(name##_default) \
+    { \
+        each_##name(0); \
+    } \
+    TEST(name##_sigchld) \
+    { \
+        each_##name(CHLD_SET_SIGCHLD); \
+    } \
+    static void each_##name(uint32_t flags)
+
+/** Waits until the condition holds; a check that fails if it does not become
+ * true within a time that is beyond doubt. */
+#define AWAIT(condition) \
+    do { \
+        long long await_until = now_ms() + 10000; \
+        bool await_holds; \
+        while (!(await_holds = (condition)) && now_ms() < await_until) { \
+            poll(NULL, 0, 1); \
+        } \
+        check(__FILE__, __LINE__, #condition, await_holds); \
+    } while (0)
+
+/** A set; the test ends if there is none. */
+#define SET_OPEN(flags) set_open(__FILE__, __LINE__, (flags))
+chld_set set_open(const char *file, int line, uint32_t flags);
+
+/** Whether a descriptor is readable now. */
+bool is_readable(int fd);
+
+/** Waits, on the set's descriptor, for its next end; false if none comes within
+ * a time that is beyond doubt. */
+#define SET_AWAIT(set, event) set_await(__FILE__, __LINE__, (set), (event))
+bool set_await(const char *file, int line, chld_set set, chld_event *event);
+
+/** The letter that /proc has for the state of a process, 'Z' for a zombie; 0 if
+ * there is no such process. */
+char process_state(int pid);
+
+/** A child that the library knows nothing of, started by fork; it has ended,
+ * nobody has waited for it. */
+pid_t stranger_zombie(int code);
+
+/** Waits for it as a program waits for its own: it must still be there. */
+#define STRANGER_REAP(pid, code) stranger_reap(__FILE__, __LINE__, (pid), (code))
+void stranger_reap(const char *file, int line, pid_t pid, int code);
+
+/** Sends a child a signal from another thread, once the thread that asks for it
+ * sleeps: in the call under test. */
+struct later {
+    chld_id id;
+    int signal;
+    int sleeper;
+    pthread_t thread;
+};
+void later_kill(struct later *later, chld_id id, int signal);
+void later_join(struct later *later);
+
+/** From here on SIGALRM interrupts the process a thousand times a second, and
+ * no system call is restarted after it. */
+void storm_begin(void);
+
+/** No longer; returns how often it has. */
+int storm_end(void);
+
+/** Blocks or unblocks a signal in the calling thread. */
+void block_signal(int signal);
+void unblock_signal(int signal);
+
+#endif

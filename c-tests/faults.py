@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""Runs every fault scenario with system calls that fail.
+
+    faults.py [--lane WORD] [PROGRAM-DIRECTORY]
+
+Two kinds of lanes, both around the same scenarios (faults_*.c):
+- inject: each system call of the library fails, one run for each call and each
+  errno, on kernels with and without the newer calls;
+- deny: calls are refused throughout, as by an old kernel or a sandbox.
+Ends with a line "N passed, N failed, N skipped"; exits 1 if any failed.
+"""
+
+import concurrent.futures
+import itertools
+import os
+import subprocess
+import sys
+import time
+
+PROGRAMS = ("faults_spawn", "faults_refused", "faults_wait", "faults_stray")
+SKIPPED = 77
+SECONDS = 150  # for one process; its own alarms bound it long before
+
+NO_PIDFD = "clone3:library={0},clone:pidfd={0},pidfd_open={0}"
+
+# Ways in which a kernel or a sandbox is less than the library likes best.
+INJECT_LANES = {
+    "as it is": [],
+    "once refused, refused for ever": ["--persist"],
+    "no clone3": "clone3:library=ENOSYS",
+    "only fork": "clone3:library=EPERM,clone:vm=EPERM",
+    "no pidfd": NO_PIDFD.format("EPERM"),
+    "no close_range": "close_range=ENOSYS,madvise:wipeonfork=EINVAL",
+}
+
+RULES = ("clone3:library", "clone:pidfd", "clone:vm", "pidfd_open", "pidfd_send_signal",
+         "waitid:pidfd", "close_range", "close_range:unshare", "close_range:cloexec", "unshare",
+         "epoll_create1", "madvise:wipeonfork", "ioctl:pidfd")
+ERRNOS = ("ENOSYS", "EPERM", "EINVAL")
+
+
+def deny_lanes():
+    """The groups of deny lanes: a name and the rules of each lane."""
+    return {
+        "one rule": [f"{rule}={errno}" for rule in RULES for errno in ERRNOS],
+        "two rules": [f"{one}=EPERM,{other}=EPERM"
+                      for one, other in itertools.combinations(RULES, 2)],
+        "no pidfd": [NO_PIDFD.format(errno) for errno in ERRNOS],
+        "all rules": [",".join(f"{rule}={errno}" for rule in RULES) for errno in ERRNOS],
+    }
+
+
+def run(command, seconds, user=None):
+    """Returns (exit code, output); None for one that hung."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=seconds, user=user, group=user,
+                              extra_groups=[] if user else None, text=True, errors="replace",
+                              check=False)
+    except subprocess.TimeoutExpired:
+        return None, "hung\n"
+    return done.returncode, done.stdout
+
+
+class Injected:
+    """One scenario, with every fault that its calls can have."""
+
+    def __init__(self, lane, name, command, user=None):
+        self.lane, self.name, self.command, self.user = lane, name, command, user
+
+    def outcome(self):
+        code, output = run(self.command, SECONDS, self.user)
+        return {0: "passed", SKIPPED: "skipped"}.get(code, "failed"), output
+
+
+class Denied:
+    """One scenario, once in each of several lanes."""
+
+    def __init__(self, lane, name, commands):
+        self.lane, self.name, self.commands = lane, name, commands
+
+    def outcome(self):
+        codes, wrong = [], {}
+        for rules, command in self.commands.items():
+            code, output = run(command, 20)
+            codes.append(code)
+            if code not in (0, SKIPPED):
+                wrong.setdefault(output.strip() or f"ended with {code}", []).append(rules)
+        if wrong:
+            return "failed", "".join(f"    {what}\n        with {rules[0]}"
+                                     + (f" and {len(rules) - 1} more\n" if rules[1:] else "\n")
+                                     for what, rules in wrong.items())
+        return ("passed" if 0 in codes else "skipped"), ""
+
+
+def scenarios(directory, program):
+    listed = subprocess.run([f"{directory}/{program}", "--list"], check=True, text=True,
+                            stdout=subprocess.PIPE)
+    return listed.stdout.split()
+
+
+def inject_tests(directory, lanes, user=None):
+    for (lane, how), program in itertools.product(lanes.items(), PROGRAMS):
+        for scenario in scenarios(directory, program):
+            command = [f"{directory}/{program}", scenario]
+            if isinstance(how, str):
+                command = [f"{directory}/deny", how, "--", *command]
+            else:
+                command = [*how, *command]
+            yield Injected(f"inject: {lane}", f"{program} {scenario}",
+                           [f"{directory}/inject", *command], user)
+
+
+def deny_tests(directory):
+    for (lane, several), program in itertools.product(deny_lanes().items(), PROGRAMS):
+        for scenario in scenarios(directory, program):
+            end = ["--", f"{directory}/{program}", scenario]
+            yield Denied(f"deny: {lane}", f"{program} {scenario}",
+                         {rules: [f"{directory}/deny", rules, *end] for rules in several})
+
+
+def unprivileged_tests(directory):
+    """Root's lanes again as nobody, if nobody can get at the programs."""
+    nobody = 65534
+    if os.geteuid() != 0:
+        print("The unprivileged lane is skipped: all lanes are that, this is not root.")
+        return
+    try:
+        subprocess.run([f"{directory}/deny", "--list"], user=nobody, group=nobody, check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"The unprivileged lane is skipped: nobody cannot run {directory}/deny: {error}")
+        return
+    yield from inject_tests(directory, {"unprivileged": []}, nobody)
+
+
+def report(test, outcome, text, counts):
+    lane = counts.setdefault(test.lane, {"passed": 0, "failed": 0, "skipped": 0})
+    lane[outcome] += 1
+    if outcome != "passed":
+        print(f"{outcome}: {test.lane}, {test.name}\n{text}", end="", flush=True)
+
+
+def total(counts, outcome):
+    return sum(lane[outcome] for lane in counts.values())
+
+
+def main(arguments):
+    wanted = ""
+    if arguments[:1] == ["--lane"]:
+        wanted, arguments = arguments[1], arguments[2:]
+    directory = os.path.abspath(arguments[0] if arguments else "build/c-tests")
+    tests = [*inject_tests(directory, INJECT_LANES), *unprivileged_tests(directory),
+             *deny_tests(directory)]
+    tests = [test for test in tests if wanted in test.lane]
+    began, counts, calls = time.monotonic(), {}, 0
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for test, (outcome, text) in zip(tests, pool.map(lambda test: test.outcome(), tests)):
+            report(test, outcome, text, counts)
+            calls += sum(int(line.split()[2]) for line in text.splitlines() if " faults, " in line)
+    for lane, outcomes in counts.items():
+        print(f"{lane}: " + ", ".join(f"{n} {name}" for name, n in outcomes.items() if n))
+    print(f"{calls} single faults in {time.monotonic() - began:.0f} s")
+    passed, failed, skipped = (total(counts, name) for name in ("passed", "failed", "skipped"))
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed or not passed + skipped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

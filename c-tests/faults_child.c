@@ -1,0 +1,171 @@
+/*
+ * faults_child CHECK...
+ *
+ * What the scenarios start: looks at what it was given, and ends as it is told.
+ * The checks are made one after the other; where one fails it says so and exits
+ * with 100, else with 0 unless one of them says otherwise.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void require(bool condition, const char *what)
+{
+    if (!condition) {
+        fprintf(stderr, "in the child: %s does not hold\n", what);
+        exit(100);
+    }
+}
+
+static bool has_disposition(int signal, void (*handler)(int))
+{
+    struct sigaction now;
+    return sigaction(signal, NULL, &now) == 0 && now.sa_handler == handler;
+}
+
+/* What every child may rely on, whatever its parent was like. */
+static void check_signals(void)
+{
+    uint64_t mask = 0;
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, sizeof mask);
+    require(mask == 0, "an empty signal mask");
+    require(has_disposition(SIGPIPE, SIG_DFL), "the default for SIGPIPE");
+    require(has_disposition(SIGCHLD, SIG_DFL), "the default for SIGCHLD");
+}
+
+/* "0,1,2": these descriptors are open and no others. */
+static void check_fds(const char *list)
+{
+    bool wanted[256] = { false };
+    for (char *rest = (char *)list; *rest != '\0'; rest += *rest == ',') {
+        wanted[strtol(rest, &rest, 10) & 255] = true;
+    }
+    DIR *directory = opendir("/proc/self/fd");
+    require(directory != NULL, "/proc/self/fd");
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        int fd = atoi(entry->d_name);
+        if (entry->d_name[0] == '.' || fd == dirfd(directory)) {
+            continue;
+        }
+        char text[64];
+        snprintf(text, sizeof text, "that descriptor %d is closed", fd);
+        require(fd < 256 && wanted[fd], text);
+        wanted[fd] = false;
+    }
+    closedir(directory);
+    for (int fd = 0; fd < 256; fd++) {
+        require(!wanted[fd], "that all descriptors asked for are open");
+    }
+}
+
+/* "3:b": the next byte of descriptor 3 is 'b'. */
+static void check_byte(const char *text)
+{
+    char *rest, got = 0;
+    int fd = (int)strtol(text, &rest, 10);
+    require(read(fd, &got, 1) == 1 && got == rest[1], text);
+}
+
+/* "1:2": both are the same open file. */
+static void check_same(const char *text)
+{
+    char *rest;
+    struct stat one, other;
+    int first = (int)strtol(text, &rest, 10);
+    require(fstat(first, &one) == 0 && fstat(atoi(rest + 1), &other) == 0, text);
+    require(one.st_dev == other.st_dev && one.st_ino == other.st_ino, text);
+}
+
+static void check_environment(const char *entry)
+{
+    char name[256];
+    const char *equals = strchr(entry, '=');
+    snprintf(name, sizeof name, "%.*s", (int)(equals - entry), entry);
+    const char *value = getenv(name);
+    require(value != NULL && strcmp(value, equals + 1) == 0, entry);
+}
+
+static void check_cwd(const char *path)
+{
+    char buffer[4096];
+    require(getcwd(buffer, sizeof buffer) != NULL && strcmp(buffer, path) == 0, path);
+}
+
+/* Copies stdin to stdout up to its end; says "err" on stderr. */
+static void copy(void)
+{
+    char buffer[4096];
+    ssize_t got;
+    while ((got = read(0, buffer, sizeof buffer)) > 0) {
+        require(write(1, buffer, (size_t)got) == got, "that stdout can be written");
+    }
+    require(got == 0 && write(2, "err", 3) == 3, "that stderr can be written");
+}
+
+/* Reads stdin until somebody closes it. */
+static void gate(void)
+{
+    char byte;
+    while (read(0, &byte, 1) > 0) {
+    }
+}
+
+static void obey(const char *check)
+{
+    const char *equals = strchr(check, '=');
+    size_t length = equals == NULL ? strlen(check) : (size_t)(equals - check);
+    const char *value = equals == NULL ? "" : equals + 1;
+#define IS(word) (length == sizeof(word) - 1 && memcmp(check, word, length) == 0)
+    if (IS("fds")) {
+        check_fds(value);
+    } else if (IS("byte")) {
+        check_byte(value);
+    } else if (IS("same")) {
+        check_same(value);
+    } else if (IS("env")) {
+        check_environment(value);
+    } else if (IS("noenv")) {
+        require(getenv(value) == NULL, value);
+    } else if (IS("cwd")) {
+        check_cwd(value);
+    } else if (IS("session")) {
+        require(getsid(0) == getpid(), "a session of its own");
+    } else if (IS("leader")) {
+        require(getpgrp() == getpid(), "a group of its own");
+    } else if (IS("group")) {
+        require(getpgrp() == atoi(value), "the group asked for");
+    } else if (IS("ignored")) {
+        require(has_disposition(atoi(value), SIG_IGN), "that a signal stays ignored");
+    } else if (IS("default")) {
+        require(has_disposition(atoi(value), SIG_DFL), "that a handler is gone");
+    } else if (IS("copy")) {
+        copy();
+    } else if (IS("gate")) {
+        gate();
+    } else if (IS("die")) {
+        raise(atoi(value));
+    } else if (IS("exit")) {
+        exit(atoi(value));
+    } else {
+        require(false, check);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    alarm(60);
+    check_signals();
+    for (int i = 1; i < argc; i++) {
+        obey(argv[i]);
+    }
+    return 0;
+}

@@ -1,0 +1,151 @@
+/* What a call may answer when something inside it has failed. */
+#define _GNU_SOURCE
+#include "faults.h"
+
+#include "faults_errno.h"
+#include "faults_seccomp.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+bool judge(const char *what, int result, const struct seen *seen)
+{
+    if (result >= 0) {
+        return true;
+    }
+    require(result != -EINTR, "%s returned -EINTR", what);
+    require(seen->error != 0, "%s returned -%s, and nothing was made to fail", what,
+            errno_name(-result));
+    require(result == -seen->error, "%s returned -%s instead of -%s", what, errno_name(-result),
+            errno_name(seen->error));
+    return false;
+}
+
+void require_status(const chld_status *status, int state, int code)
+{
+    require(status->state == state && status->code == code,
+            "the status is {%d, %d} instead of {%d, %d}", status->state, status->code, state, code);
+}
+
+static uint32_t mode_of(const chld_spawn_options *options, int index)
+{
+    if (options == NULL || index < 0 || index > 2) {
+        return CHLD_STDIO_INHERIT;
+    }
+    const chld_stdio *streams[3] = { &options->in, &options->out, &options->err };
+    return streams[index]->mode;
+}
+
+static bool is_fcntl(int call)
+{
+#ifdef SYS_fcntl64
+    if (call == SYS_fcntl64) {
+        return true;
+    }
+#endif
+    return call == SYS_fcntl;
+}
+
+/* Whether `error` speaks of the entry, or stream, whose descriptor is `fd`. */
+static bool is_about(const struct want *want, const chld_error *error, int fd, bool target)
+{
+    const chld_spawn_options *options = want->options;
+    if (error->step == CHLD_STEP_STDIO) {
+        return target ? error->index == fd : mode_of(options, error->index) != CHLD_STDIO_INHERIT;
+    }
+    if (error->step != CHLD_STEP_MAP || options == NULL || error->index < 0
+        || (size_t)error->index >= options->fds_count) {
+        return false;
+    }
+    const chld_fd_map *entry = &options->fds[error->index];
+    return (target ? entry->target : entry->source) == fd;
+}
+
+/* A failure in the child's half is told exactly: this step, this item. */
+static bool fits_child(const struct want *want, const chld_error *error, const struct seen *seen)
+{
+    int step = error->step;
+    switch (seen->call) {
+    case SYS_setsid:
+        return step == CHLD_STEP_SESSION;
+    case SYS_setpgid:
+        return step == CHLD_STEP_GROUP;
+    case SYS_chdir:
+        return step == CHLD_STEP_CHDIR;
+    case SYS_rt_sigaction:
+    case SYS_rt_sigprocmask:
+        return step == CHLD_STEP_SIGNALS;
+    case SYS_close_range:
+    case SYS_unshare:
+        return step == CHLD_STEP_DESCRIPTORS;
+    case SYS_execve: /* the kernel says ENOENT of an interpreter, too */
+        return step == CHLD_STEP_EXEC
+            || (step == CHLD_STEP_INTERPRETER && seen->error == ENOENT);
+    case SYS_faccessat: /* asked which of the two it is, and nobody answered */
+        return want->refused.step == CHLD_STEP_INTERPRETER && step == CHLD_STEP_EXEC
+            && error->code == want->refused.error;
+    case SYS_dup3:
+        return is_about(want, error, seen->arguments[1], true);
+    }
+    bool copies = seen->arguments[1] == F_DUPFD_CLOEXEC;
+    return is_fcntl(seen->call) && is_about(want, error, seen->arguments[0], !copies);
+}
+
+static bool fits_parent(const struct want *want, const chld_error *error, const struct seen *seen)
+{
+    int step = error->step;
+    uint32_t mode = mode_of(want->options, error->index);
+    switch (seen->call) {
+#ifdef SYS_mmap
+    case SYS_mmap:
+#endif
+#ifdef SYS_mmap2
+    case SYS_mmap2:
+#endif
+    case SYS_madvise:
+        return step == CHLD_STEP_MEMORY;
+    case SYS_openat:
+        return step == CHLD_STEP_OPEN && (mode == CHLD_STDIO_NULL || mode == CHLD_STDIO_PATH);
+    case SYS_pipe2: /* the pipe that reports failures belongs to the clone */
+        return step == CHLD_STEP_CLONE || (step == CHLD_STEP_PIPE && mode == CHLD_STDIO_PIPE);
+    case SYS_clone:
+    case SYS_clone3:
+    case SYS_rt_sigprocmask:
+        return step == CHLD_STEP_CLONE;
+    }
+    if (is_fcntl(seen->call)) {
+        bool moves_up = seen->arguments[1] == F_DUPFD_CLOEXEC && mode != CHLD_STDIO_INHERIT;
+        return moves_up || step == CHLD_STEP_CLONE
+            || is_about(want, error, seen->arguments[0], false);
+    }
+    return step != CHLD_STEP_NONE;
+}
+
+/* What the scenario asked for cannot be done anyway. */
+static bool fits_refusal(const struct want *want, const chld_error *error)
+{
+    return want->refused.step != 0 && error->step == want->refused.step
+        && error->index == want->refused.index && error->code == want->refused.error;
+}
+
+bool judge_start(const struct want *want, int result, const chld_error *error,
+                 const struct seen *seen)
+{
+    const char *step = chld_step_name(error->step);
+    if (result >= 0) {
+        require(want->refused.step == 0, "what cannot start has started");
+        return true;
+    }
+    require(result == -error->code, "returned -%s, but the error says %s", errno_name(-result),
+            errno_name(error->code));
+    if (fits_refusal(want, error)) {
+        return false;
+    }
+    require(seen->error != 0, "{%s, %d, %s}, and nothing was made to fail", step, error->index,
+            errno_name(error->code));
+    bool fits = seen->in_child ? fits_child(want, error, seen) : fits_parent(want, error, seen);
+    fits = fits && (error->code == seen->error || seen->call == SYS_faccessat);
+    require(fits, "the error is {%s, %d, %s}", step, error->index,
+            errno_name(error->code));
+    return false;
+}

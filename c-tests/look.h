@@ -1,0 +1,59 @@
+/* Looking at a child from outside the library: what /proc says of it, what a
+ * program finds, and what a caller with fewer rights is told. */
+#ifndef LOOK_H
+#define LOOK_H
+
+#include "support.h"
+
+/** Starts a child that copies its input to its output, and returns when it has
+ * become its program: streams that the options leave alone are pipes. */
+#define STAY(options) stay(__FILE__, __LINE__, ARGV("/bin/cat"), (options))
+chld_id stay(const char *file, int line, const char *const *argv,
+             const chld_spawn_options *options);
+
+/** Ends the input of such a child; it must exit with 0. */
+#define LEAVE(id) leave(__FILE__, __LINE__, (id))
+void leave(const char *file, int line, chld_id id);
+
+/** What a child without a handle's gate writes to its stdout before it ends. */
+#define OUTPUT(argv, options, buffer) \
+    output(__FILE__, __LINE__, (argv), (options), (buffer), sizeof(buffer))
+char *output(const char *file, int line, const char *const *argv,
+             const chld_spawn_options *options, char *buffer, size_t size);
+
+/** The text after "KEY:" in /proc/PID/FILE, blanks at both ends cut, or NULL.
+ * A few of these strings can be in use at a time. */
+const char *proc_text(int pid, const char *file, const char *key);
+
+/** The same of /proc/PID/status, as a decimal number, and as signals. */
+long long proc_number(int pid, const char *key);
+unsigned long long proc_signals(int pid, const char *key);
+
+/** A number in /proc/PID/stat, counted as proc(5) does. */
+enum { STAT_PARENT = 4, STAT_GROUP, STAT_SESSION, STAT_TERMINAL, STAT_FOREGROUND, STAT_NICE = 19 };
+long long proc_stat(int pid, int field);
+
+/** Where a link in /proc/PID leads: "cwd", "exe", "fd/0". */
+const char *proc_link(int pid, const char *name);
+
+/** Makes what a status shows as bits. */
+unsigned long long signal_bit(int signal);
+
+/** Ends the test, neither passed nor failed, unless this process may become
+ * any user. */
+void need_root(void);
+
+/** Goes on as nobody; for forked copies of the test. Nothing changes for a
+ * caller who is not root. */
+enum { NOBODY = 65534 };
+void become_nobody(void);
+
+/** Whether this process has a capability, by its number. */
+enum { CAPABILITY_NICE = 23, CAPABILITY_RESOURCE = 24 };
+bool has_capability(int number);
+
+/** Whether this is an emulator, in which a child's memory is never its
+ * parent's. */
+bool is_emulated(void);
+
+#endif

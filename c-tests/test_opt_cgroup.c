@@ -1,0 +1,208 @@
+/* The child's cgroup. */
+#include "look.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A cgroup of the test's own: its directory, and its name below the mount. */
+struct group {
+    char path[PATH_MAX], name[64];
+    int fd;
+};
+
+static bool find_mount(char *path, size_t size)
+{
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    bool found = false;
+    for (struct mntent *one; mounts && !found && (one = getmntent(mounts));) {
+        if (strcmp(one->mnt_type, "cgroup2") == 0) {
+            snprintf(path, size, "%s", one->mnt_dir);
+            found = true;
+        }
+    }
+    if (mounts) {
+        endmntent(mounts);
+    }
+    return found;
+}
+
+static struct group make_group(void)
+{
+    struct group group;
+    char mount[PATH_MAX / 2];
+    if (geteuid() != 0) {
+        SKIP_TEST("this needs root");
+    }
+    if (!find_mount(mount, sizeof mount)) {
+        SKIP_TEST("cgroup2 is not mounted");
+    }
+    snprintf(group.name, sizeof group.name, "/chld-test-%d", getpid());
+    snprintf(group.path, sizeof group.path, "%s%s", mount, group.name);
+    if (mkdir(group.path, 0755) != 0) {
+        SKIP_TEST("mkdir %s: %s", group.path, strerror(errno));
+    }
+    group.fd = open(group.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    REQUIRE(group.fd > 2);
+    return group;
+}
+
+/* The kernel takes a cgroup for used until the last process of it is reaped
+ * and gone; that can be a moment after waiting for it. */
+static void remove_group(const struct group *group)
+{
+    close(group->fd);
+    int tries = 0;
+    while (rmdir(group->path) != 0 && errno == EBUSY && tries++ < 5000) {
+        usleep(1000);
+    }
+    CHECK(access(group->path, F_OK) != 0);
+}
+
+static chld_spawn_options into(int fd)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.flags = CHLD_SPAWN_CGROUP;
+    options.cgroup_fd = fd;
+    return options;
+}
+
+static bool is_in(int pid, const struct group *group)
+{
+    const char *path = proc_text(pid, "cgroup", "0:");
+    size_t length = strlen(group->name);
+    return path && strlen(path) >= length
+        && strcmp(path + strlen(path) - length, group->name) == 0;
+}
+
+TEST(the_child_is_in_its_cgroup)
+{
+    struct group group = make_group();
+    static const uint64_t ways[] = { 0, CHLD_SPAWN_INHERIT_FDS };
+    for (int i = 0; i < 2; i++) {
+        chld_spawn_options options = into(group.fd);
+        options.flags |= ways[i];
+        chld_id id = STAY(&options), other = STAY(NULL);
+        CHECK(is_in(CALL(chld_pid(id)), &group));
+        CHECK(!is_in(CALL(chld_pid(other)), &group));
+        CHECK(!is_in(getpid(), &group));
+        LEAVE(id);
+        LEAVE(other);
+    }
+    remove_group(&group);
+}
+
+/* It is there from its first instruction on, not after somebody has looked. */
+TEST(the_child_finds_itself_in_its_cgroup)
+{
+    struct group group = make_group();
+    chld_spawn_options options = into(group.fd);
+    char text[4096], want[80];
+    OUTPUT(ARGV("/bin/cat", "/proc/self/cgroup"), &options, text);
+    snprintf(want, sizeof want, "%s\n", group.name);
+    CHECK(strstr(text, want) != NULL);
+    remove_group(&group);
+}
+
+TEST(a_detached_child_is_in_its_cgroup_too)
+{
+    struct group group = make_group();
+    int ends[2];
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    chld_spawn_options options = into(group.fd);
+    options.flags |= CHLD_SPAWN_DETACHED;
+    options.out.mode = CHLD_STDIO_FD;
+    options.out.fd = ends[1];
+    CHECK_CALL(chld_spawn(NULL, ARGV("/bin/cat", "/proc/self/cgroup"), &options, NULL), 0);
+    close(ends[1]);
+    char text[4096], want[80];
+    read_all(ends[0], text, sizeof text);
+    snprintf(want, sizeof want, "%s\n", group.name);
+    CHECK(strstr(text, want) != NULL);
+    close(ends[0]);
+    remove_group(&group);
+}
+
+TEST(the_cgroups_descriptor_may_be_the_target_of_a_map)
+{
+    struct group group = make_group();
+    chld_spawn_options options = into(group.fd);
+    options.fds = (const chld_fd_map[]) { { 0, group.fd }, { group.fd, group.fd + 1 } };
+    options.fds_count = 2;
+    chld_id id = STAY(&options);
+    CHECK(is_in(CALL(chld_pid(id)), &group));
+    LEAVE(id);
+    remove_group(&group);
+}
+
+/* What the directory allows is asked of the caller, not of the new user. */
+TEST(a_child_of_another_user_is_placed_with_the_callers_rights)
+{
+    need_root();
+    struct group group = make_group();
+    chld_spawn_options options = into(group.fd);
+    options.flags |= CHLD_SPAWN_UID;
+    options.uid = NOBODY;
+    chld_id id = STAY(&options);
+    CHECK(is_in(CALL(chld_pid(id)), &group));
+    CHECK_INT(proc_number(CALL(chld_pid(id)), "Uid"), NOBODY);
+    LEAVE(id);
+    remove_group(&group);
+}
+
+/* Where the kernel cannot place it at birth, the file "cgroup.procs" is missed
+ * instead. */
+static void check_refused(int fd, int code)
+{
+    chld_spawn_options options = into(fd);
+    chld_id id = CHLD_NONE;
+    chld_error error = { 0 };
+    CHECK(CALL(chld_spawn(&id, ACT("exit", "0"), &options, &error)) < 0);
+    CHECK(error.code == code || error.code == ENOENT || error.code == ENOTDIR);
+    CHECK_STR(chld_step_name(error.step), "cgroup");
+    CHECK_INT(error.index, 0);
+    CHECK_STR(error.item, "");
+    CHECK_INT((long long) id, CHLD_NONE);
+}
+
+TEST(a_descriptor_that_is_no_cgroup_is_refused)
+{
+    chld_spawn_options options = into(-1);
+    CHECK_FAILS(ACT("exit", "0"), &options, EBADF, CHLD_STEP_CGROUP, 0);
+    options = into(999);
+    CHECK_FAILS(ACT("exit", "0"), &options, EBADF, CHLD_STEP_CGROUP, 0);
+    static const char *const paths[] = { "/", "/proc/self/status", "/dev/null" };
+    for (int i = 0; i < 3; i++) {
+        int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
+        check_refused(fd, EBADF);
+        close(fd);
+    }
+}
+
+TEST(a_cgroup_that_is_gone_is_refused)
+{
+    struct group group = make_group();
+    REQUIRE(rmdir(group.path) == 0);
+    check_refused(group.fd, ENODEV);
+    close(group.fd);
+}
+
+static struct group forbidden;
+
+static void enter_as_nobody(void)
+{
+    become_nobody();
+    chld_spawn_options options = into(forbidden.fd);
+    CHECK_FAILS(ARGV("/bin/true"), &options, EACCES, CHLD_STEP_CGROUP, 0);
+}
+
+TEST(a_cgroup_that_is_not_the_callers_is_refused)
+{
+    need_root();
+    forbidden = make_group();
+    IN_COPY(enter_as_nobody);
+    remove_group(&forbidden);
+}

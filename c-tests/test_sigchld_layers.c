@@ -1,0 +1,295 @@
+/* Ours among other handlers: covered by one that chains, or by one that does
+ * not; removed below it; put on top again; inherited by a forked copy. */
+#include "ends.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Handlers of others that chain, as they should. Each is a function of its own,
+ * as those of different libraries are. */
+enum { FOREIGN = 5 };
+static struct sigaction below[FOREIGN];
+static volatile sig_atomic_t calls[FOREIGN];
+
+static void foreign_call(int which, int signal, siginfo_t *info, void *context)
+{
+    const struct sigaction *next = &below[which];
+    calls[which]++;
+    if (next->sa_flags & SA_SIGINFO) {
+        next->sa_sigaction(signal, info, context);
+    } else if (next->sa_handler != SIG_DFL && next->sa_handler != SIG_IGN) {
+        next->sa_handler(signal);
+    }
+}
+
+#define FOREIGN_HANDLER(which) \
+    static void foreign_##which(int signal, siginfo_t *info, void *context) \
+    { \
+        foreign_call(which, signal, info, context); \
+    }
+FOREIGN_HANDLER(0)
+FOREIGN_HANDLER(1)
+FOREIGN_HANDLER(2)
+FOREIGN_HANDLER(3)
+FOREIGN_HANDLER(4)
+
+static void (*const foreign[FOREIGN])(int, siginfo_t *, void *) = {
+    foreign_0, foreign_1, foreign_2, foreign_3, foreign_4,
+};
+
+static void foreign_install(int which)
+{
+    struct sigaction action = { .sa_flags = SA_SIGINFO | SA_RESTART };
+    action.sa_sigaction = foreign[which];
+    calls[which] = 0;
+    REQUIRE(sigaction(SIGCHLD, &action, &below[which]) == 0);
+}
+
+static void foreign_remove(int which)
+{
+    REQUIRE(sigaction(SIGCHLD, &below[which], NULL) == 0);
+}
+
+static bool foreign_in_force(int which)
+{
+    struct sigaction now;
+    REQUIRE(sigaction(SIGCHLD, NULL, &now) == 0);
+    return now.sa_flags & SA_SIGINFO && now.sa_sigaction == foreign[which];
+}
+
+static void restore_default(void)
+{
+    struct sigaction action = { .sa_handler = SIG_DFL };
+    REQUIRE(sigaction(SIGCHLD, &action, NULL) == 0);
+}
+
+static bool is_overwritten(void)
+{
+    uint32_t found = 0;
+    CHECK_CALL(chld_environment(&found), 0);
+    return found & CHLD_ENV_HANDLER_OVERWRITTEN;
+}
+
+/* One SIGCHLD calls each of the first `count` foreign handlers once. */
+static void check_one_round(int count)
+{
+    for (int i = 0; i < count; i++) {
+        calls[i] = 0;
+    }
+    raise(SIGCHLD);
+    for (int i = 0; i < count; i++) {
+        CHECK_INT(calls[i], 1);
+    }
+}
+
+/* A child that ends is reaped although nobody calls in. */
+static void check_reaping(void)
+{
+    struct gate gate = gate_make();
+    chld_id id = START_AT(&gate, 4);
+    int pid = CALL(chld_pid(id));
+    gate_open(&gate);
+    AWAIT(!process_is_there(pid));
+    CHECK_EXITED(FINISH(id), 4);
+}
+
+TEST(removing_what_is_not_there_is_refused)
+{
+    CHECK_CALL(chld_sigchld_remove(), -ENOENT);
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    CHECK_CALL(chld_sigchld_install(CHLD_SIGCHLD_NOTIFY), 0); /* the same one */
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK_CALL(chld_sigchld_remove(), -ENOENT);
+}
+
+TEST(it_can_be_installed_as_often_as_it_is_removed)
+{
+    for (int i = 0; i < 20; i++) {
+        CHECK_CALL(chld_sigchld_install(0), 0);
+        check_reaping();
+        CHECK_CALL(chld_sigchld_remove(), 0);
+    }
+}
+
+TEST(ours_works_below_a_handler_that_chains)
+{
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    foreign_install(0);
+    CHECK(is_overwritten());
+    check_reaping();
+    CHECK(calls[0] >= 1);
+    foreign_remove(0);
+    CHECK(!is_overwritten());
+    CHECK_CALL(chld_sigchld_remove(), 0);
+}
+
+TEST(removed_below_a_foreign_handler_it_only_chains)
+{
+    foreign_install(0);
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    foreign_install(1);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK(foreign_in_force(1));
+    check_one_round(2);
+    chld_id id = START(ACT("exit", "4"), NULL);
+    int pid = CALL(chld_pid(id));
+    AWAIT(calls[1] == 2);
+    AWAIT(process_state(pid) == 'Z'); /* ours reaps no more */
+    CHECK_EXITED(FINISH(id), 4);
+    restore_default();
+}
+
+TEST(installing_again_puts_it_on_top_of_a_handler_that_chains)
+{
+    foreign_install(0);
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    foreign_install(1);
+    CHECK(is_overwritten());
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    CHECK(!is_overwritten());
+    check_one_round(2); /* in an endless ring this would not return */
+    check_reaping();
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK(foreign_in_force(1));
+    check_one_round(2);
+    restore_default();
+}
+
+TEST(installing_again_heals_a_handler_that_does_not_chain)
+{
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    restore_default();
+    CHECK(is_overwritten());
+    struct gate gate = gate_make();
+    chld_id id = START_AT(&gate, 4);
+    int pid = CALL(chld_pid(id));
+    gate_open(&gate);
+    AWAIT(process_state(pid) == 'Z');
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    CHECK(!process_is_there(pid)); /* what has ended meanwhile is looked for */
+    check_reaping();
+    CHECK_EXITED(FINISH(id), 4);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+}
+
+/* The handler is there already, for the set, but deaf. */
+TEST(installing_puts_it_on_top_though_a_set_holds_it)
+{
+    chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
+    foreign_install(0);
+    below[0].sa_flags = 0; /* one that forgets to chain */
+    below[0].sa_handler = SIG_DFL;
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    CHECK(!is_overwritten());
+    check_reaping();
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK_CALL(chld_set_close(set), 0);
+    restore_default();
+}
+
+TEST(four_foreign_handlers_on_top_are_the_limit)
+{
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    for (int i = 0; i < 3; i++) {
+        foreign_install(i);
+        CHECK_CALL(chld_sigchld_install(0), 0);
+    }
+    foreign_install(3);
+    CHECK_CALL(chld_sigchld_install(0), -EBUSY);
+    check_one_round(4);
+    check_reaping(); /* as before */
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    restore_default();
+}
+
+/* Whoever leaves in the order of coming leaves nothing behind. */
+TEST(foreign_handlers_that_go_away_again_do_not_count)
+{
+    for (int i = 0; i < 8 && !failures(); i++) {
+        CHECK_CALL(chld_sigchld_install(0), 0);
+        foreign_install(0);
+        CHECK_CALL(chld_sigchld_remove(), 0);
+        foreign_remove(0);
+        CHECK_CALL(chld_sigchld_install(0), 0);
+        check_reaping();
+        CHECK_CALL(chld_sigchld_remove(), 0);
+    }
+    restore_default();
+}
+
+/* A forked copy */
+
+static chld_id of_the_original;
+
+static void check_copy_only_chains(void)
+{
+    CHECK_CALL(chld_peek(of_the_original, NULL), -EBADF);
+    CHECK_CALL(chld_sigchld_pending(), -ENOENT);
+    CHECK_CALL(chld_sigchld_fd(), -ENOENT);
+    CHECK_CALL(chld_sigchld_remove(), -ENOENT);
+    check_one_round(1);
+    pid_t stranger = stranger_zombie(9);
+    raise(SIGCHLD);
+    STRANGER_REAP(stranger, 9);
+    CHECK_CALL(chld_reap(), 0);
+}
+
+TEST(a_forked_copy_only_chains)
+{
+    struct gate gate = gate_make();
+    foreign_install(0);
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    of_the_original = START_AT(&gate, 4);
+    IN_COPY(check_copy_only_chains);
+    gate_open(&gate);
+    CHECK_EXITED(FINISH(of_the_original), 4);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    foreign_remove(0);
+}
+
+/* The copy shares the original's pipe, as an open file. */
+TEST(a_forked_copy_does_not_poke_the_original)
+{
+    int told[2];
+    struct gate gate = gate_make();
+    REQUIRE(pipe(told) == 0);
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    pid_t copy = fork();
+    if (copy == 0) {
+        char byte = 0;
+        arm_alarm();
+        close(gate.hold_end);
+        raise(SIGCHLD);
+        REQUIRE(write(told[1], &byte, 1) == 1);
+        REQUIRE(read(gate.wait_end, &byte, 1) == 0);
+        _exit(failures() > 0);
+    }
+    char byte;
+    REQUIRE(read(told[0], &byte, 1) == 1);
+    CHECK(!is_readable(CALL(chld_sigchld_fd())));
+    CHECK_CALL(chld_sigchld_pending(), 0);
+    gate_open(&gate);
+    STRANGER_REAP(copy, 0);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    close(told[0]);
+    close(told[1]);
+}
+
+static void use_the_library_in_the_copy(void)
+{
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    check_reaping();
+    check_one_round(1);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK(foreign_in_force(0));
+}
+
+TEST(a_forked_copy_can_install_anew)
+{
+    foreign_install(0);
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    IN_COPY(use_the_library_in_the_copy);
+    check_reaping();
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    foreign_remove(0);
+}

@@ -1,0 +1,130 @@
+//! Stacks of places, and the news of an end on its way into sets.
+
+use super::{child, explore, exited, kernel, root};
+use crate::pin::Pin;
+use crate::set::{self, SetPin};
+use crate::sys::Errno;
+use crate::table::LINKS;
+use crate::{ask, reap};
+use loom::thread;
+
+const PID: i32 = 2;
+
+fn open() -> u64 {
+    set::open(true).unwrap().handle()
+}
+
+fn close(set: u64) {
+    SetPin::new(set).unwrap().close().unwrap();
+}
+
+fn add(set: u64, child: u64) -> Result<(), Errno> {
+    SetPin::new(set)?.add(&Pin::new(child)?)
+}
+
+fn look(handle: u64) {
+    if let Ok(pin) = Pin::new(handle) {
+        reap::look(&pin).unwrap();
+    }
+}
+
+/// How many times the set tells of the child.
+fn told(set: u64, child: u64) -> usize {
+    let pin = SetPin::new(set).unwrap();
+    let events = core::iter::from_fn(|| pin.next().ok());
+    events.map(|event| assert_eq!((event.handle, event.status), (child, exited(7)))).count()
+}
+
+#[test]
+fn a_place_comes_out_of_a_stack_once() {
+    explore("two pop and push back", 4, || {
+        let [one, two] = [(); 2].map(|()| LINKS.take(&root().links).unwrap().0);
+        LINKS.give_back(&root().links, one);
+        LINKS.give_back(&root().links, two);
+        let taker = || {
+            let taken = LINKS.take(&root().links).unwrap().0;
+            LINKS.give_back(&root().links, taken);
+        };
+        let threads = [thread::spawn(taker), thread::spawn(taker)];
+        taker();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
+fn added_while_it_ends_told_once() {
+    explore("add against publish", 3, || {
+        let (set, handle) = (open(), child(PID));
+        let adder = thread::spawn(move || add(set, handle));
+        let looker = thread::spawn(move || look(handle));
+        kernel::end(PID, 7);
+        adder.join().unwrap().unwrap();
+        looker.join().unwrap();
+        look(handle);
+        assert_eq!(told(set, handle), 1);
+        close(set);
+        ask::close(handle).unwrap();
+    });
+}
+
+#[test]
+fn two_publish_told_once() {
+    explore("two publish to a set", 3, || {
+        let (set, handle) = (open(), child(PID));
+        add(set, handle).unwrap();
+        kernel::end(PID, 7);
+        let looker = thread::spawn(move || look(handle));
+        let handler = thread::spawn(|| reap::everyone(PID));
+        looker.join().unwrap();
+        handler.join().unwrap();
+        assert_eq!(told(set, handle), 1);
+        close(set);
+        ask::close(handle).unwrap();
+    });
+}
+
+#[test]
+fn two_take_told_once() {
+    explore("two take from a set while it is told", 3, || {
+        let (set, handle) = (open(), child(PID));
+        add(set, handle).unwrap();
+        kernel::end(PID, 7);
+        let takers = [(); 2].map(|()| thread::spawn(move || told(set, handle)));
+        look(handle);
+        let count: usize = takers.map(|taker| taker.join().unwrap()).iter().sum();
+        assert_eq!(count + told(set, handle), 1);
+        close(set);
+        ask::close(handle).unwrap();
+    });
+}
+
+#[test]
+fn a_link_to_a_set_that_closes_is_freed_once() {
+    explore("deliver against a set's close", 3, || {
+        let (set, handle) = (open(), child(PID));
+        add(set, handle).unwrap();
+        kernel::end(PID, 7);
+        let looker = thread::spawn(move || look(handle));
+        let closer = thread::spawn(move || close(set));
+        looker.join().unwrap();
+        closer.join().unwrap();
+        ask::close(handle).unwrap();
+    });
+}
+
+#[test]
+fn a_link_that_is_taken_over_is_delivered_once() {
+    explore("reuse_link against deliver", 3, || {
+        let (closed, set, handle) = (open(), open(), child(PID));
+        add(closed, handle).unwrap();
+        close(closed);
+        kernel::end(PID, 7);
+        let adder = thread::spawn(move || add(set, handle));
+        let looker = thread::spawn(move || look(handle));
+        adder.join().unwrap().unwrap();
+        looker.join().unwrap();
+        assert_eq!(told(set, handle), 1);
+        close(set);
+        ask::close(handle).unwrap();
+    });
+}
