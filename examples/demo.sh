@@ -30,9 +30,39 @@ show_init() {
     grep -q '^init: orphan [0-9]* exited with code 3$' $said && [ $code = 143 ]
 }
 
+# What is run, and its exit code, which must be the first argument.
+exits_with() {
+    want=$1
+    shift
+    "$@"
+    code=$?
+    printf '%-62s -> %s\n' "${*#build/examples/}" $code
+    [ $code = "$want" ]
+}
+
+show_timeout() {
+    t=build/examples/timeout
+    exits_with 3 $t 10 sh -c 'exit 3' &&
+        exits_with 124 $t -v 0.2 sleep 60 &&
+        exits_with 137 $t -s KILL .2s sleep 60 &&
+        exits_with 137 $t -k 0.2 0.2 sh -c "trap '' TERM; sleep 60; sleep 60" &&
+        exits_with 143 $t --preserve-status 0.2 sleep 60 &&
+        exits_with 125 $t ten true &&
+        exits_with 126 $t 1m /etc/passwd &&
+        exits_with 127 $t 1m /no/such/command
+}
+
+show_parallel() {
+    p=build/examples/parallel
+    printf '%s\n' pear fig plum | $p -P 3 sh -c 'sleep 0.1; echo "${#0} letters"' || return
+    printf '%s\n' 0.1 60 | exits_with 1 $p -g -t 0.5 sh -c 'echo start; sleep $0; echo end'
+}
+
 show() {
     case $1 in
     init) show_init ;;
+    timeout) show_timeout ;;
+    parallel) show_parallel ;;
     *) "build/examples/$1" ;;
     esac
 }

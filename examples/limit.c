@@ -1,6 +1,5 @@
 /*
- * limit.c - a child that takes too long is killed after a second; what it wrote
- * until then is kept.
+ * limit.c - a child is killed at its time limit, a second; what it wrote is kept.
  */
 #include <chld.h>
 #include <stdio.h>

@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #include <chld.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -138,18 +139,16 @@ static void send(chld_id child, int signal)
                 wanted.command[0]);
     }
     chld_kill(child, signal);
-    if (wanted.foreground)
+    if (wanted.foreground || getpgrp() != getpid())
         return;
-    /* The group is our own: we led it before the command was there. */
+    /* The group is our own: we led it before the command was there. SIGKILL is
+     * the end of this process too, which then looks like 137. */
     struct sigaction before, ignore = {.sa_handler = SIG_IGN};
-    if (signal == SIGKILL || signal == SIGSTOP)
-        return; /* that would be the end of us */
     sigaction(signal, &ignore, &before);
     kill(0, signal);
     sigaction(signal, &before, NULL);
-    if (signal != SIGCONT) {
-        chld_kill(child, SIGCONT); /* a stopped command shall act on it */
-    }
+    if (signal != SIGCONT)
+        kill(0, SIGCONT); /* a stopped command shall act on it */
 }
 
 /* Until the command ends, a signal comes, or so many seconds are over (0: no
