@@ -114,6 +114,72 @@ AT(chld_resources, blocks_out, 8, 48, 48, 48);
 AT(chld_resources, voluntary_switches, 8, 56, 56, 56);
 AT(chld_resources, involuntary_switches, 8, 64, 64, 64);
 
+SIZE(chld_rung, 8, 8, 8);
+AT(chld_rung, signal, 4, 0, 0, 0);
+AT(chld_rung, wait_ms, 4, 4, 4, 4);
+
+SIZE(chld_stop_plan, 32, 20, 20);
+AT(chld_stop_plan, size, POINTER, 0, 0, 0);
+AT(chld_stop_plan, target, 4, 8, 4, 4);
+AT(chld_stop_plan, flags, 4, 12, 8, 8);
+AT(chld_stop_plan, rungs, POINTER, 16, 12, 12);
+AT(chld_stop_plan, rungs_count, POINTER, 24, 16, 16);
+
+SIZE(chld_feed, 40, 24, 24);
+AT(chld_feed, mode, 4, 0, 0, 0);
+AT(chld_feed, reserved, 4, 4, 4, 4);
+AT(chld_feed, data, POINTER, 8, 8, 8);
+AT(chld_feed, size, POINTER, 16, 12, 12);
+AT(chld_feed, callback, POINTER, 24, 16, 16);
+AT(chld_feed, argument, POINTER, 32, 20, 20);
+
+SIZE(chld_sink, 40, 24, 24);
+AT(chld_sink, mode, 4, 0, 0, 0);
+AT(chld_sink, fd, 4, 4, 4, 4);
+AT(chld_sink, buffer, POINTER, 8, 8, 8);
+AT(chld_sink, size, POINTER, 16, 12, 12);
+AT(chld_sink, callback, POINTER, 24, 16, 16);
+AT(chld_sink, argument, POINTER, 32, 20, 20);
+
+SIZE(chld_capture_options, 144, 88, 88);
+AT(chld_capture_options, size, POINTER, 0, 0, 0);
+AT(chld_capture_options, flags, 4, 8, 4, 4);
+AT(chld_capture_options, limit_ms, 4, 12, 8, 8);
+AT(chld_capture_options, in, HERE(40, 24, 24), 16, 12, 12);
+AT(chld_capture_options, out, HERE(40, 24, 24), 56, 36, 36);
+AT(chld_capture_options, err, HERE(40, 24, 24), 96, 60, 60);
+AT(chld_capture_options, stop, POINTER, 136, 84, 84);
+
+SIZE(chld_captured, 48, 48, 44);
+AT(chld_captured, total, 8, 0, 0, 0);
+AT(chld_captured, kept, 8, 8, 8, 8);
+AT(chld_captured, from_head, 8, 16, 16, 16);
+AT(chld_captured, data, POINTER, 24, 24, 24);
+AT(chld_captured, truncated, 4, 32, 28, 28);
+AT(chld_captured, held, 4, 36, 32, 32);
+AT(chld_captured, error, 4, 40, 36, 36);
+AT(chld_captured, stopped, 4, 44, 40, 40);
+
+SIZE(chld_capture_result, 136, 136, 128);
+AT(chld_capture_result, status, 16, 0, 0, 0);
+AT(chld_capture_result, out, HERE(48, 48, 44), 16, 16, 16);
+AT(chld_capture_result, err, HERE(48, 48, 44), 64, 64, 60);
+AT(chld_capture_result, fed, 8, 112, 112, 104);
+AT(chld_capture_result, feed_error, 4, 120, 120, 112);
+AT(chld_capture_result, timed_out, 4, 124, 124, 116);
+AT(chld_capture_result, rung, 4, 128, 128, 120);
+AT(chld_capture_result, signal, 4, 132, 132, 124);
+
+SIZE(chld_poll, 8, 8, 8);
+AT(chld_poll, fd, 4, 0, 0, 0);
+AT(chld_poll, events, 2, 4, 4, 4);
+AT(chld_poll, revents, 2, 6, 6, 6);
+
+SIZE(chld_capture_wait, 40, 40, 40);
+AT(chld_capture_wait, fds, 32, 0, 0, 0);
+AT(chld_capture_wait, count, 4, 32, 32, 32);
+AT(chld_capture_wait, timeout_ms, 4, 36, 36, 36);
+
 #if __STDC_HOSTED__
 _Static_assert(CHLD_STATE_EXITED == CLD_EXITED, "CLD_EXITED");
 _Static_assert(CHLD_STATE_KILLED == CLD_KILLED, "CLD_KILLED");

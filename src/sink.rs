@@ -105,7 +105,7 @@ impl<'a> Buffer<'a> {
     }
 
     /// How many of the kept bytes are the stream's first ones.
-    pub fn from_head(&self) -> usize {
+    pub fn head_bytes(&self) -> usize {
         self.filled.min(self.head)
     }
 }

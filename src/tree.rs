@@ -196,15 +196,22 @@ impl Search<'_> {
         let deadline = Deadline::after_ms(GONE_MS)?;
         for member in self.members() {
             while is_alive(member) {
-                let Ok(fd) = pidfd::open(member.pid) else { break };
+                let fd = pidfd::open(member.pid).ok();
                 // Unless the pid is another's since the line before.
                 if !is_alive(member) {
                     break;
                 }
-                match watch::sleep(&mut [poll::readable(fd.number())], deadline, false) {
-                    Ok(()) => {}
-                    Err(Errno::ETIMEDOUT) => return Ok(()),
-                    Err(errno) => return Err(errno),
+                let slept = match &fd {
+                    Some(fd) => {
+                        watch::sleep(&mut [poll::readable(fd.number())], deadline, false)
+                    }
+                    // Nothing tells: look now and then.
+                    None => watch::sleep(&mut [], Deadline::after_ms(2)?, false),
+                };
+                match slept {
+                    Err(errno) if errno != Errno::ETIMEDOUT => return Err(errno),
+                    _ if deadline.left_ns() == Some(0) => return Ok(()),
+                    _ => {}
                 }
             }
         }

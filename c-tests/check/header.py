@@ -91,7 +91,9 @@ def members(text):
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     for body, name in re.findall(r"typedef struct \w+ \{(.*?)\} (\w+);", text, re.S):
         for declaration in body.split(";")[:-1]:
-            yield name, re.search(r"(\w+)(?:\[\w+\])?\s*$", declaration).group(1)
+            function = re.search(r"\(\*(\w+)\)", declaration)
+            plain = re.search(r"(\w+)(?:\[\w+\])?\s*$", declaration)
+            yield name, (function or plain).group(1)
 
 
 def compile_layout(header, *flags):

@@ -140,7 +140,7 @@ fn captured(drain: &mut Drain, held: bool) -> chld_captured {
     let (data, from_head) = match &mut drain.sink {
         Sink::Buffer(buffer) => {
             buffer.unroll();
-            (buffer.first(), buffer.from_head() as u64)
+            (buffer.first(), buffer.head_bytes() as u64)
         }
         Sink::Growing { bytes, .. } => (bytes.release(), drain.kept),
         _ => (core::ptr::null_mut(), drain.kept),
