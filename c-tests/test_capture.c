@@ -1,6 +1,7 @@
 /* Feeding a child and reading both of its streams at once. */
 #include "support.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +131,7 @@ TEST(a_captured_child_stays_its_callers)
     CHECK_INT(result.out.held, 0);
     free_both(&result);
     CHECK_CALL(chld_stdin_fd(id), -ENOENT);
+    CHECK((fcntl(CALL(chld_stdout_fd(id)), F_GETFL) & O_NONBLOCK) == 0);
     CHECK_CALL(chld_capture(id, NULL, &result), 0);
     CHECK_EXITED(result.status, 0);
     CHECK_INT((long long) result.out.total, 0);

@@ -94,6 +94,11 @@ TEST(a_growing_buffer_may_have_a_limit)
     CHECK_CALL(chld_buffer_free(result.out.data), 0);
     result = run_with(ACT("say", "", ""), sink);
     CHECK(result.out.data == NULL);
+    sink.size = 17000; /* reached in the second read */
+    result = run_with(ARGV(helper("flow"), "pour", "40"), sink);
+    CHECK_INT((long long) result.out.kept, 17000);
+    CHECK_INT((long long) result.out.total, 40 * 1024);
+    CHECK_CALL(chld_buffer_free(result.out.data), 0);
 }
 
 struct taken {

@@ -13,8 +13,9 @@
 //! turns up. The kernel lets no fork finish once a signal is pending, so who has
 //! been sent SIGSTOP has no more children from then on.
 //!
-//! (A cgroup that the child was born into would come before all this, with one
-//! write to its cgroup.kill. There is no such start option yet.)
+//! (A cgroup of the tree's own would come before all this, with one write to its
+//! cgroup.kill. CHLD_SPAWN_CGROUP gives the child one, but does not say whether
+//! others are in it as well; so that write is the caller's to make.)
 
 use crate::act;
 use crate::by_pid;
