@@ -11,7 +11,7 @@ use crate::pin::Pin;
 use crate::plan::{self, Move, Opened, Program};
 use crate::reap;
 use crate::request::{Mask, Request};
-use crate::sigchld;
+use crate::sigchld::{self, Starting};
 use crate::sys::clone::Started;
 use crate::sys::cstr::ScriptArguments;
 use crate::sys::fd::{self, OwnedFd};
@@ -33,6 +33,7 @@ pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
         return spawn_detached(request).map(|()| 0);
     }
     let pin = table::claim().at(Step::Memory, 0)?;
+    let _starting = Starting::enter().at(Step::Memory, 0)?;
     let mut opened = Opened::default();
     match prepare(request, &mut opened) {
         Ok(started) => Ok(settle(pin, started, opened, user)),
@@ -46,6 +47,7 @@ pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
 /// The process between us and the child has done its work when `prepare`
 /// returns, and is reaped.
 fn spawn_detached(request: &Request) -> Result<(), Failure> {
+    let _starting = Starting::enter().at(Step::Memory, 0)?;
     let mut opened = Opened::default();
     let between = prepare(request, &mut opened)?;
     reap_now(&between);
@@ -137,8 +139,8 @@ fn start(plan: &mut Plan) -> Result<Started, Failure> {
 
 /// clone3 answers for the cgroup too.
 fn blame(request: &Request, errno: Errno) -> Failure {
-    let of_cgroup = [Errno::EACCES, Errno::EBADF, Errno::EBUSY, Errno::ENODEV, Errno::EOPNOTSUPP];
-    let cgroup = request.cgroup.is_some() && of_cgroup.contains(&errno);
+    let of_clone = [Errno::EAGAIN, Errno::ENOMEM, Errno::EMFILE, Errno::ENFILE];
+    let cgroup = request.cgroup.is_some() && !of_clone.contains(&errno);
     Failure::new(if cgroup { Step::Cgroup } else { Step::Clone }, 0, errno)
 }
 

@@ -1,6 +1,7 @@
 //! A call's hold on a child, and what happens when the last one lets go.
 
 use crate::life;
+use crate::set;
 use crate::slot::Slot;
 use crate::sys::wait::{self, Whom};
 use crate::sys::{Errno, Result, fd};
@@ -93,6 +94,7 @@ fn unpin(slot: &'static Slot, index: u32) {
         if last && word.has_ended() && word.is_closed() && !word.is_queued() {
             if slot.life.swap(word, word.freed()) {
                 close_once(&slot.pidfd);
+                set::free_all(&slot.told);
                 table::release(index);
                 return;
             }

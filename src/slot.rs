@@ -32,6 +32,8 @@ pub struct Slot {
     next: sync::AtomicU32,
     /// Who wants to be told of the end: `watch`. Sealed once it is published.
     pub watchers: Stack,
+    /// Who has been told.
+    pub told: Stack,
     usage_known: AtomicU32,
     usage: [AtomicU64; 9],
 }
@@ -59,6 +61,7 @@ impl Slot {
         self.status.store(pack(Status::RUNNING), Relaxed);
         self.usage_known.store(0, Relaxed);
         self.watchers.reset();
+        self.told.reset();
         self.life.begin(handle);
     }
 
