@@ -79,7 +79,7 @@ static void on_signal(int number)
     (void) number;
 }
 
-static const int numbers[] = { SIGHUP, SIGPIPE, SIGCHLD, SIGUSR1, SIGRTMAX - 30, SIGWINCH, 64 };
+static const int numbers[] = { SIGHUP, SIGPIPE, SIGCHLD, SIGUSR1, 40, SIGWINCH, 64 };
 enum { NUMBERS = sizeof numbers / sizeof *numbers };
 
 static struct sigaction found[NUMBERS];
@@ -290,25 +290,25 @@ TEST(what_is_no_signal_is_refused)
 }
 
 /* The first child is pid 1 there, and sees no parent. */
-static void start_in_a_new_pid_namespace(void)
+
+static void enter_pid_namespace(void)
 {
     if (unshare(CLONE_NEWPID) != 0) {
-        return;
+        _exit(1);
     }
-    CHECK_EXITED(RUN(ARGV("/bin/true"), NULL), 0);
 }
 
-static void start_dying_in_a_new_pid_namespace(void)
+static void start_in_a_new_pid_namespace(void)
 {
-    if (unshare(CLONE_NEWPID) != 0) {
-        return;
-    }
+    enter_pid_namespace();
     chld_spawn_options options = dying_with_parent(SIGTERM);
     CHECK_EXITED(RUN(ARGV("/bin/true"), &options), 0);
 }
 
 TEST(the_parent_may_be_in_another_pid_namespace)
 {
+    if (in_copy(enter_pid_namespace) != 0) {
+        SKIP_TEST("there are no new pid namespaces here");
+    }
     IN_COPY(start_in_a_new_pid_namespace);
-    IN_COPY(start_dying_in_a_new_pid_namespace);
 }
