@@ -115,7 +115,7 @@ fn make(fd: OwnedFd, poke: Option<OwnedFd>, every_signal: bool) -> Result<SetPin
     set.poke.store(poke.map_or(-1, OwnedFd::release), SeqCst);
     set.every_signal.store(every_signal as i32, SeqCst);
     set.ready.reset();
-    let handle = life::new_handle(index);
+    let handle = life::new_handle(index, table::process(root));
     set.life.begin(handle);
     Ok(SetPin { set, handle })
 }

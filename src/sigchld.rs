@@ -207,11 +207,17 @@ impl Drop for Starting {
     }
 }
 
+/// Whether a child that nobody knows may be one that is being started.
+pub fn is_starting() -> bool {
+    table::root_if_used().is_some_and(|root| root.sigchld.starting.load(SeqCst) != 0)
+}
+
 /// The handler stands in for a disposition under which the kernel reaped every
 /// child by itself: strangers' zombies are to be reaped as it would have, unless
 /// they may be no strangers.
 pub fn strangers_are_ours_to_reap() -> bool {
-    running().is_some_and(|notice| notice.starting.load(SeqCst) == 0)
+    running().is_some()
+        && !is_starting()
         && PREVIOUS.get(LAYER.load(SeqCst)).is_some_and(Kept::is_auto_reaping)
 }
 

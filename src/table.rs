@@ -34,7 +34,7 @@ pub struct Root {
     pub unchecked: Stack,
     pub checked: Stack,
     pub sigchld: sigchld::Notice,
-    /// The process this belongs to, where a copy must find out by itself.
+    /// The pid of the process this belongs to, 0 until somebody asks.
     owner: AtomicI32,
 }
 
@@ -56,6 +56,14 @@ pub fn root() -> Result<&'static Root> {
 pub fn root_if_used() -> Option<&'static Root> {
     ROOT.get()?;
     root().ok()
+}
+
+/// The pid of this process, without a system call but for the first time.
+pub fn process(root: &Root) -> i32 {
+    if root.owner.load(SeqCst) == 0 {
+        root.owner.store(host::pid(), SeqCst);
+    }
+    root.owner.load(SeqCst)
 }
 
 /// On kernels that do not wipe memory at fork: a copy knows itself by its pid.
@@ -80,8 +88,9 @@ pub fn wipe() {
 
 /// A fresh slot, pinned by the caller.
 pub fn claim() -> Result<Pin> {
-    let (index, slot) = CHILDREN.take(&root()?.children)?;
-    let handle = life::new_handle(index);
+    let root = root()?;
+    let (index, slot) = CHILDREN.take(&root.children)?;
+    let handle = life::new_handle(index, process(root));
     slot.begin(handle);
     Ok(Pin::of_claimed(slot, handle))
 }
