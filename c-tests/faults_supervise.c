@@ -53,7 +53,10 @@ static uint64_t read_word(pid_t pid, uint64_t address, size_t size)
     uint64_t word = 0;
     struct iovec here = { &word, size };
     struct iovec there = { (void *)(uintptr_t)address, size };
-    return address != 0 && process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)size ? word : 0;
+    if (address == 0 || process_vm_readv(pid, &here, 1, &there, 1, 0) != (ssize_t)size) {
+        return 0;
+    }
+    return word;
 }
 
 /*
