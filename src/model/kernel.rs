@@ -51,6 +51,7 @@ impl Process {
 
 pub fn wipe() {
     PROCESSES.wipe();
+    process(FIRST_PID);
 }
 
 /// A process gets this pid; after another that was reaped, perhaps.
