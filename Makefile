@@ -122,7 +122,7 @@ model:
 	$(MODEL) $(CARGO) test --release --locked --no-default-features --lib model:: \
 	    -- --nocapture >$(O)/model.log 2>&1; code=$$?; \
 	[ $$code = 0 ] && grep -E 'interleavings|ignored, ' $(O)/model.log || cat $(O)/model.log; \
-	sed -n 's/^test result:.* \([0-9]*\) passed; \([0-9]*\) failed; \([0-9]*\) ignored.*/\1 passed, \2 failed, \3 skipped/p' \
+	sed -n '/^test result:/s/.*\. \(.* passed\); \(.* failed\); \(.*\) ignored.*/\1, \2, \3 skipped/p' \
 	    $(O)/model.log | grep . || echo '0 passed, 1 failed, 0 skipped'; \
 	exit $$code
 
