@@ -88,3 +88,49 @@ FORCE:
 include examples/examples.mk c-tests/faults.mk c-tests/tests.mk c-tests/checks.mk
 include c-tests/model.mk
 -include $(wildcard bench/bench.mk)
+# examples
+
+EXAMPLES := first failures exit_codes signals zombie polling wait_family redirect \
+    background notify poll_loop epoll_many init
+EXAMPLE_CFLAGS := -std=c11 -O2 -Wall -Wextra -pedantic -Werror
+
+$(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
+	@mkdir -p $(@D)
+	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude $(LDFLAGS) -o $@ $< $(O)/libchld.a
+
+examples: $(EXAMPLES:%=$(O)/examples/%)
+
+# What the build says goes to a file, which is shown when the build fails.
+demo:
+	@mkdir -p $(O)
+	@echo 'Building the library and its examples (the first time, about a minute) ...'
+	@$(MAKE) examples >$(O)/examples.log 2>&1 || { cat $(O)/examples.log; exit 1; }
+	@python3 examples/check_readme.py
+	@sh examples/demo.sh $(EXAMPLES)
+
+.PHONY: examples demo
+
+# model
+
+# Built with other atomics, so apart from the rest, and with a compiler that is
+# quicker about it.
+MODEL := RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=target/model CARGO_PROFILE_RELEASE_LTO=off \
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=3 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+MODEL_HOST = $$(rustc -vV | sed -n 's/^host: //p')
+
+# Runs the library's own code in every order in which threads can take their
+# steps, within a bound: docs/protocol.md.
+model:
+	@mkdir -p $(O)
+	@if ! $(MODEL) $(CARGO) fetch --locked --target $(MODEL_HOST) >$(O)/model.log 2>&1; then \
+	    echo 'skipped: the model check, as its crate "loom" cannot be fetched'; \
+	    echo '0 passed, 0 failed, 1 skipped'; exit 0; \
+	fi; \
+	$(MODEL) $(CARGO) test --release --locked --no-default-features --lib model:: \
+	    -- --nocapture >$(O)/model.log 2>&1; code=$$?; \
+	[ $$code = 0 ] && grep -E 'interleavings|ignored, ' $(O)/model.log || cat $(O)/model.log; \
+	sed -n '/^test result:/s/.*\. \(.* passed\); \(.* failed\); \(.*\) ignored.*/\1, \2, \3 skipped/p' \
+	    $(O)/model.log | grep . || echo '0 passed, 1 failed, 0 skipped'; \
+	exit $$code
+
+.PHONY: model
