@@ -170,3 +170,10 @@ bool is_emulated(void)
     const char *preloaded = getenv("LD_PRELOAD");
     return getenv("CHLD_TEST_EMULATED") || (preloaded && strstr(preloaded, "vgpreload"));
 }
+
+void need_real_kernel(void)
+{
+    if (is_emulated()) {
+        SKIP_TEST("an emulator has signals, limits and memory of its own");
+    }
+}

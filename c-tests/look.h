@@ -56,4 +56,8 @@ bool has_capability(int number);
  * parent's. */
 bool is_emulated(void);
 
+/** Ends the test, neither passed nor failed, in an emulator: it has signals,
+ * limits and memory of its own. */
+void need_real_kernel(void);
+
 #endif

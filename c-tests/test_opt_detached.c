@@ -200,7 +200,9 @@ TEST(failures_are_told_as_those_of_any_child)
     for (int round = 0; round < 2; round++) {
         chld_error error = CHECK_FAILS(ARGV("/nonexistent"), &options, ENOENT, CHLD_STEP_EXEC, 0);
         CHECK_STR(error.item, "/nonexistent");
-        CHECK_FAILS(ARGV(script), &options, ENOENT, CHLD_STEP_INTERPRETER, 0);
+        if (!is_emulated()) { /* valgrind dies of an exec that fails this late */
+            CHECK_FAILS(ARGV(script), &options, ENOENT, CHLD_STEP_INTERPRETER, 0);
+        }
         CHECK_FAILS(ARGV("no-such-program"), &options, ENOENT, CHLD_STEP_EXEC, 0);
         CHECK_FAILS(ARGV("/usr"), &options, EACCES, CHLD_STEP_EXEC, 0);
         options.cwd = "/nonexistent";

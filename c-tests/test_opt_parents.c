@@ -148,6 +148,7 @@ static void reach_the_limit_on_processes(void)
 
 TEST(the_limit_on_processes_is_reached)
 {
+    need_real_kernel();
     need_root(); /* another user may have other processes */
     IN_COPY(reach_the_limit_on_processes);
 }
