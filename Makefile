@@ -132,5 +132,13 @@ model:
 	sed -n '/^test result:/s/.*\. \(.* passed\); \(.* failed\); \(.*\) ignored.*/\1, \2, \3 skipped/p' \
 	    $(O)/model.log | grep . || echo '0 passed, 1 failed, 0 skipped'; \
 	exit $$code
+T := $(O)/c-tests
+TEST_NAMES := $(patsubst c-tests/%.c,%,$(wildcard c-tests/test_*.c))
+TEST_HELPERS := $(patsubst c-tests/helpers/%.c,$(T)/helpers/%,$(wildcard c-tests/helpers/*.c))
+TEST_COMMON := harness support look
+TEST_COMMON := harness support scratch probing
+TEST_HEADERS := $(wildcard c-tests/*.h) include/chld.h
+TEST_CFLAGS ?= -std=c11 -O1 -g -Wall -Wextra -pedantic -Werror
+SANITIZERS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 .PHONY: model

@@ -114,7 +114,8 @@ TEST(groups_and_maps)
 {
     RUN_EMULATED("test_groups", "a_group_that_cannot_be_joined_is_refused",
                  "a_session_leader_cannot_join_a_group");
-    RUN_EMULATED("test_fds", "maps_take_effect_all_at_once", "a_wrong_map_is_refused_with_its_index",
+    RUN_EMULATED("test_fds", "maps_take_effect_all_at_once",
+                 "a_wrong_map_is_refused_with_its_index",
                  "a_target_beyond_the_limit_is_refused_by_the_kernel");
 }
 

@@ -117,6 +117,7 @@ static chld_spawn_options with_signals(uint32_t mode, uint64_t ignored)
 
 TEST(what_the_caller_ignores_is_ignored_but_for_two)
 {
+    need_real_kernel();
     uint64_t ignored = set_dispositions(false);
     check_signals(with_signals(CHLD_SIGNALS_USUAL, some), 0, ignored & ~signal_bit(SIGPIPE));
     restore_dispositions();
@@ -124,6 +125,7 @@ TEST(what_the_caller_ignores_is_ignored_but_for_two)
 
 TEST(all_that_the_caller_ignores_is_ignored_if_asked_for)
 {
+    need_real_kernel();
     uint64_t ignored = set_dispositions(false);
     CHECK(ignored & signal_bit(SIGPIPE));
     check_signals(with_signals(CHLD_SIGNALS_INHERIT, some), 0, ignored);
@@ -133,6 +135,7 @@ TEST(all_that_the_caller_ignores_is_ignored_if_asked_for)
 /* A caller that ignores SIGCHLD need not learn how its children end. */
 TEST(sigchld_is_inherited_ignored_if_asked_for)
 {
+    need_real_kernel();
     static const uint32_t modes[] = { CHLD_SIGNALS_INHERIT, CHLD_SIGNALS_USUAL };
     for (int i = 0; i < 2; i++) {
         uint64_t ignored = set_dispositions(true);
@@ -147,6 +150,7 @@ TEST(sigchld_is_inherited_ignored_if_asked_for)
 
 TEST(exactly_what_is_asked_for_is_ignored)
 {
+    need_real_kernel();
     static const uint64_t sets[] = { 0, ~0ull };
     for (int callers = 0; callers < 2; callers++) {
         if (callers) {
@@ -164,6 +168,7 @@ TEST(exactly_what_is_asked_for_is_ignored)
 
 TEST(mask_and_dispositions_are_independent)
 {
+    need_real_kernel();
     chld_spawn_options options = with_signals(CHLD_SIGNALS_IGNORING, some);
     options.mask_mode = CHLD_MASK_BLOCKED;
     options.blocked = ~some;

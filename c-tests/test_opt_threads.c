@@ -13,6 +13,10 @@ enum { STARTERS = 3, EACH = 60 };
 
 static atomic_bool enough;
 
+/* How many each thread starts; asked for before there are threads, because it
+ * reads the environment. */
+static int each;
+
 static void *allocate(void *unused)
 {
     void *blocks[64] = { NULL };
@@ -81,7 +85,7 @@ static void start_with_everything(int i)
 
 static void *start_many(void *unused)
 {
-    for (int i = 0; i < scaled(EACH); i++) {
+    for (int i = 0; i < each; i++) {
         start_with_everything(i);
     }
     return unused;
@@ -91,6 +95,8 @@ TEST(other_threads_allocate_change_the_environment_and_install_handlers)
 {
     void *(*const others[])(void *) = { allocate, change_the_environment, install_handlers };
     pthread_t disturbers[3], starters[STARTERS];
+    each = scaled(EACH);
+    helper("act");
     for (int i = 0; i < 3; i++) {
         REQUIRE(pthread_create(&disturbers[i], NULL, others[i], NULL) == 0);
     }
@@ -112,7 +118,7 @@ static void *start_as_another_user(void *unused)
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
     options.flags = CHLD_SPAWN_UID | CHLD_SPAWN_GID | CHLD_SPAWN_GROUPS;
     options.uid = options.gid = NOBODY;
-    for (int i = 0; i < scaled(EACH); i++) {
+    for (int i = 0; i < each; i++) {
         CHECK_EXITED(RUN(ARGV("/bin/true"), &options), 0);
     }
     return unused;
@@ -122,6 +128,7 @@ TEST(the_process_stays_dumpable_though_several_threads_change_their_childrens_id
 {
     need_root();
     CHECK_INT(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 1);
+    each = scaled(EACH);
     pthread_t starters[STARTERS];
     for (int i = 0; i < STARTERS; i++) {
         REQUIRE(pthread_create(&starters[i], NULL, start_as_another_user, NULL) == 0);
