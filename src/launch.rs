@@ -17,7 +17,7 @@ use crate::sys::cstr::ScriptArguments;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::Scratch;
 use crate::sys::wait::{self, Whom};
-use crate::sys::{self, Errno, host, pidfd, raw};
+use crate::sys::{self, Errno, host, pidfd, raw, signal};
 use crate::table;
 use core::sync::atomic::{
     AtomicI32,
@@ -124,16 +124,16 @@ fn start(plan: &mut Plan) -> Result<Started, Failure> {
                 drop(write);
                 let shared = plan.report.seen.load(Relaxed) != 0;
                 mechanism::memory_was_shared(shared);
-                if shared { plan.report.failure() } else { read_report(&read) }
+                if shared { plan.report.failure() } else { read_report(&read, &started) }
             }
         };
-        return match failure {
-            None => Ok(started),
-            Some(failure) => {
-                reap_now(&started);
-                Err(failure)
-            }
-        };
+        let Some(failure) = failure else { return Ok(started) };
+        reap_now(&started);
+        if failure.step != Step::Descriptors || !plan.shares_descriptors {
+            return Err(failure);
+        }
+        mechanism::never_share_table();
+        plan.report = Report::default();
     }
 }
 
@@ -144,13 +144,19 @@ fn blame(request: &Request, errno: Errno) -> Failure {
     Failure::new(if cgroup { Step::Cgroup } else { Step::Clone }, 0, errno)
 }
 
-/// Waits for the end of the pipe, which is the exec, or for a report.
+/// Waits for the end of the pipe, which is the exec, or for a report. A child of
+/// which neither can be known must not run.
 #[inline(never)]
-fn read_report(pipe: &OwnedFd) -> Option<Failure> {
+fn read_report(pipe: &OwnedFd, started: &Started) -> Option<Failure> {
     let mut bytes = [0u8; REPORT_BYTES];
     match fd::read_full(pipe.number(), &mut bytes) {
         Ok(REPORT_BYTES) => child::failure_from_pipe(bytes),
-        _ => None,
+        Ok(_) => None,
+        Err(errno) => {
+            // Not reaped yet, so the pid is its own.
+            let _ = signal::kill(started.pid, libc::SIGKILL);
+            Some(Failure::new(Step::Clone, 0, errno))
+        }
     }
 }
 

@@ -112,7 +112,12 @@ fn unpin(slot: &'static Slot, index: u32) {
 fn collect(slot: &Slot) {
     let pidfd = Some(slot.pidfd.load(SeqCst)).filter(|fd| *fd >= 0);
     let whom = Whom::best(slot.pid.load(SeqCst), pidfd);
-    let _ = wait::waitid(whom, wait::EXITED | wait::NO_HANG);
+    let reaped = wait::waitid(whom, wait::EXITED | wait::NO_HANG);
+    if matches!(reaped, Err(errno) if errno != Errno::ECHILD) {
+        // P_PIDFD was refused this time; the zombie is still there, and its pid.
+        let pid = Whom::Pid(slot.pid.load(SeqCst));
+        let _ = wait::waitid(pid, wait::EXITED | wait::NO_HANG);
+    }
 }
 
 /// Closes the descriptor in `place` unless somebody else has; says whether.
