@@ -2,7 +2,6 @@
 
 use crate::by_pid;
 use crate::reap;
-use crate::sigchld;
 use crate::status::Status;
 use crate::sys::wait::{self, Whom};
 use crate::sys::{Result, host};
@@ -31,8 +30,8 @@ pub fn reap_strangers(mut tell: impl FnMut(i32, Status)) -> Result<u32> {
             if seen.pid == last {
                 return Ok(count);
             }
-        } else if sigchld::is_starting() {
-            return Ok(count); // it may be the library's own. Next time, then.
+        } else if !by_pid::is_stranger(seen.pid) {
+            return Ok(count); // it is being started. Next time, then.
         } else if let Ok(Some(change)) =
             wait::waitid(Whom::Pid(seen.pid), wait::EXITED | wait::NO_HANG)
         {

@@ -198,6 +198,7 @@ pub fn adopt(pid: i32) -> sys::Result<u64> {
 fn settle(pin: Pin, mut started: Started, opened: Opened, user: usize) -> u64 {
     let slot = pin.slot;
     slot.pid.store(started.pid, SeqCst);
+    slot.held_pid.store(started.pid, SeqCst);
     if let Some(fd) = pidfd_of(&mut started) {
         slot.pidfd.store(fd.release(), SeqCst);
     }

@@ -118,6 +118,7 @@ fn collect(slot: &Slot) {
         let pid = Whom::Pid(slot.pid.load(SeqCst));
         let _ = wait::waitid(pid, wait::EXITED | wait::NO_HANG);
     }
+    slot.held_pid.store(0, SeqCst);
 }
 
 /// Closes the descriptor in `place` unless somebody else has; says whether.

@@ -213,12 +213,9 @@ pub fn is_starting() -> bool {
 }
 
 /// The handler stands in for a disposition under which the kernel reaped every
-/// child by itself: strangers' zombies are to be reaped as it would have, unless
-/// they may be no strangers.
-pub fn strangers_are_ours_to_reap() -> bool {
-    running().is_some()
-        && !is_starting()
-        && PREVIOUS.get(LAYER.load(SeqCst)).is_some_and(Kept::is_auto_reaping)
+/// child by itself: strangers' zombies are to be reaped as it would have.
+pub fn strangers_were_auto_reaped() -> bool {
+    running().is_some() && PREVIOUS.get(LAYER.load(SeqCst)).is_some_and(Kept::is_auto_reaping)
 }
 
 /// What stands in the way of learning how children end.

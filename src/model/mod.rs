@@ -67,6 +67,7 @@ fn start(pid: i32, clone: impl Fn()) -> u64 {
     let pin = table::claim().expect("room");
     clone();
     pin.slot.pid.store(pid, SeqCst);
+    pin.slot.held_pid.store(pid, SeqCst);
     pin.slot.life.update(|word| Some(word.running()));
     if sigchld::running().is_some() {
         by_pid::note(&pin);
