@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SKIPPED 77
+#define CANNOT_RUN 77
 
 int main(int argc, char **argv)
 {
@@ -27,7 +27,7 @@ int main(int argc, char **argv)
     int result = deny_install(argv[1]);
     if (result < 0) {
         fprintf(stderr, "deny: not installed: %s\n", strerror(-result));
-        return SKIPPED;
+        return CANNOT_RUN;
     }
     execvp(argv[3], &argv[3]);
     perror(argv[3]);

@@ -88,10 +88,11 @@ static const struct row rows[] = {
     { "setsid", SYS_setsid, ANYWHERE, ALWAYS, { EPERM } },
     { "setpgid", SYS_setpgid, ANYWHERE, ALWAYS, { EPERM, EACCES, ESRCH } },
     { "chdir", SYS_chdir, ANYWHERE, ALWAYS, { ENOENT, EACCES, ENOMEM } },
-    { "rt_sigaction", SYS_rt_sigaction, ANYWHERE, ALWAYS, { EINVAL } },
-    /* In the parent only where it blocks everything: the call that brings the
-     * old mask back repeats arguments that the kernel took before, and nothing
-     * can be done without it. */
+    /* In the parent these two fail only where they change something: installing
+     * a handler, blocking everything. What undoes that repeats what the kernel
+     * took before, and nothing could be done without it. */
+    { "rt_sigaction", SYS_rt_sigaction, PARENT, ARGUMENT(1, 1), { EINVAL } },
+    { "rt_sigaction", SYS_rt_sigaction, CHILD, ALWAYS, { EINVAL } },
     { "rt_sigprocmask", SYS_rt_sigprocmask, PARENT, ARGUMENT(1, ~0u), { EINVAL, EPERM } },
     { "rt_sigprocmask", SYS_rt_sigprocmask, CHILD, ALWAYS, { EINVAL, EPERM } },
     { "read", SYS_read, ANYWHERE, ALWAYS, { EINTR, EIO } },

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SKIPPED 77
+#define CANNOT_RUN 77
 #define SECONDS 15
 #define ERRNO_MARK 4711
 
@@ -36,7 +36,7 @@ _Noreturn void fail(const char *format, ...)
 _Noreturn void skip(const char *why)
 {
     fprintf(stderr, "%s skipped: %s\n", running, why);
-    exit(SKIPPED);
+    exit(CANNOT_RUN);
 }
 
 void window_open(void)

@@ -88,6 +88,9 @@ static bool fits_child(const struct want *want, const chld_error *error, const s
         return is_about(want, error, seen->arguments[1], true);
     }
     bool copies = seen->arguments[1] == F_DUPFD_CLOEXEC;
+    if (copies && step == CHLD_STEP_DESCRIPTORS) { /* one of the library's own, out of the way */
+        return is_fcntl(seen->call);
+    }
     return is_fcntl(seen->call) && is_about(want, error, seen->arguments[0], !copies);
 }
 

@@ -114,7 +114,8 @@ static void paths(void)
     options.out.open_mode = 0600;
     options.err.mode = CHLD_STDIO_STDOUT;
     check(ARGV(ONLY_STANDARD, "same=1:2", "copy"), &options);
-    require(pread(fd, got, sizeof got, 0) == 3 && strcmp(got, "err") == 0, "the file has '%s'", got);
+    ssize_t length = pread(fd, got, sizeof got, 0);
+    require(length == 3 && strcmp(got, "err") == 0, "the file has '%s'", got);
     close(fd);
 }
 

@@ -120,13 +120,14 @@ void state_require(const struct state *before, const char *when)
  */
 void state_require_reaped(void)
 {
+    static const char *const argv[] = { child_program, "exit=7", NULL };
     siginfo_t info = { .si_pid = 0 };
     for (int round = 0; round < 20; round++) {
         if (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT | __WALL) != 0) {
             require(errno == ECHILD, "waitid: %s", strerror(errno));
             return;
         }
-        finish(start((const char *[]){ child_program, "exit=7", NULL }, NULL), CHLD_STATE_EXITED, 7);
+        finish(start(argv, NULL), CHLD_STATE_EXITED, 7);
     }
     fail("the library has left a zombie, pid %d", (int)info.si_pid);
 }

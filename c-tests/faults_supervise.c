@@ -48,17 +48,29 @@ static bool is_unexeced_child(const struct watch *watch, pid_t pid)
         && (process.flags & PROCESS_NOT_EXECED) != 0;
 }
 
-/* For rt_sigprocmask the table looks at the new mask, not at where it lies. */
+static uint64_t read_word(pid_t pid, uint64_t address, size_t size)
+{
+    uint64_t word = 0;
+    struct iovec here = { &word, size };
+    struct iovec there = { (void *)(uintptr_t)address, size };
+    if (address == 0 || process_vm_readv(pid, &here, 1, &there, 1, 0) != (ssize_t)size) {
+        return 0;
+    }
+    return word;
+}
+
+/*
+ * Where a call's second argument is a pointer, the table looks at what matters
+ * behind it: the new mask; whether a handler function is installed.
+ */
 static void look_through_pointer(pid_t pid, struct call *call)
 {
-    uint32_t mask = 0;
-    struct iovec here = { &mask, sizeof mask };
-    struct iovec there = { (void *)(uintptr_t)call->arguments[1], sizeof mask };
-    if (call->number == SYS_rt_sigprocmask && call->arguments[1] != 0) {
-        if (process_vm_readv(pid, &here, 1, &there, 1, 0) != (ssize_t)sizeof mask) {
-            mask = 0;
-        }
-        call->arguments[1] = mask;
+    uint64_t *second = &call->arguments[1];
+    if (call->number == SYS_rt_sigprocmask) {
+        *second = read_word(pid, *second, sizeof(uint64_t));
+    } else if (call->number == SYS_rt_sigaction) {
+        uint64_t handler = read_word(pid, *second, sizeof(void *));
+        *second = handler != (uintptr_t)SIG_DFL && handler != (uintptr_t)SIG_IGN;
     }
 }
 

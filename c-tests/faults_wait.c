@@ -187,7 +187,7 @@ static void any_of_struck_out(void)
 }
 
 /* chld_exit_fd() becomes readable at the end, in a poll of the caller's. Where
- * a fault kept the child from having a descriptor, -ENOSYS is the answer. */
+ * a fault kept the child from having a descriptor, that is the answer. */
 static void exit_fd(void)
 {
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
@@ -204,13 +204,18 @@ static void exit_fd(void)
         id = start_gated();
     }
     if (fd < 0) {
-        require(seen.error != 0 && fd == -ENOSYS, "chld_exit_fd returned -%s", errno_name(-fd));
+        require(seen.error != 0 && (fd == -ENOSYS || fd == -seen.error),
+                "chld_exit_fd returned -%s", errno_name(-fd));
         open_gate(id);
     } else {
         struct pollfd one = { .fd = fd, .events = POLLIN };
         require(poll(&one, 1, 0) == 0, "readable before the end");
         open_gate(id);
-        require(poll(&one, 1, 10000) == 1 && (one.revents & POLLIN), "not readable at the end");
+        int ready;
+        do { /* where there is no pidfd, a handler of the library's interrupts */
+            ready = poll(&one, 1, 10000);
+        } while (ready < 0 && errno == EINTR);
+        require(ready == 1 && (one.revents & POLLIN), "not readable at the end");
     }
     finish(id, CHLD_STATE_EXITED, 42);
 }

@@ -287,8 +287,10 @@ static void settle(void)
     static struct surroundings found;
     pthread_t thread;
     settle_signals();
-    REQUIRE(pthread_create(&thread, NULL, wait_to_be_cancelled, NULL) == 0);
-    REQUIRE(pthread_cancel(thread) == 0 && pthread_join(thread, NULL) == 0);
+    if (!getenv("CHLD_TEST_EMULATED")) { /* qemu-user 7 crashes in pthread_cancel() */
+        REQUIRE(pthread_create(&thread, NULL, wait_to_be_cancelled, NULL) == 0);
+        REQUIRE(pthread_cancel(thread) == 0 && pthread_join(thread, NULL) == 0);
+    }
     look_at_descriptors(&found);
     for (int i = 0; i < found.descriptor_count; i++) {
         if (found.descriptors[i].number > 2) {

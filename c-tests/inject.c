@@ -25,7 +25,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define SKIPPED 77
+#define CANNOT_RUN 77
 #define MANY 8
 #define MOST_SHOWN 6
 #define MOST_HANGS 3
@@ -147,11 +147,11 @@ static int count_calls(const struct options *options)
     int result = supervise(options->argv, &none, &counting);
     if (result < 0) {
         fprintf(stderr, "inject: the kernel does not offer this: %s\n", strerror(-result));
-        return SKIPPED;
+        return CANNOT_RUN;
     }
-    if (WIFEXITED(counting.wait_word) && WEXITSTATUS(counting.wait_word) == SKIPPED) {
+    if (WIFEXITED(counting.wait_word) && WEXITSTATUS(counting.wait_word) == CANNOT_RUN) {
         fprintf(stderr, "%s", counting.output);
-        return SKIPPED;
+        return CANNOT_RUN;
     }
     if (!went_well(&counting)) {
         printf("    without any fault: ");

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -47,6 +48,18 @@ char *output(const char *file, int line, const char *const *argv,
     read_all(CALL(chld_stdout_fd(id)), buffer, size);
     check_status(file, line, finish(file, line, id), CHLD_STATE_EXITED, 0);
     return buffer;
+}
+
+int run_detached(const char *file, int line, const char *const *argv)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.flags = CHLD_SPAWN_DETACHED;
+    REQUIRE(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
+    check_result(file, line, "chld_spawn", CALL(chld_spawn(NULL, argv, &options, NULL)), 0);
+    int status = -1;
+    REQUIRE(waitpid(-1, &status, 0) > 1);
+    REQUIRE(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) == 0);
+    return status;
 }
 
 /* /proc */
@@ -115,6 +128,21 @@ long long proc_stat(int pid, int field)
     return strtoll(at, NULL, 10);
 }
 
+void await_gone(int pid)
+{
+    char path[64], text[4096];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    for (char state = 0; state != 'Z' && state != 'X'; sched_yield()) {
+        int input = open(path, O_RDONLY | O_CLOEXEC);
+        if (input < 0) {
+            return;
+        }
+        const char *name_end = strrchr(read_all(input, text, sizeof text), ')');
+        state = name_end ? name_end[2] : 'X';
+        close(input);
+    }
+}
+
 const char *proc_link(int pid, const char *name)
 {
     char path[128], *target = next_text();
@@ -169,4 +197,11 @@ bool is_emulated(void)
 {
     const char *preloaded = getenv("LD_PRELOAD");
     return getenv("CHLD_TEST_EMULATED") || (preloaded && strstr(preloaded, "vgpreload"));
+}
+
+void need_real_kernel(void)
+{
+    if (is_emulated()) {
+        SKIP_TEST("an emulator has signals, limits and memory of its own");
+    }
 }

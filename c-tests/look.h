@@ -15,7 +15,15 @@ chld_id stay(const char *file, int line, const char *const *argv,
 #define LEAVE(id) leave(__FILE__, __LINE__, (id))
 void leave(const char *file, int line, chld_id id);
 
-/** What a child without a handle's gate writes to its stdout before it ends. */
+/** Starts a detached child and waits for its end, as the subreaper of this
+ * process can; returns its wait status. */
+#define RUN_DETACHED(argv) run_detached(__FILE__, __LINE__, (argv))
+int run_detached(const char *file, int line, const char *const *argv);
+
+/** Until a process has ended, reaped or not. */
+void await_gone(int pid);
+
+/** What a child writes to its stdout; it must exit with 0. */
 #define OUTPUT(argv, options, buffer) \
     output(__FILE__, __LINE__, (argv), (options), (buffer), sizeof(buffer))
 char *output(const char *file, int line, const char *const *argv,
@@ -55,5 +63,9 @@ bool has_capability(int number);
 /** Whether this is an emulator, in which a child's memory is never its
  * parent's. */
 bool is_emulated(void);
+
+/** Ends the test, neither passed nor failed, in an emulator: it has signals,
+ * limits and memory of its own. */
+void need_real_kernel(void);
 
 #endif

@@ -105,7 +105,7 @@ const char *scratch(const char *name);
  * returns its path. */
 const char *scratch_file(const char *name, const char *text, mode_t mode);
 
-/* Seeing what a child sees */
+/* Seeing what a child sees: probing.c */
 
 /** What the helper "probe" wrote down: "key=value" entries. */
 struct probe {

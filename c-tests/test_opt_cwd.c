@@ -107,7 +107,8 @@ TEST(a_descriptor_that_is_no_directory_is_refused)
     } rows[] = { { -1, EBADF }, { 999, EBADF }, { file, ENOTDIR } };
     for (int i = 0; i < 3; i++) {
         chld_spawn_options options = in_directory(rows[i].fd);
-        chld_error error = CHECK_FAILS(ACT("exit", "0"), &options, rows[i].code, CHLD_STEP_CHDIR, 0);
+        chld_error error =
+            CHECK_FAILS(ACT("exit", "0"), &options, rows[i].code, CHLD_STEP_CHDIR, 0);
         CHECK_STR(error.item, "");
     }
     close(file);

@@ -61,7 +61,7 @@ static void check_no_child(void)
     CHECK_INT(errno, ECHILD);
 }
 
-/* Until its output is closed everywhere, which it is when it has ended. */
+/* Until its output is closed everywhere: it is about to end. */
 static void await_end_of(struct line *line)
 {
     char byte;
@@ -86,6 +86,7 @@ TEST(it_is_no_child_of_the_callers)
     CHECK(parent != getpid() && process_is_there(parent));
     CHECK_INT(proc_stat(pid, STAT_SESSION), getsid(0));
     await_end_of(&line);
+    await_gone(pid);
     check_no_child();
     CHECK_CALL(chld_reap(), 0);
     line_close(&line);
@@ -93,8 +94,7 @@ TEST(it_is_no_child_of_the_callers)
 
 TEST(it_needs_no_place_for_a_handle)
 {
-    chld_spawn_options options = detached(NULL);
-    CHECK_CALL(chld_spawn(NULL, ACT("exit", "0"), &options, NULL), 0);
+    CHECK_INT(RUN_DETACHED(ACT("exit", "5")), 5 << 8);
     check_no_child();
 }
 
@@ -150,8 +150,9 @@ TEST(its_end_is_not_told)
     chld_spawn_options options = detached(&line);
     CHECK_CALL(chld_spawn(NULL, tell_pid, &options, NULL), 0);
     (void) CALL(chld_sigchld_pending()); /* the process in between may be seen */
-    read_pid(&line);
+    int pid = read_pid(&line);
     await_end_of(&line);
+    await_gone(pid);
     CHECK_CALL(chld_sigchld_pending(), 0);
     line_close(&line);
     CHECK_CALL(chld_sigchld_remove(), 0);
@@ -200,7 +201,9 @@ TEST(failures_are_told_as_those_of_any_child)
     for (int round = 0; round < 2; round++) {
         chld_error error = CHECK_FAILS(ARGV("/nonexistent"), &options, ENOENT, CHLD_STEP_EXEC, 0);
         CHECK_STR(error.item, "/nonexistent");
-        CHECK_FAILS(ARGV(script), &options, ENOENT, CHLD_STEP_INTERPRETER, 0);
+        if (!is_emulated()) { /* valgrind dies of an exec that fails this late */
+            CHECK_FAILS(ARGV(script), &options, ENOENT, CHLD_STEP_INTERPRETER, 0);
+        }
         CHECK_FAILS(ARGV("no-such-program"), &options, ENOENT, CHLD_STEP_EXEC, 0);
         CHECK_FAILS(ARGV("/usr"), &options, EACCES, CHLD_STEP_EXEC, 0);
         options.cwd = "/nonexistent";
@@ -243,8 +246,7 @@ TEST(contradictions_are_refused)
 TEST(a_hundred_leave_nothing)
 {
     for (int i = 0; i < scaled(100); i++) {
-        chld_spawn_options options = detached(NULL);
-        CHECK_CALL(chld_spawn(NULL, ACT("exit", "0"), &options, NULL), 0);
+        CHECK_INT(RUN_DETACHED(ACT("exit", DECIMAL(i))), i << 8);
         check_no_child();
     }
 }

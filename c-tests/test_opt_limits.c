@@ -82,6 +82,7 @@ enum { ENOUGH = 1 << 30 };
 
 TEST(every_limit_can_be_lowered)
 {
+    need_real_kernel();
     for (int i = 0; i < RESOURCES; i++) {
         int resource = resources[i].resource;
         uint64_t soft_before = own_limit(resource, false), hard_before = own_limit(resource, true);
@@ -98,6 +99,7 @@ TEST(every_limit_can_be_lowered)
 
 TEST(all_limits_can_be_given_at_once)
 {
+    need_real_kernel();
     chld_limit limits[RESOURCES];
     for (int i = 0; i < RESOURCES; i++) {
         uint64_t most = lower(ENOUGH, own_limit(resources[i].resource, true));
@@ -113,6 +115,7 @@ TEST(all_limits_can_be_given_at_once)
 
 TEST(soft_and_hard_limits_have_their_effects)
 {
+    need_real_kernel();
     const chld_limit limits[] = { { RLIMIT_NOFILE, 0, 17, 29 }, { RLIMIT_CORE, 0, 0, 0 } };
     chld_spawn_options options = with_limits(limits, 2);
     char text[64];
@@ -123,6 +126,7 @@ TEST(soft_and_hard_limits_have_their_effects)
 /* A limit on descriptors is for the program, not for the maps before it. */
 TEST(maps_and_limits_do_not_disturb_each_other)
 {
+    need_real_kernel();
     const chld_limit limit = { RLIMIT_NOFILE, 0, 4, 4 };
     chld_spawn_options options = with_limits(&limit, 1);
     options.fds = (const chld_fd_map[]) { { 0, 60 } };
@@ -182,6 +186,7 @@ TEST(who_is_not_root_may_not_raise_a_hard_limit)
 /* The kernel lets the change of user pass, and fails the exec. */
 TEST(a_user_with_too_many_processes_is_told_at_exec)
 {
+    need_real_kernel();
     need_root();
     const chld_limit limit = { RLIMIT_NPROC, 0, 0, 0 };
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;

@@ -20,12 +20,11 @@ struct pair {
 static struct pair open_pair(void)
 {
     struct pair pair = { posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), -1 };
-    if (pair.master < 0 || grantpt(pair.master) != 0 || unlockpt(pair.master) != 0) {
-        SKIP_TEST("there are no pseudo-terminals here: %s", strerror(errno));
+    if (pair.master >= 0 && grantpt(pair.master) == 0 && unlockpt(pair.master) == 0) {
+        pair.slave = open(ptsname(pair.master), O_RDWR | O_NOCTTY | O_CLOEXEC);
     }
-    pair.slave = open(ptsname(pair.master), O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (pair.slave < 0) {
-        SKIP_TEST("%s cannot be opened: %s", ptsname(pair.master), strerror(errno));
+        SKIP_TEST("there are no pseudo-terminals here: %s", strerror(errno));
     }
     return pair;
 }

@@ -69,7 +69,7 @@ TEST(unknown_modes_are_refused)
 
         options = (chld_spawn_options) CHLD_SPAWN_OPTIONS_INIT;
         options.mask_mode = none[i];
-        check_refused(&options);
+        CHECK_FAILS(ACT("exit", "0"), &options, EINVAL, CHLD_STEP_SIGNALS, 0);
 
         options = (chld_spawn_options) CHLD_SPAWN_OPTIONS_INIT;
         options.group_mode = none[i];

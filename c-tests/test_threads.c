@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { THREADS = 4, EACH = 100 };
+enum { THREADS = 4, EACH = 100, WITH_PIPES = 500 };
 
 static void *start_with_pipes(void *argument)
 {
     const int base = *(int *) argument;
-    for (int i = 0; i < scaled(EACH); i++) {
+    for (int i = 0; i < scaled(WITH_PIPES); i++) {
         chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
         options.in.mode = options.out.mode = options.err.mode = CHLD_STDIO_PIPE;
         int code = (base + i) % 256;

@@ -1363,6 +1363,9 @@ int chld_kill_group(chld_id id, int signal);
  * caller's. There nobody can tell whose it was: it is left alone, and counted
  * with the survivors, as is every other child that the program has started
  * after this one by other means than this library.
+ * A cgroup of the child's own (CHLD_SPAWN_CGROUP) has no such gaps: writing "1"
+ * to its cgroup.kill (Linux 5.14) ends all that is in it, which is the caller's
+ * to do, as only he knows who else is there.
  * Signals go to exactly the processes that were found, by pidfd; before Linux
  * 5.3, by pid right after a look.
  *

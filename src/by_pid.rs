@@ -7,6 +7,7 @@
 
 use crate::life;
 use crate::pin::Pin;
+use crate::sigchld;
 use crate::sys::memory::Lasting;
 use crate::table::{self, CHILDREN, Root};
 use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -48,9 +49,16 @@ pub fn find(pid: i32) -> Option<Pin> {
     hinted.and_then(|index| has(pid, index)).or_else(|| {
         let root = table::root_if_used()?;
         CHILDREN.each(&root.children).find_map(|(index, slot)| {
-            (slot.pid.load(SeqCst) == pid).then(|| has(pid, index))?
+            (slot.held_pid.load(SeqCst) == pid).then(|| has(pid, index))?
         })
     })
+}
+
+/// Whether an ended child that the kernel shows is not the library's. One that is
+/// being started has no pid in the table yet; asked again after the starts that
+/// could be its own, the table knows. (The zombie holds its pid meanwhile.)
+pub fn is_stranger(pid: i32) -> bool {
+    find(pid).is_none() && !sigchld::is_starting() && find(pid).is_none()
 }
 
 /// For a forked copy that the kernel has not wiped.
@@ -60,6 +68,5 @@ pub fn wipe() {
 
 fn has(pid: i32, index: u32) -> Option<Pin> {
     let pin = Pin::of_slot(CHILDREN.get(index)?, index)?;
-    let word = pin.slot.life.word();
-    (pin.pid() == pid && !word.is_collected()).then_some(pin)
+    (pin.slot.held_pid.load(SeqCst) == pid).then_some(pin)
 }

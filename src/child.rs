@@ -112,10 +112,13 @@ impl<'a> Between<'a> {
 impl ChildHalf for Between<'_> {
     fn run(&self) -> ! {
         self.plan.report.seen.store(1, Relaxed);
-        if let Some(stack) = self.stack.take() {
-            if let Err(errno) = clone::clone_on(self.share_memory, stack, self.plan) {
-                self.plan.fail(Failure::new(Step::Clone, 0, errno));
-            }
+        let Some(stack) = self.stack.take() else { raw::exit(0) };
+        match clone::clone_on(self.share_memory, stack, self.plan) {
+            Err(errno) => self.plan.fail(Failure::new(Step::Clone, 0, errno)),
+            // One that failed must not become an orphan: its new parent may be
+            // the caller, who knows nothing of it.
+            Ok(pid) if self.plan.report.failure().is_some() => raw::reap(pid),
+            Ok(_) => {}
         }
         raw::exit(0)
     }
@@ -135,7 +138,9 @@ impl Plan<'_> {
         self.report.store(words);
         if self.kept(REPORT) >= 0 {
             let [[a, b, c, d], [e, f, g, h], [i, j, k, l]] = words.map(i32::to_ne_bytes);
-            let _ = raw::write(self.kept(REPORT), &[a, b, c, d, e, f, g, h, i, j, k, l]);
+            let report = [a, b, c, d, e, f, g, h, i, j, k, l];
+            // An empty pipe takes it at once, but for a signal or bad luck.
+            let _ = (0..100).find(|_| raw::write(self.kept(REPORT), &report).is_ok());
         }
         raw::exit(127)
     }
@@ -230,7 +235,8 @@ impl Plan<'_> {
         if request.death_signal != 0 {
             raw::set_death_signal(request.death_signal).at(Step::DeathSignal, 0)?;
             // It may have died before there was a signal to send.
-            if raw::parent() != self.parent {
+            // (0 is one in another pid namespace: nobody can tell.)
+            if !matches!(raw::parent(), parent if parent == 0 || parent == self.parent) {
                 return Err(Failure::new(Step::DeathSignal, 0, Errno::ESRCH));
             }
         }
@@ -264,18 +270,31 @@ impl Plan<'_> {
         self.kept.get(which).map_or(-1, |fd| fd.load(Relaxed))
     }
 
+    /// A copy of `fd` that is no target. There are free numbers between the
+    /// targets more often than above them, where the limit may be.
+    fn out_of_the_way(&self, fd: i32) -> Result<i32> {
+        let mut least = 3;
+        loop {
+            let copy = raw::dup_above(fd, least)?;
+            if !self.moves.iter().any(|one| one.target == copy) {
+                return Ok(copy);
+            }
+            let _ = raw::close(copy);
+            least = copy.wrapping_add(1);
+        }
+    }
+
     /// All moves take effect at once: what would be overwritten before its turn
-    /// is first copied above every target.
+    /// is first copied out of the way.
     fn place_descriptors(&self) -> Result<(), Failure> {
-        let above = self.moves.iter().fold(2, |top, one| top.max(one.target)).wrapping_add(1);
         for fd in &self.kept {
             let number = fd.load(Relaxed);
             if number >= 0 && self.moves.iter().any(|one| one.target == number) {
-                fd.store(raw::dup_above(number, above).at(Step::Descriptors, 0)?, Relaxed);
+                fd.store(self.out_of_the_way(number).at(Step::Descriptors, 0)?, Relaxed);
             }
         }
         for one in self.moves.iter().filter(|one| one.relocate && one.source() != CLOSE) {
-            let copy = raw::dup_above(one.source(), above);
+            let copy = self.out_of_the_way(one.source());
             one.source.store(copy.map_err(|errno| one.failed(errno))?, Relaxed);
         }
         for one in self.moves {

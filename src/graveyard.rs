@@ -49,11 +49,12 @@ fn next(root: &Root) -> Option<u32> {
 fn check(root: &Root, index: u32) {
     let Some(pin) = CHILDREN.get(index).and_then(|slot| Pin::of_slot(slot, index)) else { return };
     match reap::look(&pin) {
-        Ok(None) => {
+        // Not yet, or the kernel would not tell this time.
+        Ok(None) | Err(_) => {
             root.checked.push(&CHILDREN, index);
-        },
+        }
         // Out of the queue before the pin goes: then nothing holds the slot.
-        _ => {
+        Ok(Some(_)) => {
             root.detached.fetch_sub(1, SeqCst);
             pin.slot.life.update(|word| Some(word.unqueued()));
         }

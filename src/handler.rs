@@ -11,6 +11,7 @@ use crate::set;
 use crate::sigchld;
 use crate::sys::host::KeptErrno;
 use crate::sys::signal::{self, Delivery, Kept};
+use crate::sys::wait::{self, Whom};
 use core::ffi::c_void;
 use core::sync::atomic::Ordering::SeqCst;
 
@@ -33,22 +34,30 @@ extern "C" fn on_sigchld<const LAYER: usize>(
     context: *mut c_void,
 ) {
     let delivery = Delivery { signal, info, context };
-    {
+    let ended = {
         let _errno = KeptErrno::enter();
-        notice(&delivery);
-    }
+        notice(&delivery) || stands_for_an_end(&delivery)
+    };
     if let Some(previous) = PREVIOUS.get(LAYER) {
-        previous.chain(delivery);
+        previous.chain(delivery, ended);
     }
 }
 
-/// The library's part. In a forked copy the engine is off: its memory was wiped.
-fn notice(delivery: &Delivery) {
-    let Some(engine) = sigchld::running() else { return };
+/// The library's part; whether it found any end. In a forked copy the engine is
+/// off: its memory was wiped.
+fn notice(delivery: &Delivery) -> bool {
+    let Some(engine) = sigchld::running() else { return false };
     // The flag before the pipe: who is woken by the pipe finds the flag set.
     engine.seen.store(1, SeqCst);
-    if engine.reaps() {
-        reap::everyone(delivery.child().0);
-    }
+    let found = engine.reaps() && reap::everyone(delivery.child().0) != 0;
     set::poke_every_signal();
+    found
+}
+
+/// A handler that does not want to hear of stops would have been sent one signal
+/// for the end, though only that of the stop is kept while both are pending.
+fn stands_for_an_end(delivery: &Delivery) -> bool {
+    let (_, code) = delivery.child();
+    !matches!(code, libc::CLD_STOPPED | libc::CLD_CONTINUED)
+        || matches!(wait::waitid(Whom::Any, wait::EXITED | wait::NO_HANG | wait::PEEK), Ok(Some(_)))
 }

@@ -30,6 +30,8 @@ pub fn reap_strangers(mut tell: impl FnMut(i32, Status)) -> Result<u32> {
             if seen.pid == last {
                 return Ok(count);
             }
+        } else if !by_pid::is_stranger(seen.pid) {
+            return Ok(count); // it is being started. Next time, then.
         } else if let Ok(Some(change)) =
             wait::waitid(Whom::Pid(seen.pid), wait::EXITED | wait::NO_HANG)
         {

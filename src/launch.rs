@@ -11,13 +11,13 @@ use crate::pin::Pin;
 use crate::plan::{self, Move, Opened, Program};
 use crate::reap;
 use crate::request::{Group, Mask, Request};
-use crate::sigchld;
+use crate::sigchld::{self, Starting};
 use crate::sys::clone::Started;
 use crate::sys::cstr::ScriptArguments;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::Scratch;
 use crate::sys::wait::{self, Whom};
-use crate::sys::{self, Errno, host, pidfd, raw};
+use crate::sys::{self, Errno, host, pidfd, raw, signal};
 use crate::table;
 use core::sync::atomic::{
     AtomicI32,
@@ -33,6 +33,7 @@ pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
         return spawn_detached(request).map(|()| 0);
     }
     let pin = table::claim().at(Step::Memory, 0)?;
+    let _starting = Starting::enter().at(Step::Memory, 0)?;
     let mut opened = Opened::default();
     match prepare(request, &mut opened) {
         Ok(started) => {
@@ -49,6 +50,7 @@ pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
 /// The process between us and the child has done its work when `prepare`
 /// returns, and is reaped.
 fn spawn_detached(request: &Request) -> Result<(), Failure> {
+    let _starting = Starting::enter().at(Step::Memory, 0)?;
     let mut opened = Opened::default();
     let between = prepare(request, &mut opened)?;
     reap_now(&between);
@@ -125,33 +127,39 @@ fn start(plan: &mut Plan) -> Result<Started, Failure> {
                 drop(write);
                 let shared = plan.report.seen.load(Relaxed) != 0;
                 mechanism::memory_was_shared(shared);
-                if shared { plan.report.failure() } else { read_report(&read) }
+                if shared { plan.report.failure() } else { read_report(&read, &started) }
             }
         };
-        return match failure {
-            None => Ok(started),
-            Some(failure) => {
-                reap_now(&started);
-                Err(failure)
-            }
-        };
+        let Some(failure) = failure else { return Ok(started) };
+        reap_now(&started);
+        if failure.step != Step::Descriptors || !plan.shares_descriptors {
+            return Err(failure);
+        }
+        mechanism::never_share_table();
+        plan.report = Report::default();
     }
 }
 
 /// clone3 answers for the cgroup too.
 fn blame(request: &Request, errno: Errno) -> Failure {
-    let of_cgroup = [Errno::EACCES, Errno::EBADF, Errno::EBUSY, Errno::ENODEV, Errno::EOPNOTSUPP];
-    let cgroup = request.cgroup.is_some() && of_cgroup.contains(&errno);
+    let of_clone = [Errno::EAGAIN, Errno::ENOMEM, Errno::EMFILE, Errno::ENFILE];
+    let cgroup = request.cgroup.is_some() && !of_clone.contains(&errno);
     Failure::new(if cgroup { Step::Cgroup } else { Step::Clone }, 0, errno)
 }
 
-/// Waits for the end of the pipe, which is the exec, or for a report.
+/// Waits for the end of the pipe, which is the exec, or for a report. A child of
+/// which neither can be known must not run.
 #[inline(never)]
-fn read_report(pipe: &OwnedFd) -> Option<Failure> {
+fn read_report(pipe: &OwnedFd, started: &Started) -> Option<Failure> {
     let mut bytes = [0u8; REPORT_BYTES];
     match fd::read_full(pipe.number(), &mut bytes) {
         Ok(REPORT_BYTES) => child::failure_from_pipe(bytes),
-        _ => None,
+        Ok(_) => None,
+        Err(errno) => {
+            // Not reaped yet, so the pid is its own.
+            let _ = signal::kill(started.pid, libc::SIGKILL);
+            Some(Failure::new(Step::Clone, 0, errno))
+        }
     }
 }
 
@@ -200,6 +208,7 @@ fn settle(
     let slot = pin.slot;
     slot.leads_group.store(leads_group as u32, SeqCst);
     slot.pid.store(started.pid, SeqCst);
+    slot.held_pid.store(started.pid, SeqCst);
     if let Some(fd) = pidfd_of(&mut started) {
         slot.pidfd.store(fd.release(), SeqCst);
     }

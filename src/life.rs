@@ -10,11 +10,8 @@
 //! descriptors are not closed, and its zombie is not reaped.
 
 use crate::sync::AtomicU64;
-use crate::sys::{Errno, Result, host};
-use core::sync::atomic::{
-    self,
-    Ordering::{Relaxed, SeqCst},
-};
+use crate::sys::{Errno, Result};
+use core::sync::atomic::{self, Ordering::SeqCst};
 
 /// How many bits of a handle are the slot's index; the rest is its generation.
 pub const INDEX_BITS: u32 = 22;
@@ -153,19 +150,17 @@ impl Life {
 }
 
 /// Counts every slot ever given out, in this process and its ancestors by fork.
-/// In ordinary memory on purpose: a forked copy goes on where its parent was,
-/// so no handle of the original is ever valid in the copy.
-static GENERATION: atomic::AtomicU64 = atomic::AtomicU64::new(0);
+/// In ordinary memory on purpose: a forked copy goes on where its parent was, so
+/// no handle of before is ever valid again in the copy.
+static COUNT: atomic::AtomicU64 = atomic::AtomicU64::new(0);
 
 /// A handle for place `index` that never was and never will be another's. The
-/// first generation of a process is made from its pid, so that handles of
-/// unrelated processes hardly ever look alike.
-pub fn new_handle(index: u32) -> u64 {
-    if GENERATION.load(Relaxed) == 0 {
-        let base = (host::pid() as u64 & 0x3f_ffff) << 19;
-        let _ = GENERATION.compare_exchange(0, base, SeqCst, SeqCst);
-    }
-    let generation = GENERATION.fetch_add(1, SeqCst).wrapping_add(1);
+/// pid is in it, so that processes that went on from one fork, or never knew of
+/// each other, do not give out the same handles (until they have given out a
+/// million each).
+pub fn new_handle(index: u32, pid: i32) -> u64 {
+    let count = COUNT.fetch_add(1, SeqCst).wrapping_add(1);
+    let generation = ((pid as u64) << 20).wrapping_add(count);
     generation << INDEX_BITS | index as u64
 }
 
@@ -192,7 +187,7 @@ mod tests {
     #[test]
     fn a_handle_is_of_one_life_only() {
         let life = Life(AtomicU64::new(0));
-        let (first, second) = (new_handle(7), new_handle(7));
+        let (first, second) = (new_handle(7, 1), new_handle(7, 1));
         assert_ne!(first, second);
         life.begin(first);
         assert!(life.word().is_of(first) && !life.word().is_of(second));

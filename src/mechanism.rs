@@ -33,6 +33,14 @@ pub fn memory_was_shared(shared: bool) {
     MEMORY.store(if shared { SHARED } else { COPIED }, Relaxed);
 }
 
+/// Set once a child could not leave the descriptor table that it shared.
+static KEEPS_TABLE: AtomicBool = AtomicBool::new(false);
+
+/// A sandbox refuses both ways to unshare it; a copy it must be, then.
+pub fn never_share_table() {
+    KEEPS_TABLE.store(true, Relaxed);
+}
+
 /// Makes the process. `None`: only a fork is left, and the plan has no pipe.
 pub fn start(plan: &mut Plan) -> Result<Option<Started>> {
     if plan.request.detached {
@@ -43,7 +51,7 @@ pub fn start(plan: &mut Plan) -> Result<Option<Started>> {
     let mut best = BEST.load(Relaxed);
     loop {
         let started = if best == CLONE3 {
-            plan.shares_descriptors = !plan.request.inherit_fds;
+            plan.shares_descriptors = !plan.request.inherit_fds && !KEEPS_TABLE.load(Relaxed);
             plan.enter_cgroup = false;
             clone::clone3(plan.shares_descriptors, cgroup, &mut stack, plan)
         } else {

@@ -1,6 +1,7 @@
 //! A call's hold on a child, and what happens when the last one lets go.
 
 use crate::life;
+use crate::set;
 use crate::slot::Slot;
 use crate::sys::wait::{self, Whom};
 use crate::sys::{Errno, Result, fd};
@@ -93,6 +94,7 @@ fn unpin(slot: &'static Slot, index: u32) {
         if last && word.has_ended() && word.is_closed() && !word.is_queued() {
             if slot.life.swap(word, word.freed()) {
                 close_once(&slot.pidfd);
+                set::free_all(&slot.told);
                 table::release(index);
                 return;
             }
@@ -110,7 +112,13 @@ fn unpin(slot: &'static Slot, index: u32) {
 fn collect(slot: &Slot) {
     let pidfd = Some(slot.pidfd.load(SeqCst)).filter(|fd| *fd >= 0);
     let whom = Whom::best(slot.pid.load(SeqCst), pidfd);
-    let _ = wait::waitid(whom, wait::EXITED | wait::NO_HANG);
+    let reaped = wait::waitid(whom, wait::EXITED | wait::NO_HANG);
+    if matches!(reaped, Err(errno) if errno != Errno::ECHILD) {
+        // P_PIDFD was refused this time; the zombie is still there, and its pid.
+        let pid = Whom::Pid(slot.pid.load(SeqCst));
+        let _ = wait::waitid(pid, wait::EXITED | wait::NO_HANG);
+    }
+    slot.held_pid.store(0, SeqCst);
 }
 
 /// Closes the descriptor in `place` unless somebody else has; says whether.

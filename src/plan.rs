@@ -113,12 +113,13 @@ pub struct Opened {
 impl Opened {
     /// One pseudo-terminal serves all the streams that ask for one; the caller
     /// gets a descriptor of its master for each.
-    fn pty(&mut self, window: [u16; 2], i: usize) -> Result<i32, Failure> {
+    fn pty(&mut self, request: &Request, i: usize) -> Result<i32, Failure> {
         let first = self.terminal.as_ref().and_then(|(_, first)| self.parents.get(*first));
         let master = match first {
             Some(Some(master)) => master.duplicate().at(Step::Pty, i)?,
             _ => {
-                let (master, terminal) = pty::open(window).at(Step::Pty, i)?;
+                let (master, terminal) = pty::open(request.window).at(Step::Pty, i)?;
+                give(&terminal, request.uid).at(Step::Pty, i)?;
                 self.terminal = Some((terminal, i));
                 master
             }
@@ -147,7 +148,7 @@ pub fn descriptors(
     };
     let mut stdout = 1;
     for (i, stdio) in request.stdio.iter().enumerate() {
-        let Some(source) = stdio_source(*stdio, i, stdout, request.window, opened)? else { continue };
+        let Some(source) = stdio_source(request, *stdio, i, stdout, opened)? else { continue };
         if i == 1 {
             stdout = source;
         }
@@ -169,10 +170,10 @@ pub fn descriptors(
 /// `None` where there is nothing to do.
 #[inline(never)]
 fn stdio_source(
+    request: &Request,
     stdio: Stdio,
     i: usize,
     stdout: i32,
-    window: [u16; 2],
     opened: &mut Opened,
 ) -> Result<Option<i32>, Failure> {
     let reads = i == 0;
@@ -192,9 +193,10 @@ fn stdio_source(
             fd::open(DEV_NULL, flags, 0).at(Step::Open, i)?
         }
         Stdio::Path { path, flags, mode } => fd::open(path, flags, mode).at(Step::Open, i)?,
-        Stdio::Pty => return opened.pty(window, i).map(Some),
+        Stdio::Pty => return opened.pty(request, i).map(Some),
         Stdio::Pipe => {
             let (read, write) = fd::pipe(0).at(Step::Pipe, i)?;
+            give(&read, request.uid).at(Step::Pipe, i)?;
             let (parents, childs) = if reads { (write, read) } else { (read, write) };
             if let Some(place) = opened.parents.get_mut(i) {
                 *place = Some(parents);
@@ -207,6 +209,12 @@ fn stdio_source(
         *place = Some(file);
     }
     Ok(Some(number))
+}
+
+/// Lets a child that runs as another user open its streams again by name, as
+/// /dev/stdin. Both ends of a pipe are one file to the system.
+fn give(file: &OwnedFd, owner: Option<u32>) -> Result<()> {
+    owner.map_or(Ok(()), |uid| file.give_to(uid))
 }
 
 /// Two sources for one target contradict each other; a source that is another

@@ -102,7 +102,9 @@ pub fn everyone(hint: i32) -> u32 {
         last = in_front.pid;
         match by_pid::find(in_front.pid) {
             Some(pin) => count = count.wrapping_add(look_anew(&pin)),
-            None if sigchld::strangers_were_auto_reaped() => {
+            None if sigchld::strangers_were_auto_reaped()
+                && by_pid::is_stranger(in_front.pid) =>
+            {
                 let _ = wait::waitid(Whom::Pid(in_front.pid), wait::EXITED | wait::NO_HANG);
             }
             None => break,

@@ -181,6 +181,13 @@ impl<'a> Request<'a> {
         if !(0..=64).contains(&self.death_signal) {
             return wrong(Step::DeathSignal, 0);
         }
+        // To the system calls, -1 means "leave it".
+        if self.gid == Some(u32::MAX) {
+            return wrong(Step::Setgid, 0);
+        }
+        if self.uid == Some(u32::MAX) {
+            return wrong(Step::Setuid, 0);
+        }
         let bad_limit = |limit: &limit::Limit| limit.reserved != 0 || limit.soft > limit.hard;
         match self.limits.iter().position(bad_limit) {
             Some(index) => wrong(Step::Limit, index),

@@ -115,7 +115,7 @@ fn make(fd: OwnedFd, poke: Option<OwnedFd>, every_signal: bool) -> Result<SetPin
     set.poke.store(poke.map_or(-1, OwnedFd::release), SeqCst);
     set.every_signal.store(every_signal as i32, SeqCst);
     set.ready.reset();
-    let handle = life::new_handle(index);
+    let handle = life::new_handle(index, table::process(root));
     set.life.begin(handle);
     Ok(SetPin { set, handle })
 }
@@ -176,20 +176,49 @@ impl SetPin {
         if self.has(child) {
             return Err(Errno::EEXIST);
         }
-        let (index, link) = LINKS.take(&table::root()?.links)?;
-        link.child.store(child.handle(), SeqCst);
-        link.set.store(self.handle, SeqCst);
-        if !child.slot.watchers.push(&LINKS, index) {
-            deliver(index); // published already
+        if !self.take_over_link(child) {
+            let (index, link) = LINKS.take(&table::root()?.links)?;
+            link.child.store(child.handle(), SeqCst);
+            link.set.store(self.handle, SeqCst);
+            if !child.slot.watchers.push(&LINKS, index) {
+                deliver(index); // published already
+            }
         }
         // It may have ended before the handler was there to see it.
         reap::look(child).map(drop)
     }
 
+    /// Whether there is a link already: waiting, on its way, or told.
     fn has(&self, child: &Pin) -> bool {
-        child.slot.watchers.peek(&LINKS).filter_map(|index| LINKS.get(index)).any(|link| {
-            link.set.load(SeqCst) == self.handle && link.child.load(SeqCst) == child.handle()
-        })
+        let mine = |index| {
+            LINKS.get(index).is_some_and(|link| {
+                link.set.load(SeqCst) == self.handle && link.child.load(SeqCst) == child.handle()
+            })
+        };
+        let slot = child.slot;
+        slot.watchers.peek(&LINKS).any(mine)
+            || self.set.ready.peek(&LINKS).any(mine)
+            || slot.told.peek(&LINKS).any(mine)
+    }
+
+    /// Uses a link of this child to a set that was closed, so that sets can come
+    /// and go while a child lives.
+    fn take_over_link(&self, child: &Pin) -> bool {
+        let watchers = &child.slot.watchers;
+        for link in watchers.peek(&LINKS).filter_map(|index| LINKS.get(index)) {
+            let owner = link.set.load(SeqCst);
+            let dead = link.child.load(SeqCst) == child.handle() && SetPin::new(owner).is_err();
+            if dead && link.set.compare_exchange(owner, self.handle, SeqCst, SeqCst).is_ok() {
+                // If the list was sealed meanwhile, nobody can say where the link
+                // is: it is made nobody's again, and a fresh one is used.
+                let sealed = watchers.is_sealed();
+                if sealed {
+                    let _ = link.set.compare_exchange(self.handle, 0, SeqCst, SeqCst);
+                }
+                return !sealed;
+            }
+        }
+        false
     }
 
     /// The next event, without waiting. EAGAIN when there is none.
@@ -228,11 +257,23 @@ impl SetPin {
         Some(child)
     }
 
+    /// The child of the next link. The link stays with the child, so that it is
+    /// known to have been told.
     fn pop(&self) -> Option<u64> {
-        let index = self.set.ready.pop(&LINKS)?;
-        let child = LINKS.get(index)?.child.load(SeqCst);
-        free_link(index);
-        Some(child)
+        loop {
+            let index = self.set.ready.pop(&LINKS)?;
+            let link = LINKS.get(index)?;
+            let child = link.child.load(SeqCst);
+            let pin = Pin::new(child).ok().filter(|_| link.set.load(SeqCst) == self.handle);
+            match pin {
+                Some(pin) => {
+                    pin.slot.told.push(&LINKS, index);
+                    return Some(child);
+                }
+                // Closed meanwhile, or nobody's.
+                None => free_link(index),
+            }
+        }
     }
 }
 
@@ -247,7 +288,7 @@ impl Drop for SetPin {
                 continue;
             }
             // No handle leads here and no other call is at work.
-            while self.pop().is_some() {}
+            free_all(&self.set.ready);
             if self.set.life.swap(word, word.freed()) {
                 crate::pin::close_once(&self.set.poke);
                 crate::pin::close_once(&self.set.fd);
@@ -268,15 +309,26 @@ pub fn tell(slot: &Slot) {
 }
 
 /// Moves a link to its set and wakes that. The links of a set that was closed
-/// stay with their children until here.
+/// stay with their children until here, or until they are taken over.
 fn deliver(index: u32) {
     let Some(link) = LINKS.get(index) else { return };
-    match SetPin::new(link.set.load(SeqCst)) {
-        Ok(set) => {
+    loop {
+        let owner = link.set.load(SeqCst);
+        if let Ok(set) = SetPin::new(owner) {
             set.set.ready.push(&LINKS, index);
             set.poke();
+            return;
         }
-        Err(_) => free_link(index),
+        if link.set.compare_exchange(owner, 0, SeqCst, SeqCst).is_ok() {
+            return free_link(index);
+        }
+    }
+}
+
+/// Frees the links in a list that its caller alone holds.
+pub fn free_all(links: &Stack) {
+    while let Some(index) = links.pop(&LINKS) {
+        free_link(index);
     }
 }
 

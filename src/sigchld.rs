@@ -22,6 +22,8 @@ pub struct Notice {
     holders: AtomicI32,
     /// What the program has asked for itself.
     program: AtomicI32,
+    /// How many starts are under way: their children are in nobody's table yet.
+    pub starting: AtomicI32,
     /// A SIGCHLD has come. This is C's `volatile sig_atomic_t`, which an atomic
     /// int is on every platform, and safe between threads besides.
     pub seen: AtomicI32,
@@ -73,11 +75,17 @@ impl Drop for Locked {
     }
 }
 
-/// Makes sure that the handler is installed until `let_go`.
+/// Makes sure that the handler is installed until `let_go`, and on top now. If
+/// it is installed, but too deep to be put on top once more, what lies above is
+/// trusted to chain.
 pub fn hold() -> Result<()> {
     let locked = Locked::enter()?;
-    if locked.0.sigchld.holders.load(SeqCst) == 0 {
-        put_on_top()?;
+    let first = locked.0.sigchld.holders.load(SeqCst) == 0;
+    match put_on_top() {
+        Err(Errno::EBUSY) if !first => {}
+        other => other?,
+    }
+    if first {
         by_pid::note_all(locked.0);
     }
     locked.0.sigchld.holders.fetch_add(1, SeqCst);
@@ -99,9 +107,16 @@ fn ours(now: &Disposition) -> Option<usize> {
 fn put_on_top() -> Result<()> {
     let now = Disposition::of(libc::SIGCHLD)?;
     if let Some(layer) = ours(&now) {
-        // Inherited over fork, or never covered: only to be switched on.
+        // Inherited over fork, never covered, or uncovered again.
+        BURIED.fetch_and(!(1 << layer), SeqCst);
         LAYER.store(layer, SeqCst);
         return Ok(());
+    }
+    if running().is_some() {
+        BURIED.fetch_or(1 << LAYER.load(SeqCst), SeqCst);
+    }
+    if !now.has_function() {
+        BURIED.store(0, SeqCst); // nobody is left who could chain to ours
     }
     let buried = BURIED.load(SeqCst);
     let layer = (0..LAYERS).find(|layer| buried & 1 << layer == 0).ok_or(Errno::EBUSY)?;
@@ -138,9 +153,8 @@ pub fn install(notify: bool) -> Result<()> {
         if engine.pipe.compare_exchange(0, pipe.handle(), SeqCst, SeqCst).is_err() {
             pipe.close()?; // another thread was first
         }
-    } else if ours(&Disposition::of(libc::SIGCHLD)?).is_none() {
+    } else {
         let _locked = Locked::enter()?;
-        BURIED.fetch_or(1 << LAYER.load(SeqCst), SeqCst);
         put_on_top()?;
     }
     engine.program.store(mode, SeqCst);
@@ -174,6 +188,28 @@ pub fn take_pending() -> Result<bool> {
         pin.drain();
     }
     Ok(engine.seen.swap(0, SeqCst) != 0)
+}
+
+/// While one lives, a child that nobody knows may be one that is being started.
+pub struct Starting(&'static Notice);
+
+impl Starting {
+    pub fn enter() -> Result<Starting> {
+        let notice = &table::root()?.sigchld;
+        notice.starting.fetch_add(1, SeqCst);
+        Ok(Starting(notice))
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.0.starting.fetch_sub(1, SeqCst);
+    }
+}
+
+/// Whether a child that nobody knows may be one that is being started.
+pub fn is_starting() -> bool {
+    table::root_if_used().is_some_and(|root| root.sigchld.starting.load(SeqCst) != 0)
 }
 
 /// The handler stands in for a disposition under which the kernel reaped every

@@ -102,7 +102,7 @@ fn locate(index: u32) -> (usize, usize) {
 pub struct Stack(AtomicU64);
 
 /// Where `peek` gives up: the list may be changing under its feet.
-const PEEK_MOST: usize = 64;
+const PEEK_MOST: usize = 1 << 16;
 
 /// On top of a stack that takes no more.
 const SEALED: u32 = u32::MAX;
@@ -146,6 +146,10 @@ impl Stack {
             Some(index)
         })
         .take(PEEK_MOST)
+    }
+
+    pub fn is_sealed(&self) -> bool {
+        self.0.load(SeqCst) as u32 == SEALED
     }
 
     /// Empties and opens a stack that its caller alone holds.

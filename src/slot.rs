@@ -21,6 +21,8 @@ pub struct Slot {
     pub life: Life,
     status: sync::AtomicI32,
     pub pid: AtomicI32,
+    /// The same as long as the kernel keeps it for this child, else 0.
+    pub held_pid: AtomicI32,
     /// -1 without one.
     pub pidfd: AtomicI32,
     /// The parent's ends of the pipes on the child's 0, 1 and 2, or -1.
@@ -36,6 +38,8 @@ pub struct Slot {
     next: sync::AtomicU32,
     /// Who wants to be told of the end: `watch`. Sealed once it is published.
     pub watchers: Stack,
+    /// Who has been told.
+    pub told: Stack,
     usage_known: AtomicU32,
     usage: [AtomicU64; 9],
 }
@@ -54,6 +58,7 @@ impl Slot {
     /// Prepares a slot that its caller alone holds.
     pub fn begin(&self, handle: u64) {
         self.pid.store(0, Relaxed);
+        self.held_pid.store(0, Relaxed);
         self.pidfd.store(-1, Relaxed);
         for stream in &self.streams {
             stream.store(-1, Relaxed);
@@ -65,6 +70,7 @@ impl Slot {
         self.status.store(pack(Status::RUNNING), Relaxed);
         self.usage_known.store(0, Relaxed);
         self.watchers.reset();
+        self.told.reset();
         self.life.begin(handle);
     }
 
@@ -97,6 +103,7 @@ impl Slot {
     /// The same when the zombie is gone already.
     pub fn publish_gone(&self, status: Status) {
         self.decide(status);
+        self.held_pid.store(0, SeqCst);
         self.life.update(|word| (!word.is_collected()).then_some(word.ended().collected()));
     }
 

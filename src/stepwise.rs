@@ -32,8 +32,9 @@ impl Node for Place {
 /// Everything that the capture points to stays where it is until it is closed.
 pub fn open(capture: Capture<'static>) -> Result<u64> {
     let capture = Paged::new(capture)?;
-    let (index, place) = CAPTURES.take(&table::root()?.captures)?;
-    let handle = life::new_handle(index);
+    let root = table::root()?;
+    let (index, place) = CAPTURES.take(&root.captures)?;
+    let handle = life::new_handle(index, table::process(root));
     place.capture.put(capture);
     place.handle.store(handle, SeqCst);
     Ok(handle)

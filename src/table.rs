@@ -37,7 +37,7 @@ pub struct Root {
     pub unchecked: Stack,
     pub checked: Stack,
     pub sigchld: sigchld::Notice,
-    /// The process this belongs to, where a copy must find out by itself.
+    /// The pid of the process this belongs to, 0 until somebody asks.
     owner: AtomicI32,
 }
 
@@ -50,7 +50,7 @@ unsafe impl Zeroed for Root {}
 pub fn root() -> Result<&'static Root> {
     let root = ROOT.get_or_map()?.first().ok_or(Errno::ENOMEM)?;
     if memory::copies_keep_memory() {
-        forget_if_copied(root);
+        forget_if_copied();
     }
     Ok(root)
 }
@@ -61,15 +61,27 @@ pub fn root_if_used() -> Option<&'static Root> {
     root().ok()
 }
 
+/// The pid of this process, without a system call but for the first time.
+pub fn process(root: &Root) -> i32 {
+    if root.owner.load(SeqCst) == 0 {
+        let me = host::pid();
+        root.owner.store(me, SeqCst);
+        OWNER.store(me, SeqCst);
+    }
+    root.owner.load(SeqCst)
+}
+
+/// The same in ordinary memory, which a copy has from its original.
+static OWNER: core::sync::atomic::AtomicI32 = core::sync::atomic::AtomicI32::new(0);
+
 /// On kernels that do not wipe memory at fork: a copy knows itself by its pid.
 #[cold]
 #[inline(never)]
-fn forget_if_copied(root: &'static Root) {
-    let (me, owner) = (host::pid(), root.owner.load(SeqCst));
-    if owner != me && owner != 0 {
+fn forget_if_copied() {
+    let me = host::pid();
+    if !matches!(OWNER.swap(me, SeqCst), owner if owner == 0 || owner == me) {
         wipe();
     }
-    root.owner.store(me, SeqCst);
 }
 
 /// Makes it the empty library again, where nobody uses it.
@@ -84,8 +96,9 @@ pub fn wipe() {
 
 /// A fresh slot, pinned by the caller.
 pub fn claim() -> Result<Pin> {
-    let (index, slot) = CHILDREN.take(&root()?.children)?;
-    let handle = life::new_handle(index);
+    let root = root()?;
+    let (index, slot) = CHILDREN.take(&root.children)?;
+    let handle = life::new_handle(index, process(root));
     slot.begin(handle);
     Ok(Pin::of_claimed(slot, handle))
 }

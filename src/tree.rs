@@ -22,10 +22,11 @@ use crate::by_pid;
 use crate::deadline::Deadline;
 use crate::pin::Pin;
 use crate::process::{self, Process};
+use crate::reap;
 use crate::signals;
 use crate::sys::memory::Scratch;
 use crate::sys::poll;
-use crate::sys::{Errno, Result, host, pidfd, signal};
+use crate::sys::{Errno, Result, host, pidfd, signal, wait};
 use crate::watch;
 
 /// How often the search is repeated at most.
@@ -41,14 +42,18 @@ pub fn kill(handle: u64, number: i32) -> Result<u32> {
     signal(&Pin::new(handle)?, number, true)
 }
 
-/// The same; with `wait`, what was killed has time to be gone. ENOSYS if the
+/// The same; with `until_gone`, what was killed has time to be gone. ENOSYS if the
 /// tree cannot be seen: then the group was signalled, or the child alone.
 #[inline(never)]
-pub fn signal(pin: &Pin, number: i32, wait: bool) -> Result<u32> {
+pub fn signal(pin: &Pin, number: i32, until_gone: bool) -> Result<u32> {
     if pin.slot.life.word().is_collected() {
         return Err(Errno::ESRCH);
     }
-    let Some(root) = root_of(pin) else {
+    let root = root_of(pin);
+    // Its pid is still held, so it was the child that was seen, and not another
+    // that has the pid of one that a stranger has reaped.
+    reap::peek(pin, wait::EXITED | wait::NO_HANG).map_err(|_| Errno::ESRCH)?;
+    let Some(root) = root else {
         act::send_to_group(pin, number).or_else(|_| act::send_to_child(pin, number))?;
         return Err(Errno::ENOSYS);
     };
@@ -68,7 +73,7 @@ pub fn signal(pin: &Pin, number: i32, wait: bool) -> Result<u32> {
         found: 0,
     };
     search.run()?;
-    if wait && search.kills {
+    if until_gone && search.kills {
         search.wait_until_gone()?;
     }
     search.left()

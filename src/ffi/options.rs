@@ -72,8 +72,8 @@ pub unsafe fn request<'a>(
             umask: has(CHLD_SPAWN_UMASK).then_some(options.umask),
             no_new_privs: has(CHLD_SPAWN_NO_NEW_PRIVS),
             death_signal: options.death_signal,
-            mask: mask_of(options).at(Step::Options, 0)?,
-            dispositions: dispositions_of(options).at(Step::Options, 0)?,
+            mask: mask_of(options).at(Step::Signals, 0)?,
+            dispositions: dispositions_of(options).at(Step::Signals, 0)?,
             detached: has(CHLD_SPAWN_DETACHED),
             subreaper: has(CHLD_SPAWN_SUBREAPER),
         })

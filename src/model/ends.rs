@@ -1,10 +1,10 @@
 //! One child, and all who are after its end at once.
 
-use super::{child, explore, exited, kernel, root};
+use super::{child, child_that_ends, explore, exited, kernel, root};
 use crate::pin::Pin;
 use crate::status::{State, Status};
 use crate::sys::Errno;
-use crate::{act, ask, graveyard, reap};
+use crate::{act, ask, graveyard, init, reap};
 use core::sync::atomic::Ordering::SeqCst;
 use loom::thread::{self, JoinHandle};
 
@@ -31,11 +31,12 @@ fn assert_reaped_once(pid: i32) {
     assert_eq!(kernel::reaps(pid), 1);
 }
 
-/// Empties the queue of children that were closed while they ran.
+/// Empties the queue of children that were closed while they ran and have ended:
+/// one look at those checked before, which begins a new round, and one at all.
 fn bury_all() {
-    while root().detached.load(SeqCst) > 0 {
-        graveyard::sweep();
-    }
+    graveyard::sweep();
+    graveyard::sweep();
+    assert_eq!(root().detached.load(SeqCst), 0, "the queue has lost one");
 }
 
 #[test]
@@ -54,7 +55,7 @@ fn two_lookers_and_a_closer_of_one_that_has_ended() {
 
 #[test]
 fn lookers_while_it_ends() {
-    explore("two lookers while it ends", 3, || {
+    explore("two lookers while it ends", 5, || {
         let handle = child(PID);
         let lookers = [looker(handle), looker(handle)];
         kernel::end(PID, 7);
@@ -132,7 +133,7 @@ fn a_theft_has_one_answer_for_all() {
 
 #[test]
 fn the_queue_lets_go_before_the_slot_is_reused() {
-    explore("the graveyard's queue and the last pin", 3, || {
+    explore("the graveyard's queue and the last pin", 4, || {
         let handle = child(PID);
         let looker = looker(handle);
         let sweeper = thread::spawn(graveyard::sweep);
@@ -147,7 +148,7 @@ fn the_queue_lets_go_before_the_slot_is_reused() {
 
 #[test]
 fn two_sweepers_of_one_that_ends() {
-    explore("two sweeps of a closed child that ends", 3, || {
+    explore("two sweeps of a closed child that ends", 6, || {
         let handle = child(PID);
         ask::close(handle).unwrap();
         let sweepers = [thread::spawn(graveyard::sweep), thread::spawn(graveyard::sweep)];
@@ -182,18 +183,49 @@ fn an_old_handle_never_leads_to_a_new_child() {
 
 #[test]
 fn a_pid_that_comes_back_is_the_new_child_s() {
-    explore("the handler's reap against a new child with the same pid", 3, || {
+    explore("the handler's reap against a new child with the same pid", 4, || {
         let old = child(PID);
         kernel::end(PID, 7);
-        let handlers = [(); 2].map(|()| thread::spawn(|| reap::everyone(PID)));
+        let handler = thread::spawn(|| reap::everyone(PID));
         ask::close(old).unwrap();
         let pid = if kernel::is_reaped(PID) { PID } else { OTHER };
         let new = child(pid);
         kernel::end(pid, 8);
-        handlers.into_iter().for_each(|handler| assert!(handler.join().unwrap() <= 2));
+        assert!(handler.join().unwrap() <= 2, "two have ended");
         assert_eq!(look(new), Some(exited(8)));
         assert_reaped_once(pid);
         assert_reaped_once(PID);
         ask::close(new).unwrap();
+    });
+}
+
+#[test]
+fn a_stranger_may_have_the_pid_of_a_child_of_before() {
+    explore("a stranger's end with the pid of a child whose handle is open", 4, || {
+        let handle = child(PID);
+        kernel::end(PID, 7);
+        assert_eq!(look(handle), Some(exited(7)));
+        kernel::start(PID);
+        let looker = looker(handle);
+        let duty = thread::spawn(|| init::reap_strangers(|_, status| assert_eq!(status, exited(8))));
+        kernel::end(PID, 8);
+        let found = duty.join().unwrap().unwrap();
+        assert_eq!(found + init::reap_strangers(|_, _| ()).unwrap(), 1);
+        assert_eq!(looker.join().unwrap(), Some(exited(7)));
+        assert_reaped_once(PID);
+        ask::close(handle).unwrap();
+    });
+}
+
+#[test]
+#[ignore = "found: a child between its clone and the end of chld_spawn is taken for a stranger"]
+fn a_child_that_ends_as_it_starts_is_no_stranger() {
+    explore("a start against reap_strangers", 3, || {
+        let duty = thread::spawn(|| init::reap_strangers(|_, _| ()).unwrap());
+        let handle = child_that_ends(PID, 7);
+        assert_eq!(duty.join().unwrap(), 0, "no stranger was there");
+        assert_eq!(look(handle), Some(exited(7)));
+        assert_reaped_once(PID);
+        ask::close(handle).unwrap();
     });
 }

@@ -51,6 +51,7 @@ impl Process {
 
 pub fn wipe() {
     PROCESSES.wipe();
+    process(FIRST_PID);
 }
 
 /// A process gets this pid; after another that was reaped, perhaps.
@@ -98,10 +99,12 @@ pub fn waitid(whom: Whom, options: i32) -> Result<Option<Change>> {
         Whom::Pidfd(_) => unreachable!("no child has one here"),
         Whom::Any => {
             assert_eq!(options & (PEEK | NO_HANG), PEEK | NO_HANG, "strangers are never reaped");
-            let states = (FIRST_PID..FIRST_PID + MOST as i32).map(|pid| (pid, process(pid).now()));
-            let mut left = states.filter(|(_, state)| *state == RUNNING || *state >= ZOMBIE).peekable();
-            left.peek().ok_or(Errno::ECHILD)?;
-            Ok(left.find(|(_, state)| *state >= ZOMBIE).map(|(pid, state)| change(pid, state)))
+            let pids = FIRST_PID..FIRST_PID + MOST as i32;
+            let states = pids.map(|pid| (pid, process(pid).now()));
+            let there = |state: &u32| ![NONE, REAPED, STOLEN].contains(state);
+            let mut ours = states.filter(|(_, state)| there(state)).peekable();
+            ours.peek().ok_or(Errno::ECHILD)?;
+            Ok(ours.find(|(_, state)| *state >= ZOMBIE).map(|(pid, state)| change(pid, state)))
         }
     }
 }

@@ -16,7 +16,7 @@ mod sets;
 use crate::slab::{Node, Places, Slab};
 use crate::status::{State, Status};
 use crate::table::{self, CHILDREN, LINKS, Root, SETS};
-use crate::{by_pid, sigchld};
+use crate::{by_pid, reap, sigchld};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -38,20 +38,40 @@ fn explore(name: &str, preemptions: usize, scene: impl Fn() + Send + Sync + 'sta
         counted.fetch_add(1, SeqCst);
         table::wipe();
         kernel::wipe();
+        // The memory has to be there before there is a second thread.
+        map(&CHILDREN, &root().children);
+        map(&SETS, &root().sets);
+        map(&LINKS, &root().links);
         scene();
         assert_nothing_is_left();
     });
-    println!("{name}: {} interleavings, at most {} preemptions", count.load(SeqCst), bound.unwrap_or(0));
+    let count = count.load(SeqCst);
+    println!("{name}: {count} interleavings, at most {} preemptions", bound.unwrap_or(0));
 }
 
-/// A running child of the library, as `launch` leaves it.
+/// A running child of the library.
 fn child(pid: i32) -> u64 {
+    start(pid, || kernel::start(pid))
+}
+
+/// One that has ended before its start is over.
+fn child_that_ends(pid: i32, code: i32) -> u64 {
+    start(pid, || {
+        kernel::start(pid);
+        kernel::end(pid, code);
+    })
+}
+
+/// As `launch` starts one.
+fn start(pid: i32, clone: impl Fn()) -> u64 {
     let pin = table::claim().expect("room");
-    kernel::start(pid);
+    clone();
     pin.slot.pid.store(pid, SeqCst);
+    pin.slot.held_pid.store(pid, SeqCst);
     pin.slot.life.update(|word| Some(word.running()));
     if sigchld::running().is_some() {
         by_pid::note(&pin);
+        let _ = reap::look(&pin);
     }
     pin.handle()
 }
@@ -64,6 +84,11 @@ fn root() -> &'static Root {
     table::root().expect("memory")
 }
 
+fn map<T: Node>(slab: &Slab<T>, places: &Places) {
+    let (index, _) = slab.take(places).expect("room");
+    slab.give_back(places, index);
+}
+
 /// Every place was given back, and no place twice.
 fn assert_nothing_is_left() {
     assert_whole(&CHILDREN, &root().children, "child");
@@ -72,8 +97,8 @@ fn assert_nothing_is_left() {
 }
 
 fn assert_whole<T: Node>(slab: &Slab<T>, places: &Places, what: &str) {
-    let mut taken: Vec<u32> = (0..memory::MOST as u32).filter_map(|_| Some(slab.take(places).ok()?.0)).collect();
-    taken.sort();
     let all: Vec<u32> = (0..memory::MOST as u32).collect();
-    assert_eq!(taken, all, "each {what}'s place is free, once");
+    let mut taken: Vec<u32> = all.iter().map(|_| slab.take(places).expect("room").0).collect();
+    taken.sort();
+    assert_eq!(taken, all, "each place of a {what} is free, once");
 }

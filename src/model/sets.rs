@@ -53,7 +53,7 @@ fn a_place_comes_out_of_a_stack_once() {
 
 #[test]
 fn added_while_it_ends_told_once() {
-    explore("add against publish", 3, || {
+    explore("add against publish", 4, || {
         let (set, handle) = (open(), child(PID));
         let adder = thread::spawn(move || add(set, handle));
         let looker = thread::spawn(move || look(handle));
@@ -69,7 +69,7 @@ fn added_while_it_ends_told_once() {
 
 #[test]
 fn two_publish_told_once() {
-    explore("two publish to a set", 3, || {
+    explore("two publish to a set", 4, || {
         let (set, handle) = (open(), child(PID));
         add(set, handle).unwrap();
         kernel::end(PID, 7);
@@ -100,7 +100,7 @@ fn two_take_told_once() {
 
 #[test]
 fn a_link_to_a_set_that_closes_is_freed_once() {
-    explore("deliver against a set's close", 3, || {
+    explore("deliver against a set's close", 6, || {
         let (set, handle) = (open(), child(PID));
         add(set, handle).unwrap();
         kernel::end(PID, 7);
@@ -114,7 +114,7 @@ fn a_link_to_a_set_that_closes_is_freed_once() {
 
 #[test]
 fn a_link_that_is_taken_over_is_delivered_once() {
-    explore("reuse_link against deliver", 3, || {
+    explore("reuse_link against deliver", 4, || {
         let (closed, set, handle) = (open(), open(), child(PID));
         add(closed, handle).unwrap();
         close(closed);

@@ -144,10 +144,15 @@ pub fn clone<C: ChildHalf>(
 
 /// The same out of a cloned process, which must not own anything that libc
 /// would have to close.
-pub fn clone_on<C: ChildHalf>(share_memory: bool, stack: &mut ChildStack, child: &C) -> Result<()> {
+/// Returns the pid.
+pub fn clone_on<C: ChildHalf>(
+    share_memory: bool,
+    stack: &mut ChildStack,
+    child: &C,
+) -> Result<i32> {
     match legacy(share_memory, core::ptr::null_mut(), stack, child) {
         result if result < 0 => Err(Errno(-result as i32)),
-        _ => Ok(()),
+        pid => Ok(pid as i32),
     }
 }
 

@@ -35,6 +35,12 @@ impl OwnedFd {
         raw::dup_above(self.0, 3).map(OwnedFd)
     }
 
+    /// Changes the owner of the open file.
+    pub fn give_to(&self, uid: u32) -> Result<()> {
+        // SAFETY: numbers only; -1 leaves the group.
+        check_int(unsafe { libc::fchown(self.0, uid, !0) }).map(drop)
+    }
+
     /// Gives the descriptor up without closing it.
     pub fn release(self) -> i32 {
         let fd = self.0;

@@ -1,6 +1,7 @@
 //! The calling thread as the library found it: `errno` and cancellation.
 
 use super::Errno;
+use core::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
 
 unsafe extern "C" {
     // In glibc since 2.0 and musl since 1.1.11; the libc crate does not bind it.
@@ -136,21 +137,43 @@ pub fn set_subreaper(on: bool) -> super::Result<()> {
 
 /// Keeps the process as it is for debuggers and core files. When a child that
 /// runs in our memory changes its ids, the kernel marks that memory as not
-/// dumpable, and it is ours; by the time this goes, the child has left it.
-pub struct KeptDumpable(i32);
+/// dumpable, and it is ours. The mark is needed until the last such child has
+/// left the memory: the new user may not look into it. Then it is taken away.
+pub struct KeptDumpable;
+
+static DUMPABLE_LOCK: AtomicBool = AtomicBool::new(false);
+static DUMPABLE_USERS: AtomicI32 = AtomicI32::new(0);
+static WAS_DUMPABLE: AtomicI32 = AtomicI32::new(0);
+
+fn with_dumpable(change: impl FnOnce()) {
+    while DUMPABLE_LOCK.swap(true, SeqCst) {
+        yield_now();
+    }
+    change();
+    DUMPABLE_LOCK.store(false, SeqCst);
+}
 
 impl KeptDumpable {
     pub fn enter() -> KeptDumpable {
-        // SAFETY: numbers only; asks.
-        KeptDumpable(unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) })
+        with_dumpable(|| {
+            if DUMPABLE_USERS.fetch_add(1, SeqCst) == 0 {
+                // SAFETY: numbers only; asks.
+                let now = unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) };
+                WAS_DUMPABLE.store(now, SeqCst);
+            }
+        });
+        KeptDumpable
     }
 }
 
 impl Drop for KeptDumpable {
     fn drop(&mut self) {
-        if self.0 == 1 {
-            // SAFETY: numbers only; what was there before.
-            unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
-        }
+        with_dumpable(|| {
+            let last = DUMPABLE_USERS.fetch_sub(1, SeqCst) == 1;
+            if last && WAS_DUMPABLE.load(SeqCst) == 1 {
+                // SAFETY: numbers only; what was there before.
+                unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
+            }
+        });
     }
 }

@@ -186,7 +186,7 @@ impl Disposition {
     }
 
     /// A function, not SIG_DFL or SIG_IGN.
-    fn has_function(&self) -> bool {
+    pub fn has_function(&self) -> bool {
         self.0.sa_sigaction != libc::SIG_DFL && self.0.sa_sigaction != libc::SIG_IGN
     }
 
@@ -273,14 +273,11 @@ impl Kept {
     }
 
     /// Calls the function kept here, if it is one, as the kernel would have.
-    pub fn chain(&self, delivery: Delivery) {
+    /// `ended`: the signal stands for an end, perhaps besides a stop.
+    pub fn chain(&self, delivery: Delivery, ended: bool) {
         let (address, flags) = (self.function.load(SeqCst), self.flags.load(SeqCst));
-        let (_, code) = delivery.child();
-        let stop = matches!(code, libc::CLD_STOPPED | libc::CLD_CONTINUED);
-        if address == libc::SIG_DFL
-            || address == libc::SIG_IGN
-            || (stop && flags & libc::SA_NOCLDSTOP != 0)
-        {
+        let unwanted = !ended && flags & libc::SA_NOCLDSTOP != 0;
+        if address == libc::SIG_DFL || address == libc::SIG_IGN || unwanted {
             return;
         }
         if flags & libc::SA_RESETHAND != 0 {

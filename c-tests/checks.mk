@@ -1,0 +1,6 @@
+# What can be seen without running the library: c-tests/checks.py.
+
+check: all
+	CC="$(CC)" CARGO="$(CARGO)" python3 c-tests/checks.py
+
+.PHONY: check

@@ -1,0 +1,73 @@
+# `make test` builds the library, the test programs of all lanes and the child
+# programs that they start, then runs everything: see c-tests/run.py. What does
+# not exist on this machine (sanitizers, valgrind) is left out aloud.
+
+CARGO_TEST ?= $(CARGO) test $(CARGOFLAGS) --features oracle
+PYTHON     ?= python3
+
+T := $(O)/c-tests
+TEST_NAMES := $(patsubst c-tests/%.c,%,$(wildcard c-tests/test_*.c))
+TEST_HELPERS := $(patsubst c-tests/helpers/%.c,$(T)/helpers/%,$(wildcard c-tests/helpers/*.c))
+TEST_COMMON := harness support scratch probing ends look
+TEST_HEADERS := $(wildcard c-tests/*.h) include/chld.h
+TEST_CFLAGS ?= -std=c11 -O1 -g -Wall -Wextra -pedantic -Werror
+SANITIZERS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+$(T)/helpers/%: c-tests/helpers/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $<
+
+$(T)/helpers/untidy: c-tests/helpers/untidy.c $(T)/plain/harness.o c-tests/harness.h
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -Ic-tests -pthread -o $@ $(filter %.c %.o,$^)
+
+# Thousands of these run at once.
+$(T)/helpers/ender: c-tests/helpers/ender.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -static -o $@ $< || $(CC) $(TEST_CFLAGS) -o $@ $<
+
+# The event loops of others, where they are installed: the name of the test, that
+# of pkg-config, and the macro that turns the test on.
+define beside
+ifeq ($$(shell pkg-config --exists $(2) 2>/dev/null && echo yes),yes)
+$$(T)/plain/test_loops_$(1).o $$(T)/sanitized/test_loops_$(1).o: \
+    TEST_CFLAGS += -D$(3) $$(shell pkg-config --cflags $(2) | sed 's/-I/-isystem /g')
+$$(T)/static/test_loops_$(1) $$(T)/shared/test_loops_$(1) $$(T)/sanitize/test_loops_$(1): \
+    TEST_LIBS := $$(shell pkg-config --libs $(2))
+endif
+endef
+$(eval $(call beside,uv,libuv,HAVE_LIBUV))
+$(eval $(call beside,glib,glib-2.0,HAVE_GLIB))
+
+$(T)/plain/%.o: c-tests/%.c $(TEST_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -Iinclude -c -o $@ $<
+
+$(T)/sanitized/%.o: c-tests/%.c $(TEST_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) $(SANITIZERS) -Iinclude -c -o $@ $<
+
+$(T)/static/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(O)/libchld.a
+	@mkdir -p $(@D)
+	$(CC) -pthread -o $@ $^ $(TEST_LIBS)
+
+$(T)/shared/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) -pthread -o $@ $(filter %.o,$^) -L$(O) -lchld $(TEST_LIBS)
+
+$(T)/sanitize/%: $(T)/sanitized/%.o $(TEST_COMMON:%=$(T)/sanitized/%.o) $(O)/libchld.a
+	@mkdir -p $(@D)
+	$(CC) -pthread $(SANITIZERS) -o $@ $^ $(TEST_LIBS)
+
+test-sanitize: $(TEST_NAMES:%=$(T)/sanitize/%)
+
+test-programs: $(TEST_HELPERS) $(TEST_NAMES:%=$(T)/static/%) $(TEST_NAMES:%=$(T)/shared/%)
+	@if echo 'int main(void) { return 0; }' | $(CC) $(SANITIZERS) -x c -o $(T)/try - 2>/dev/null; \
+	then $(MAKE) --no-print-directory test-sanitize; \
+	else rm -rf $(T)/sanitize; fi
+
+test: all test-programs $(FAULTS_PROGS)
+	$(PYTHON) c-tests/run.py --build $(O) --unit '$(CARGO_TEST)'
+
+.PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
+.PHONY: test test-programs test-sanitize

@@ -1,0 +1,21 @@
+# The examples, and `make demo`, which runs them one after the other.
+
+EXAMPLES := first failures exit_codes signals zombie polling wait_family redirect \
+    background notify poll_loop epoll_many init capture limit cleanup timeout parallel
+EXAMPLE_CFLAGS := -std=c11 -O2 -Wall -Wextra -pedantic -Werror
+
+$(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
+	@mkdir -p $(@D)
+	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude $(LDFLAGS) -o $@ $< $(O)/libchld.a
+
+examples: $(EXAMPLES:%=$(O)/examples/%)
+
+# What the build says goes to a file, which is shown when the build fails.
+demo:
+	@mkdir -p $(O)
+	@echo 'Building the library and its examples (the first time, about a minute) ...'
+	@$(MAKE) examples >$(O)/examples.log 2>&1 || { cat $(O)/examples.log; exit 1; }
+	@python3 examples/check_readme.py
+	@sh examples/demo.sh $(EXAMPLES)
+
+.PHONY: examples demo
