@@ -115,6 +115,7 @@ T := $(O)/c-tests
 TEST_NAMES := $(patsubst c-tests/%.c,%,$(wildcard c-tests/test_*.c))
 TEST_HELPERS := $(patsubst c-tests/helpers/%.c,$(T)/helpers/%,$(wildcard c-tests/helpers/*.c))
 TEST_COMMON := harness support ends
+TEST_COMMON := harness support scratch probing
 TEST_HEADERS := $(wildcard c-tests/*.h) include/chld.h
 TEST_CFLAGS ?= -std=c11 -O1 -g -Wall -Wextra -pedantic -Werror
 SANITIZERS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -140,6 +141,9 @@ endif
 endef
 $(eval $(call beside,uv,libuv,HAVE_LIBUV))
 $(eval $(call beside,glib,glib-2.0,HAVE_GLIB))
+$(T)/helpers/untidy: c-tests/helpers/untidy.c $(T)/plain/harness.o c-tests/harness.h
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -Ic-tests -pthread -o $@ $(filter %.c %.o,$^)
 
 $(T)/plain/%.o: c-tests/%.c $(TEST_HEADERS)
 	@mkdir -p $(@D)

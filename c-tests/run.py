@@ -142,8 +142,8 @@ def run_alone(command, environment, seconds):
             output.seek(0)
             text = output.read().decode(errors="replace")
     if left:
-        return status or "left", text + "left running: " + ", ".join(left) + "\n"
-    return status, text
+        text += f"left running: {len(left)} processes, the first is {left[0]}\n"
+    return (status or "left") if left else status, text
 
 
 def outcome(status, seconds):

@@ -1,16 +1,14 @@
-/* See support.h. */
+/* Children and processes: see support.h. */
 #include "support.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -20,18 +18,25 @@
 
 const char *helper(const char *name)
 {
-    static char paths[2][PATH_MAX];
-    char *path = paths[strcmp(name, "act") == 0];
-    if (!*path) {
+    static struct {
+        const char *name;
+        char path[PATH_MAX];
+    } known[4];
+    int i = 0;
+    while (known[i].name && strcmp(known[i].name, name) != 0) {
+        i++;
+    }
+    if (!known[i].name) {
         char program[PATH_MAX / 2];
         ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
         REQUIRE(size > 0);
         program[size] = 0;
-        *strrchr(program, '/') = 0; /* the lane */
+        *strrchr(program, '/') = 0; /* build/c-tests/LANE/test_x */
         *strrchr(program, '/') = 0;
-        snprintf(path, PATH_MAX, "%s/helpers/%s", program, name);
+        snprintf(known[i].path, PATH_MAX, "%s/helpers/%s", program, name);
+        known[i].name = name;
     }
-    return path;
+    return known[i].path;
 }
 
 const char *decimal(char buffer[12], int number)
@@ -161,6 +166,12 @@ bool process_is_there(int pid)
     return access(path, F_OK) == 0;
 }
 
+bool under_valgrind(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded && strstr(preloaded, "vgpreload");
+}
+
 /* The kernel's struct pidfd_info, first version, and its request. */
 struct exit_question {
     uint64_t mask;
@@ -171,17 +182,13 @@ struct exit_question {
 
 bool ends_can_be_recovered(void)
 {
-    pid_t pid = fork();
-    if (pid == 0) {
-        _exit(7);
-    }
-    int pidfd = (int) syscall(434 /* pidfd_open */, pid, 0);
-    int status;
-    REQUIRE(waitpid(pid, &status, 0) == pid);
     struct exit_question question = { .mask = 1 << 3 };
+    chld_id id = START(ACT("exit", "7"), NULL);
+    int pidfd = CALL(chld_exit_fd(id)), pid = CALL(chld_pid(id)), status = 0;
+    REQUIRE(pid > 1 && waitpid(pid, &status, 0) == pid);
     bool known = pidfd >= 0 && ioctl(pidfd, _IOWR(0xff, 11, struct exit_question), &question) == 0
               && question.mask & 1 << 3;
-    close(pidfd);
+    CHECK_CALL(chld_close(id), 0);
     return known && question.exit_code == status;
 }
 
@@ -229,138 +236,4 @@ char *read_all(int fd, char *buffer, size_t size)
     }
     buffer[filled] = 0;
     return buffer;
-}
-
-/* Files */
-
-static char scratch_directory[PATH_MAX / 2];
-
-static int remove_one(const char *path, const struct stat *about, int type, struct FTW *place)
-{
-    (void) about;
-    (void) type;
-    (void) place;
-    return remove(path);
-}
-
-static void remove_scratch(void)
-{
-    nftw(scratch_directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-/* A few paths can be in use at a time. */
-const char *scratch(const char *name)
-{
-    static char paths[8][PATH_MAX];
-    static int next;
-    if (!*scratch_directory) {
-        const char *parent = getenv("TMPDIR");
-        snprintf(scratch_directory, sizeof scratch_directory, "%s/chld-XXXXXX",
-                 parent ? parent : "/tmp");
-        REQUIRE(mkdtemp(scratch_directory) != NULL);
-        REQUIRE(realpath(scratch_directory, paths[0]) != NULL);
-        snprintf(scratch_directory, sizeof scratch_directory, "%.*s", PATH_MAX / 2 - 1, paths[0]);
-        atexit(remove_scratch);
-    }
-    char *path = paths[next++ % 8];
-    snprintf(path, PATH_MAX, "%s/%s", scratch_directory, name);
-    return path;
-}
-
-const char *scratch_file(const char *name, const char *text, mode_t mode)
-{
-    const char *path = scratch(name);
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    REQUIRE(file >= 0 && write(file, text, strlen(text)) == (ssize_t) strlen(text));
-    REQUIRE(fchmod(file, mode) == 0);
-    close(file);
-    return path;
-}
-
-/* Seeing what a child sees */
-
-struct probe probe_run(const char *file, int line, const char *name,
-                       const chld_spawn_options *options, const char *const *arguments)
-{
-    size_t count = 0;
-    while (arguments[count]) {
-        count++;
-    }
-    const char *report = scratch("report");
-    const char **argv = calloc(count + 3, sizeof *argv);
-    argv[0] = name ? name : helper("probe");
-    argv[1] = report;
-    memcpy(argv + 2, arguments, count * sizeof *argv);
-
-    chld_spawn_options changed = CHLD_SPAWN_OPTIONS_INIT;
-    if (options) {
-        changed = *options;
-    }
-    changed.program = helper("probe");
-    chld_status status = finish(file, line, start(file, line, argv, &changed));
-    check_status(file, line, status, CHLD_STATE_EXITED, 0);
-    free(argv);
-
-    struct probe probe = { calloc(1, 1), 0 };
-    int input = open(report, O_RDONLY | O_CLOEXEC);
-    REQUIRE(input >= 0);
-    char block[65536];
-    for (ssize_t size; (size = read(input, block, sizeof block)) > 0;) {
-        probe.text = realloc(probe.text, probe.size + (size_t) size + 1);
-        memcpy(probe.text + probe.size, block, (size_t) size);
-        probe.size += (size_t) size;
-    }
-    close(input);
-    unlink(report);
-    return probe;
-}
-
-const char *probe_nth(const struct probe *probe, const char *key, int position)
-{
-    size_t length = strlen(key);
-    for (size_t at = 0; at < probe->size; at += strlen(probe->text + at) + 1) {
-        const char *entry = probe->text + at;
-        if (strncmp(entry, key, length) == 0 && entry[length] == '=' && position-- == 0) {
-            return entry + length + 1;
-        }
-    }
-    return NULL;
-}
-
-int probe_count(const struct probe *probe, const char *key)
-{
-    int count = 0;
-    while (probe_nth(probe, key, count)) {
-        count++;
-    }
-    return count;
-}
-
-const char *probe_fd(const struct probe *probe, int fd)
-{
-    const char *entry;
-    for (int i = 0; (entry = probe_nth(probe, "fd", i)); i++) {
-        if (atoi(entry) == fd) {
-            return strchr(entry, ' ') + 1;
-        }
-    }
-    return NULL;
-}
-
-const char *own_fd(int fd)
-{
-    static const char *const modes[] = { "r", "w", "rw", "?" };
-    static char text[PATH_MAX + 8];
-    char path[64], target[PATH_MAX];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    ssize_t size = readlink(path, target, sizeof target - 1);
-    REQUIRE(size >= 0);
-    target[size] = 0;
-    snprintf(text, sizeof text, "%s %s", modes[fcntl(fd, F_GETFL) & O_ACCMODE], target);
-    return text;
-}
-
-void probe_free(struct probe *probe)
-{
-    free(probe->text);
 }

@@ -15,7 +15,7 @@
 /** A list of arguments with its NULL. */
 #define ARGV(...) ((const char *const[]) { __VA_ARGS__, NULL })
 
-/** The absolute path of a child program: "act" or "probe". */
+/** The absolute path of a child program, see c-tests/helpers: "act", "probe". */
 const char *helper(const char *name);
 
 /** A number as an argument; it lasts as long as the block that it is in. */
@@ -77,6 +77,9 @@ void await_sleep(int thread);
 /** Whether /proc has this process at all, a zombie included. */
 bool process_is_there(int pid);
 
+/** Whether this runs under valgrind, which has limits of its own. */
+bool under_valgrind(void);
+
 /** Whether the kernel tells how a process ended that was reaped already. */
 bool ends_can_be_recovered(void);
 
@@ -102,7 +105,7 @@ const char *scratch(const char *name);
  * returns its path. */
 const char *scratch_file(const char *name, const char *text, mode_t mode);
 
-/* Seeing what a child sees */
+/* Seeing what a child sees: probing.c */
 
 /** What the helper "probe" wrote down: "key=value" entries. */
 struct probe {

@@ -23,7 +23,6 @@ static void make_files(void)
     scratch_file("plain", "nothing", 0644);
     scratch_file("text", "no program\n", 0755);
     scratch_file("script", "#!/nonexistent/interpreter -x\n", 0755);
-    scratch_file("bad-script", "#!/plain-file-that-is/missing\n", 0755);
     scratch_file("empty", "", 0755);
     REQUIRE(mkdir("directory", 0700) == 0);
     REQUIRE(symlink("loop", "loop") == 0);
@@ -47,7 +46,6 @@ static const struct row {
     { "./plain/x", NULL, ENOTDIR, CHLD_STEP_EXEC, "./plain/x", "exec ./plain/x" },
     { "./loop", NULL, ELOOP, CHLD_STEP_EXEC, "./loop", "exec ./loop" },
     { "./dangling", NULL, ENOENT, CHLD_STEP_EXEC, "./dangling", "exec ./dangling" },
-    { "./script", NULL, ENOENT, CHLD_STEP_INTERPRETER, "./script", "interpreter ./script" },
     { "", NULL, ENOENT, CHLD_STEP_EXEC, "", "exec" },
     { "/bin/sh", "/nowhere", ENOENT, CHLD_STEP_CHDIR, "/nowhere", "chdir /nowhere" },
     { "/bin/sh", "plain", ENOTDIR, CHLD_STEP_CHDIR, "plain", "chdir plain" },
@@ -60,6 +58,7 @@ TEST(program_and_directory_are_named)
 {
     char own[PATH_MAX], want[256];
     REQUIRE(getcwd(own, sizeof own) != NULL);
+    setenv("PATH", "/usr/bin:/bin", 1); /* an entry that may not be searched is EACCES */
     make_files();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct row *row = &rows[i];
@@ -139,6 +138,9 @@ TEST(what_was_opened_before_a_failure_is_closed)
 
 TEST(arguments_too_long_for_the_kernel)
 {
+    if (under_valgrind()) {
+        SKIP_TEST("valgrind ends what fails late in execve");
+    }
     static char text[3 * 1024 * 1024];
     memset(text, 'x', sizeof text - 1);
     CHECK_FAILS(ACT("exit", text), NULL, E2BIG, CHLD_STEP_EXEC, 0);
@@ -149,6 +151,9 @@ TEST(arguments_too_long_for_the_kernel)
 
 TEST(a_program_open_for_writing)
 {
+    if (under_valgrind()) {
+        SKIP_TEST("valgrind ends what fails late in execve");
+    }
     char own[PATH_MAX];
     REQUIRE(getcwd(own, sizeof own) != NULL);
     make_files();
@@ -156,6 +161,19 @@ TEST(a_program_open_for_writing)
     CHECK_FAILS(ARGV("./script"), NULL, ETXTBSY, CHLD_STEP_EXEC, 0);
     close(file);
     REQUIRE(chdir(own) == 0);
+}
+
+TEST(a_missing_interpreter_is_told_from_a_missing_program)
+{
+    if (under_valgrind()) {
+        SKIP_TEST("valgrind ends what fails late in execve");
+    }
+    char want[256];
+    const char *script = scratch_file("script", "#!/nonexistent/interpreter -x\n", 0755);
+    chld_error error = CHECK_FAILS(ARGV(script), NULL, ENOENT, CHLD_STEP_INTERPRETER, 0);
+    CHECK_STR(error.item, script);
+    snprintf(want, sizeof want, "interpreter %s: %s", script, strerror(ENOENT));
+    CHECK_STR(text_of(&error), want);
 }
 
 /* A copy of a program in which the name of the dynamic linker is another. */
@@ -178,6 +196,9 @@ static bool make_linkerless(const char *path)
 
 TEST(a_missing_dynamic_linker_is_told_from_a_missing_program)
 {
+    if (under_valgrind()) {
+        SKIP_TEST("valgrind ends what fails late in execve");
+    }
     const char *path = scratch("linkerless");
     if (!make_linkerless(path)) {
         SKIP_TEST("the helper programs have no dynamic linker");

@@ -220,6 +220,21 @@ TEST(maps_that_are_not_there_are_refused)
     CHECK_FAILS(ACT("exit", "0"), &options, EINVAL, CHLD_STEP_MAP, 0);
 }
 
+TEST(a_swap_works_beside_the_highest_target_there_is)
+{
+    struct rlimit before, low;
+    file_at(30);
+    file_at(31);
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    low = before;
+    low.rlim_cur = 200;
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &low) == 0);
+    check_maps((const chld_fd_map[]) { { 30, 31 }, { 31, 30 }, { 30, 199 } }, 3);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    close(30);
+    close(31);
+}
+
 TEST(a_target_beyond_the_limit_is_refused_by_the_kernel)
 {
     file_at(20);

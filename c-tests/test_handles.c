@@ -64,7 +64,8 @@ TEST(random_handles_are_none)
         number ^= number << 13;
         number ^= number >> 7;
         number ^= number << 17;
-        chld_id shapes[] = { number, number >> 32, number & 63, ids[i % 40] + (number & 0xff) + 40 };
+        chld_id shapes[] = { number, number >> 32, number & 63,
+                             ids[i % 40] + (number & 0xff) + 40 };
         for (int j = 0; j < 4; j++) {
             CHECK_CALL(chld_pid(shapes[j]), -EBADF);
             CHECK_CALL(chld_peek(shapes[j], NULL), -EBADF);

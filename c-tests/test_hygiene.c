@@ -163,7 +163,7 @@ static void on_signal(int signal)
 
 TEST(handlers_are_not_inherited)
 {
-    static const int numbers[] = { SIGHUP, SIGINT, SIGUSR1, SIGCHLD, SIGPIPE, SIGTERM, 64 };
+    static const int numbers[] = { SIGHUP, SIGINT, SIGUSR1, SIGCHLD, SIGPIPE, SIGTERM, SIGXFSZ };
     struct sigaction old[7], action = { .sa_handler = on_signal };
     for (int i = 0; i < 7; i++) {
         REQUIRE(sigaction(numbers[i], &action, &old[i]) == 0);
@@ -180,15 +180,16 @@ TEST(what_is_ignored_stays_ignored_but_for_two)
 {
     struct sigaction old[65], action = { .sa_handler = SIG_IGN };
     uint64_t ignored = 0;
-    for (int number = 1; number <= 64; number++) {
-        if (number != SIGKILL && number != SIGSTOP && sigaction(number, &action, &old[number]) == 0) {
+    for (int number = 1; number < 64; number++) { /* valgrind keeps 64 for itself */
+        bool can_be = number != SIGKILL && number != SIGSTOP;
+        if (can_be && sigaction(number, &action, &old[number]) == 0) {
             ignored |= bit(number);
         }
     }
     CHECK(ignored & bit(SIGHUP) && ignored & bit(SIGPIPE) && ignored & bit(SIGCHLD));
     signal(SIGCHLD, SIG_DFL); /* the statuses of the probes are wanted here */
     check_signals(0, ignored & ~bit(SIGPIPE) & ~bit(SIGCHLD));
-    for (int number = 1; number <= 64; number++) {
+    for (int number = 1; number < 64; number++) {
         if (ignored & bit(number)) {
             sigaction(number, &old[number], NULL);
         }

@@ -28,7 +28,7 @@ TEST(every_signal_that_kills_is_decoded)
     REQUIRE(setrlimit(RLIMIT_CORE, &none) == 0);
     struct gate gate = gate_make();
     for (int signal = 1; signal <= SIGRTMAX; signal++) {
-        if (!ends_a_process(signal)) {
+        if (!ends_a_process(signal) || (signal == SIGRTMAX && under_valgrind())) {
             continue;
         }
         chld_id id = START_AT(&gate, 0);

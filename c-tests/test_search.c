@@ -213,6 +213,9 @@ static void try_interpreter(void)
 
 TEST(a_missing_interpreter_is_told_from_a_missing_program)
 {
+    if (under_valgrind()) {
+        SKIP_TEST("valgrind ends what fails late in execve");
+    }
     in_scratch_directory(try_interpreter);
 }
 

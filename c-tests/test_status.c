@@ -208,8 +208,9 @@ TEST(every_signal_has_a_name_that_leads_back)
 TEST(what_is_no_signal_has_no_name_and_no_number)
 {
     static const int numbers[] = { 0, -1, 65, 9999, INT_MAX, INT_MIN };
-    static const char *const names[] = { "", "SIG", "0", "-1", "65", "KILLER", " KILL", "SIGRTMIN-1",
-                                         "SIGRTMAX+1", "RTMIN+99", "9 ", "99999999999" };
+    static const char *const names[] = { "",           "SIG",        "0",        "-1",
+                                         "65",         "KILLER",     " KILL",    "9 ",
+                                         "SIGRTMIN-1", "SIGRTMAX+1", "RTMIN+99", "99999999999" };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         CHECK(chld_signal_name(numbers[i]) == NULL);
         CHECK(chld_signal_text(numbers[i]) == NULL);
