@@ -68,15 +68,22 @@ TEST(each_can_be_changed_alone)
     LEAVE(id);
 }
 
-TEST(there_may_be_no_supplementary_groups_at_all)
+static void start_without_groups(void)
 {
-    need_root();
+    REQUIRE(setgroups(1, (const gid_t[]) { GROUP }) == 0);
     chld_spawn_options options = as(CHLD_SPAWN_GROUPS);
     options.groups = NULL;
     options.groups_count = 0;
     chld_id id = STAY(&options);
     CHECK_STR(proc_text(CALL(chld_pid(id)), "status", "Groups"), "");
     LEAVE(id);
+    CHECK_STR(proc_text(getpid(), "status", "Groups"), "23456");
+}
+
+TEST(there_may_be_no_supplementary_groups_at_all)
+{
+    need_root();
+    IN_COPY(start_without_groups);
 }
 
 TEST(the_program_id_says_the_same)
