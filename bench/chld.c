@@ -89,11 +89,12 @@ static void start(void *loop, struct task *task, char *const argv[])
 static struct task *next(void *loop)
 {
     chld_event event;
+    struct pollfd ready = {.fd = chld_set_fd(*(chld_set *)loop), .events = POLLIN};
     int result;
-    while ((result = chld_set_next(*(chld_set *)loop, &event)) == -EAGAIN) {
-        struct pollfd ready = {.fd = chld_set_fd(*(chld_set *)loop), .events = POLLIN};
+    do {
         poll(&ready, 1, -1);
-    }
+        result = chld_set_next(*(chld_set *)loop, &event);
+    } while (result == -EAGAIN);
     check(result, "chld_set_next");
     give_up(event.user, &event.status);
     return event.user;
