@@ -31,6 +31,7 @@ def arguments():
     parser.add_argument("--ms", type=int, default=30, help="how long each process measures")
     parser.add_argument("--megabytes", type=int, default=0, help="the size of the large parent")
     parser.add_argument("--only", default="", help="only rows with this in their name")
+    parser.add_argument("--page", default="", help="put the results into this page as well")
     parser.add_argument("--no-footprint", action="store_true")
     return parser.parse_args()
 
@@ -48,7 +49,7 @@ class Runner:
                 self.programs[name] = [program]
             else:
                 self.absent[name] = package
-        # By row, contender and metric: one figure per round, or None.
+        # Why a contender is out of a row, by both.
         self.failed = {}
 
     def run(self, row, name):
@@ -140,7 +141,7 @@ def main():
         print(f"failed: {label}: {name}: {why}")
     results = {key: summary(values) for key, values in ratios.items()}
     prints = {} if options.no_footprint else footprint.measure(runner, options.build)
-    show.everything(table, results, prints, [*runner.programs])
+    show.everything(table, results, prints, [*runner.programs], options.page)
     broken = [name for _, name in runner.failed if name == "raw" or name in rows.OURS]
     return 1 if broken else 0
 

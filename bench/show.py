@@ -1,10 +1,9 @@
-"""The results: a table on the terminal, build/bench.tsv, docs/bench.svg."""
+"""The results: a table on the terminal, build/bench.tsv, build/bench.svg."""
 
 import os
 import platform
 import shutil
 import subprocess
-import sys
 import time
 
 import rows
@@ -92,7 +91,10 @@ def draw(path, table, results, names):
         return
     labels = [row.label for row in table
               if row.label.startswith(("spawn + wait", "spawn with", "one exit among"))]
-    names = [name for name in names if name != "raw"]
+    names = [name for name in names
+             if name != "raw" and any((label, "wall", name) in results for label in labels)]
+    if not names:
+        return
     data = os.path.splitext(path)[0] + ".dat"
     with open(data, "w", encoding="utf-8") as file:
         print("row", *names, sep="\t", file=file)
@@ -104,7 +106,22 @@ def draw(path, table, results, names):
                     os.path.join(HERE, "chart.gp")], check=True)
 
 
-def everything(table, results, prints, names):
+MARKS = "<!-- results -->", "<!-- end of results -->"
+
+
+def document(path, text):
+    """Puts the results between two marks of a page, and the chart beside it."""
+    with open(path, encoding="utf-8") as file:
+        before, _, rest = file.read().partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    block = "\n".join(("```", *text, "```"))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{before}{MARKS[0]}\n{block}\n{MARKS[1]}{after}")
+    if os.path.exists("build/bench.svg"):
+        shutil.copy("build/bench.svg", os.path.join(os.path.dirname(path), "bench.svg"))
+
+
+def everything(table, results, prints, names, page):
     os.makedirs("build", exist_ok=True)
     heading = f"{time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {platform.machine()}"
     text = [f"{heading}: times the cost of raw system calls", ""]
@@ -118,3 +135,5 @@ def everything(table, results, prints, names):
         print("\n".join(text), file=file)
     write_tsv("build/bench.tsv", table, results, prints)
     draw("build/bench.svg", table, results, names)
+    if page:
+        document(page, text)
