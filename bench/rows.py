@@ -32,10 +32,13 @@ class Row:
     deny: str = ""
     # How many descriptors, and processes, it needs.
     needs: int = 0
+    # Takes seconds: not in every round.
+    heavy: bool = False
 
 
 def spawn_rows(megabytes):
-    sizes = [Row(f"spawn + wait, parent of {size} MB", f"spawn {size} 0 0", limits={"wall": 1.05})
+    sizes = [Row(f"spawn + wait, parent of {size} MB", f"spawn {size} 0 0", limits={"wall": 1.05},
+                 heavy=size > 500)
              for size in (5, megabytes)]
     descriptors = [Row(f"spawn with {count:,} open descriptors", f"spawn 5 {count} 0",
                        limits={"wall": limit}, needs=count)
@@ -50,19 +53,22 @@ def spawn_rows(megabytes):
 def loop_rows(counts, burst, many):
     both, limits = ("wall", "cpu"), {"wall": 1.05, "cpu": 1.05}
     exits = [Row(f"one exit among {count:,}", f"exit {count}", both, limits, LOOPS,
-                 needs=2 * count)
+                 needs=2 * count, heavy=count > 1000)
              for count in counts]
     streams = [Row(f"many short children, {threads} thread{'s' * (threads > 1)}",
                    f"many {many} {threads}", ("wall",), {"wall": 1.0}, LOOPS)
                for threads in (1, 2)]
-    bursts = Row(f"burst of {burst:,}", f"burst {burst}", both, limits, LOOPS, needs=2 * burst)
+    bursts = Row(f"burst of {burst:,}", f"burst {burst}", both, limits, LOOPS, needs=2 * burst,
+                 heavy=burst > 500)
     return [*exits, bursts, *streams]
 
 
 def other_rows(mebibytes):
     return [
-        Row("capture, caller's buffer", f"capture {mebibytes} buffer", limits={"wall": 1.02}),
-        Row("capture, growing", f"capture {mebibytes} grows", limits={"wall": 0.8}),
+        Row("capture, caller's buffer", f"capture {mebibytes} buffer", limits={"wall": 1.02},
+            heavy=mebibytes > 100),
+        Row("capture, growing", f"capture {mebibytes} grows", limits={"wall": 0.8},
+            heavy=mebibytes > 100),
         Row("wake-up, blocking", "wake blocking", limits={"wall": 1.1}),
         Row("wake-up, loop", "wake loop", limits={"wall": 1.1}, contenders=LOOPS),
         Row("wait with a limit: exit to return", "limit", ("wall", "wakeups"),
