@@ -90,7 +90,7 @@ def draw(path, table, results, names):
         print("left out: the chart (gnuplot is not installed)")
         return
     labels = [row.label for row in table
-              if row.label.startswith(("spawn + wait", "spawn with", "one exit among"))]
+              if row.command.startswith(("spawn", "exit")) and not row.deny]
     names = [name for name in names
              if name != "raw" and any((label, "wall", name) in results for label in labels)]
     if not names:
