@@ -126,8 +126,17 @@ static void gust(int number)
     }
 }
 
+bool is_under_valgrind(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded && strstr(preloaded, "vgpreload");
+}
+
 void storm_begin(void)
 {
+    if (is_under_valgrind()) {
+        SKIP_TEST("valgrind (3.19) spoils the mask of a ppoll that a signal interrupts");
+    }
     struct sigaction action = { .sa_handler = gust };
     struct itimerval each_ms = { { 0, 1000 }, { 0, 1000 } };
     storm_ends = now_ms() + alarm(0) * 1000ll;
@@ -139,7 +148,9 @@ void storm_begin(void)
 int storm_end(void)
 {
     struct itimerval never = { { 0, 0 }, { 0, 0 } };
+    struct sigaction ignore = { .sa_handler = SIG_IGN }; /* also what is pending */
     REQUIRE(setitimer(ITIMER_REAL, &never, NULL) == 0);
+    REQUIRE(sigaction(SIGALRM, &ignore, NULL) == 0);
     REQUIRE(sigaction(SIGALRM, &before_storm, NULL) == 0);
     arm_alarm();
     return gusts;

@@ -68,15 +68,22 @@ TEST(each_can_be_changed_alone)
     LEAVE(id);
 }
 
-TEST(there_may_be_no_supplementary_groups_at_all)
+static void start_without_groups(void)
 {
-    need_root();
+    REQUIRE(setgroups(1, (const gid_t[]) { GROUP }) == 0);
     chld_spawn_options options = as(CHLD_SPAWN_GROUPS);
     options.groups = NULL;
     options.groups_count = 0;
     chld_id id = STAY(&options);
     CHECK_STR(proc_text(CALL(chld_pid(id)), "status", "Groups"), "");
     LEAVE(id);
+    CHECK_STR(proc_text(getpid(), "status", "Groups"), "23456");
+}
+
+TEST(there_may_be_no_supplementary_groups_at_all)
+{
+    need_root();
+    IN_COPY(start_without_groups);
 }
 
 TEST(the_program_id_says_the_same)
@@ -202,12 +209,10 @@ TEST(pipes_can_be_opened_again_by_another_user)
     need_root();
     chld_spawn_options options = as(all_three);
     options.in.mode = options.out.mode = options.err.mode = CHLD_STDIO_PIPE;
-    const char *const argv[] = { "/bin/sh", "-c", "cat </dev/stdin >/dev/stdout", NULL };
-    chld_id id = START(argv, &options);
-    REQUIRE(write(CALL(chld_stdin_fd(id)), "text", 4) == 4);
-    CHECK_CALL(chld_close_fd(id, CHLD_STDIN), 0);
+    const char reopen[] = ": </dev/stdin && echo out >/dev/stdout && echo err >/dev/stderr";
+    chld_id id = START(ARGV("/bin/sh", "-c", reopen), &options);
     char text[128];
-    CHECK_STR(read_all(CALL(chld_stdout_fd(id)), text, sizeof text), "text");
-    CHECK_STR(read_all(CALL(chld_stderr_fd(id)), text, sizeof text), "");
+    CHECK_STR(read_all(CALL(chld_stdout_fd(id)), text, sizeof text), "out\n");
+    CHECK_STR(read_all(CALL(chld_stderr_fd(id)), text, sizeof text), "err\n");
     CHECK_EXITED(FINISH(id), 0);
 }

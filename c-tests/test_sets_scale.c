@@ -3,7 +3,6 @@
 #include "ends.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -85,9 +84,9 @@ static void close_all(int count)
 
 TEST_EACH_ENGINE(thousands_of_ends_at_once_are_all_told)
 {
+    storm_begin();
     struct gate gate = gate_make();
     int count = as_many_as_fit(MOST);
-    storm_begin();
     chld_set set = SET_OPEN(flags);
     count = start_many(count, &gate, set);
     gate_open(&gate);
@@ -99,9 +98,9 @@ TEST_EACH_ENGINE(thousands_of_ends_at_once_are_all_told)
 
 TEST(thousands_of_ends_at_once_are_all_kept_in_reap_mode)
 {
+    storm_begin();
     struct gate gate = gate_make();
     int count = as_many_as_fit(MOST);
-    storm_begin();
     CHECK_CALL(chld_sigchld_install(0), 0);
     count = start_many(count, &gate, 0);
     gate_open(&gate);
@@ -182,8 +181,7 @@ static int cost_of_one_end(uint32_t flags, int live)
 
 static void require_tracing(void)
 {
-    const char *preloaded = getenv("LD_PRELOAD");
-    if (preloaded && strstr(preloaded, "vgpreload")) {
+    if (is_under_valgrind()) {
         SKIP_TEST("valgrind's own system calls would be counted");
     }
     pid_t copy = fork();

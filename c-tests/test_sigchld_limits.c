@@ -40,9 +40,9 @@ TEST(no_change_within_the_limit)
 
 TEST(other_signals_do_not_shorten_or_lengthen_the_limit)
 {
+    storm_begin();
     struct gate gate = gate_make();
     chld_id id = START_AT(&gate, 5);
-    storm_begin();
     long long before = now_ms();
     CHECK_CALL(chld_wait_change(id, 0, 200, NULL), -ETIMEDOUT);
     long long took = now_ms() - before;

@@ -1,0 +1,111 @@
+/*
+ * What the rows ask of a contender. Each contender is one file that fills
+ * `contender`; with main.c and the rows it makes a program of its own.
+ *
+ * A contender ends the program when anything fails (die, must): a benchmark of
+ * failures would be fast.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/** One child. A contender's own struct begins with this one. */
+struct task {
+    pid_t pid;
+    /** How it ended: the exit code, or 128 + the signal. */
+    int code;
+    /** The caller's ends of its pipes, or -1. */
+    int ends[3];
+};
+
+/** All that a child writes to its stdout, which is `size` bytes. */
+struct capture {
+    char *const *argv;
+    /** Where to, `size` bytes that are in memory; NULL: into memory of the
+     * contender's own, which grows and is given back. */
+    char *buffer;
+    size_t size;
+    /** What came. */
+    size_t got;
+    int code;
+};
+
+/** NULL where a contender has no such thing. */
+struct contender {
+    size_t task_size;
+    void (*setup)(void);
+
+    /** Starts argv[0], a path; `pipes` is 0, or 3 for one on each stream. */
+    void (*spawn)(struct task *task, char *const argv[], int pipes);
+    /** Waits, closes the pipes and gives up the task. */
+    void (*wait)(struct task *task);
+    /** The same with a limit: 1, or 0 if it still runs. */
+    int (*wait_for)(struct task *task, int ms);
+
+    /** Many children, told one by one. */
+    void *(*open)(void);
+    void (*start)(void *loop, struct task *task, char *const argv[]);
+    struct task *(*next)(void *loop);
+    void (*close)(void *loop);
+    /** Several threads may have a loop each. */
+    int threads;
+
+    void (*capture)(struct capture *capture);
+};
+
+extern const struct contender contender;
+
+/* common.c */
+_Noreturn void die(const char *what);
+/** Ends the program if `result` is negative. */
+long must(long result, const char *what);
+int64_t now_ns(void);
+int64_t cpu_ns(void);
+/** The exit code, or 128 + the signal, of a wait status word. */
+int code_of(int wait_word);
+/** Pipes for stdin, stdout, stderr, close-on-exec. The caller's ends go to
+ * task->ends, the child's to `theirs`; without pipes all are -1. */
+void open_pipes(struct task *task, int theirs[3], int pipes);
+void close_ends(int ends[3]);
+/** Reads to the end: into the buffer, or into memory grown by doubling. */
+void read_all(int fd, struct capture *capture);
+
+/* reaper.c: SIGCHLD, a self-pipe and waitpid(-1), as written by hand. */
+void *reaper_open(void);
+void reaper_add(struct task *task);
+struct task *reaper_next(void *loop);
+void reaper_close(void *loop);
+void reaper_wait(struct task *task);
+int reaper_wait_for(struct task *task, int ms);
+
+/* The rows. */
+typedef void row_function(char **arguments);
+row_function row_spawn, row_exit, row_burst, row_many, row_wake, row_limit, row_overshoot,
+    row_capture, row_cycles;
+
+/* deny.c */
+/** Makes the kernel an older one: "clone3", "close_range", "pidfd". */
+void deny(const char *what);
+
+/* main.c */
+/** How long a row measures. */
+extern int64_t row_budget_ns;
+extern const char *child_path;
+/** Tells the driver one figure. */
+void report(const char *name, double value);
+/** The first quartile; sorts. Half the values are too high on a machine that
+ * does other things as well: something ran in between. */
+double typical(double *values, size_t count);
+/** Tasks of the contender's own size. */
+struct task *new_tasks(size_t count);
+struct task *task_at(struct task *tasks, size_t index);
+void expect_code(const struct task *task, int code);
+/** Sends SIGTERM to a child that has not been waited for. */
+void end_task(const struct task *task);
+/** Makes stdin a pipe, on which children wait; returns its other end. */
+int hold_stdin(void);
+
+#endif

@@ -1,0 +1,132 @@
+/*
+ * This library, with the engine it chooses, or with SIGCHLD if compiled with
+ * -DSIGCHLD_ENGINE.
+ */
+#include "bench.h"
+
+#include <chld.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#ifdef SIGCHLD_ENGINE
+enum { SET_FLAGS = CHLD_SET_SIGCHLD };
+#else
+enum { SET_FLAGS = 0 };
+#endif
+
+struct chld_task {
+    struct task task;
+    chld_id id;
+};
+
+static int check(int result, const char *what)
+{
+    if (result < 0)
+        errno = -result;
+    return (int)must(result, what);
+}
+
+static void chld_setup(void)
+{
+#ifdef SIGCHLD_ENGINE
+    check(chld_sigchld_install(0), "chld_sigchld_install");
+#endif
+}
+
+static void start_with(struct task *task, char *const argv[], const chld_spawn_options *options)
+{
+    struct chld_task *own = (struct chld_task *)task;
+    check(chld_spawn(&own->id, (const char *const *)argv, options, NULL), "chld_spawn");
+    task->pid = chld_pid(own->id);
+}
+
+static void spawn(struct task *task, char *const argv[], int pipes)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    if (pipes)
+        options.in.mode = options.out.mode = options.err.mode = CHLD_STDIO_PIPE;
+    start_with(task, argv, pipes ? &options : NULL);
+}
+
+static void give_up(struct task *task, const chld_status *status)
+{
+    task->code = chld_status_shell_code(status);
+    check(chld_close(((struct chld_task *)task)->id), "chld_close");
+}
+
+static int wait_for(struct task *task, int ms)
+{
+    chld_status status;
+    int result = chld_wait(((struct chld_task *)task)->id, ms, &status);
+    if (result == -ETIMEDOUT)
+        return 0;
+    check(result, "chld_wait");
+    give_up(task, &status);
+    return 1;
+}
+
+static void wait_long(struct task *task)
+{
+    wait_for(task, -1);
+}
+
+static void *open_set(void)
+{
+    chld_set *set = malloc(sizeof *set);
+    check(chld_set_open(SET_FLAGS, set), "chld_set_open");
+    return set;
+}
+
+static void start(void *loop, struct task *task, char *const argv[])
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.user = task;
+    start_with(task, argv, &options);
+    check(chld_set_add(*(chld_set *)loop, ((struct chld_task *)task)->id), "chld_set_add");
+}
+
+static struct task *next(void *loop)
+{
+    chld_event event;
+    struct pollfd ready = {.fd = chld_set_fd(*(chld_set *)loop), .events = POLLIN};
+    int result;
+    do {
+        poll(&ready, 1, -1);
+        result = chld_set_next(*(chld_set *)loop, &event);
+    } while (result == -EAGAIN);
+    check(result, "chld_set_next");
+    give_up(event.user, &event.status);
+    return event.user;
+}
+
+static void close_set(void *loop)
+{
+    check(chld_set_close(*(chld_set *)loop), "chld_set_close");
+    free(loop);
+}
+
+static void capture(struct capture *capture)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.out.mode = CHLD_STDIO_PIPE;
+    struct chld_task own;
+    start_with(&own.task, capture->argv, &options);
+    read_all(chld_stdout_fd(own.id), capture);
+    wait_long(&own.task);
+    capture->code = own.task.code;
+}
+
+const struct contender contender = {
+    .task_size = sizeof(struct chld_task),
+    .setup = chld_setup,
+    .spawn = spawn,
+    .wait = wait_long,
+    .wait_for = wait_for,
+    .open = open_set,
+    .start = start,
+    .next = next,
+    .close = close_set,
+    .threads = 1,
+    .capture = capture,
+};

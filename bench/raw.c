@@ -1,0 +1,141 @@
+/*
+ * The limit: the fewest system calls that do the work. vfork, execve, waitid;
+ * a pidfd and epoll for many; ppoll for a limit.
+ */
+#define _GNU_SOURCE
+#include "bench.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+struct raw_task {
+    struct task task;
+    int pidfd;
+};
+
+static void put(struct task *task, char *const argv[], const int streams[3])
+{
+    pid_t pid = vfork();
+    if (pid == 0) {
+        for (int i = 0; i < 3; i++)
+            if (streams[i] >= 0)
+                dup2(streams[i], i);
+        execve(argv[0], argv, environ);
+        _exit(127);
+    }
+    task->pid = (pid_t)must(pid, "vfork");
+}
+
+static void raw_spawn(struct task *task, char *const argv[], int pipes)
+{
+    int theirs[3];
+    open_pipes(task, theirs, pipes);
+    put(task, argv, theirs);
+    close_ends(theirs);
+}
+
+static void reap(struct task *task, idtype_t type, id_t id)
+{
+    siginfo_t info;
+    must(waitid(type, id, &info, WEXITED), "waitid");
+    task->code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+}
+
+static void raw_wait(struct task *task)
+{
+    reap(task, P_PID, (id_t)task->pid);
+    close_ends(task->ends);
+}
+
+static int pidfd_of(const struct task *task)
+{
+    return (int)must(syscall(SYS_pidfd_open, task->pid, 0), "pidfd_open");
+}
+
+static int raw_wait_for(struct task *task, int ms)
+{
+    struct pollfd poll = {.fd = pidfd_of(task), .events = POLLIN};
+    struct timespec limit = {ms / 1000, ms % 1000 * 1000000};
+    int ended = (int)must(ppoll(&poll, 1, &limit, NULL), "ppoll");
+    if (ended)
+        reap(task, P_PIDFD, (id_t)poll.fd);
+    close(poll.fd);
+    return ended;
+}
+
+static void *raw_open(void)
+{
+    return (void *)must(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+}
+
+static void raw_start(void *loop, struct task *task, char *const argv[])
+{
+    struct raw_task *own = (struct raw_task *)task;
+    raw_spawn(task, argv, 0);
+    own->pidfd = pidfd_of(task);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = own};
+    must(epoll_ctl((int)(long)loop, EPOLL_CTL_ADD, own->pidfd, &event), "epoll_ctl");
+}
+
+static struct task *raw_next(void *loop)
+{
+    struct epoll_event event;
+    must(epoll_wait((int)(long)loop, &event, 1, -1), "epoll_wait");
+    struct raw_task *own = event.data.ptr;
+    reap(&own->task, P_PIDFD, (id_t)own->pidfd);
+    close(own->pidfd);
+    return &own->task;
+}
+
+static void raw_close(void *loop)
+{
+    close((int)(long)loop);
+}
+
+/* To know the size beforehand is what makes this the limit when it grows. */
+static void raw_capture(struct capture *capture)
+{
+    struct task task;
+    int theirs[3], ends[2];
+    must(pipe2(ends, O_CLOEXEC), "pipe2");
+    theirs[0] = theirs[2] = -1;
+    theirs[1] = ends[1];
+    put(&task, capture->argv, theirs);
+    close(ends[1]);
+    char *buffer = capture->buffer;
+    if (!buffer)
+        buffer = mmap(NULL, capture->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                      -1, 0);
+    if (buffer == MAP_FAILED)
+        die("mmap");
+    struct capture into = {.buffer = buffer, .size = capture->size};
+    read_all(ends[0], &into);
+    capture->got = into.got;
+    close(ends[0]);
+    reap(&task, P_PID, (id_t)task.pid);
+    capture->code = task.code;
+    if (!capture->buffer)
+        munmap(buffer, capture->size);
+}
+
+const struct contender contender = {
+    .task_size = sizeof(struct raw_task),
+    .spawn = raw_spawn,
+    .wait = raw_wait,
+    .wait_for = raw_wait_for,
+    .open = raw_open,
+    .start = raw_start,
+    .next = raw_next,
+    .close = raw_close,
+    .threads = 1,
+    .capture = raw_capture,
+};

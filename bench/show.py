@@ -1,0 +1,139 @@
+"""The results: a table on the terminal, build/bench.tsv, build/bench.svg."""
+
+import os
+import platform
+import shutil
+import subprocess
+import time
+
+import rows
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHORT = {"chld_sigchld": "sigchld", "posix_spawn": "posix", "raw again": "(raw)"}
+
+
+def label_of(row, metric):
+    return row.label if metric == "wall" else f"{row.label}, {metric}"
+
+
+def figure(ratio):
+    """Three digits that matter."""
+    return f"{ratio:.2f}" if ratio < 9.995 else f"{ratio:.1f}" if ratio < 99.95 else f"{ratio:.0f}"
+
+
+def lines_of(table):
+    return [(row, metric) for row in table for metric in row.metrics]
+
+
+def ratios(table, results, names):
+    names = [*(name for name in names if name != "raw"), "raw again"]
+    width = max(len(label_of(*line)) for line in lines_of(table))
+    yield " " * width + "".join(f"{SHORT.get(name, name):>9}" for name in names)
+    for row, metric in lines_of(table):
+        cells = [results.get((row.label, metric, name)) for name in names]
+        yield f"{label_of(row, metric):{width}}" + "".join(
+            f"{figure(cell[0]) if cell else '':>9}" for cell in cells)
+
+
+def targets(table, results, prints):
+    """What was to be reached. It informs; nothing fails by it."""
+    width = max(len(label_of(*line)) for line in lines_of(table))
+    yield f"{'':{width}}{'ratio':>9}{'+-':>7}{'limit':>7}"
+    for row, metric in lines_of(table):
+        mine, limit = results.get((row.label, metric, "chld")), row.limits.get(metric)
+        if mine and limit:
+            verdict = "ok" if mine[0] <= limit + 0.005 else "missed"
+            yield (f"{label_of(row, metric):{width}}{figure(mine[0]):>9}{mine[1]:7.2f}"
+                   f"{limit:7.2f}  {verdict}")
+    limits = {"bytes": 16384, "heap": 0, "threads": 0}
+    for name, limit in limits.items():
+        mine = prints.get("chld", {}).get(name)
+        if mine is not None:
+            verdict = "ok" if mine <= limit else "missed"
+            yield f"{FOOTPRINT[name]:{width}}{mine:9.0f}{'':7}{limit:7}  {verdict}"
+
+
+FOOTPRINT = {
+    "bytes": "bytes added to a static program",
+    "heap": "heap calls per child",
+    "threads": "threads",
+    "parent": "system calls per child, caller",
+    "child": "system calls per child, child",
+}
+
+
+def footprints(prints, names):
+    width = max(map(len, FOOTPRINT.values()))
+    names = [name for name in names if name in prints]
+    yield " " * width + "".join(f"{SHORT.get(name, name):>9}" for name in names)
+    for key, label in FOOTPRINT.items():
+        cells = [prints[name].get(key) for name in names]
+        if any(cell is not None for cell in cells):
+            yield f"{label:{width}}" + "".join(
+                f"{'' if cell is None else format(cell, '.0f'):>9}" for cell in cells)
+
+
+def write_tsv(path, table, results, prints):
+    with open(path, "w", encoding="utf-8") as file:
+        print("row", "metric", "contender", "ratio", "spread", "rounds", sep="\t", file=file)
+        for (label, metric, name), (ratio, spread, count) in results.items():
+            print(label, metric, name, f"{ratio:.4f}", f"{spread:.4f}", count, sep="\t",
+                  file=file)
+        for name, figures in prints.items():
+            for key, value in figures.items():
+                print(FOOTPRINT[key], key, name, f"{value:.1f}", "", "", sep="\t", file=file)
+
+
+def draw(path, table, results, names):
+    """The chart, by gnuplot: the columns that have a place in it."""
+    if not shutil.which("gnuplot"):
+        print("left out: the chart (gnuplot is not installed)")
+        return
+    labels = [row.label for row in table
+              if row.command.startswith(("spawn", "exit")) and not row.deny]
+    names = [name for name in names
+             if name != "raw" and any((label, "wall", name) in results for label in labels)]
+    if not names:
+        return
+    data = os.path.splitext(path)[0] + ".dat"
+    with open(data, "w", encoding="utf-8") as file:
+        print("row", *names, sep="\t", file=file)
+        for label in labels:
+            cells = [results.get((label, "wall", name)) for name in names]
+            print(label, *(f"{cell[0]:.3f}" if cell else "NaN" for cell in cells), sep="\t",
+                  file=file)
+    subprocess.run(["gnuplot", "-e", f"data='{data}'; chart='{path}'; last={len(names) + 1}",
+                    os.path.join(HERE, "chart.gp")], check=True)
+
+
+MARKS = "<!-- results -->", "<!-- end of results -->"
+
+
+def document(path, text):
+    """Puts the results between two marks of a page, and the chart beside it."""
+    with open(path, encoding="utf-8") as file:
+        before, _, rest = file.read().partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    block = "\n".join(("```", *text, "```"))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{before}{MARKS[0]}\n{block}\n{MARKS[1]}{after}")
+    if os.path.exists("build/bench.svg"):
+        shutil.copy("build/bench.svg", os.path.join(os.path.dirname(path), "bench.svg"))
+
+
+def everything(table, results, prints, names, page):
+    os.makedirs("build", exist_ok=True)
+    heading = f"{time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {platform.machine()}"
+    text = [f"{heading}: times the cost of raw system calls", ""]
+    text += ratios(table, results, names)
+    text += ["", "What the library is to reach", ""]
+    text += targets(table, results, prints)
+    if prints:
+        text += ["", "Footprint", "", *footprints(prints, names)]
+    print("\n".join(text))
+    with open("build/bench.txt", "w", encoding="utf-8") as file:
+        print("\n".join(text), file=file)
+    write_tsv("build/bench.tsv", table, results, prints)
+    draw("build/bench.svg", table, results, names)
+    if page:
+        document(page, text)
