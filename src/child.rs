@@ -10,7 +10,7 @@ use crate::failure::{At, Failure, Step};
 use crate::plan::{CLOSE, Move, Program};
 use crate::request::{Cwd, Dispositions, Group, Mask, Request};
 use crate::sys::clone::{self, ChildHalf, ChildStack};
-use crate::sys::cstr::{ScriptArguments, StrList};
+use crate::sys::cstr::{self, ScriptArguments, StrList};
 use crate::sys::raw::{self, CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, DirectoryBuffer};
 use crate::sys::{Errno, Result};
 use core::cell::Cell;
@@ -349,7 +349,7 @@ impl Plan<'_> {
     fn exec(&self) -> Failure {
         match self.program {
             // ENOENT: a script, whose interpreter cannot open what closes at exec.
-            Program::Fd => match raw::exec_descriptor(self.kept(PROGRAM), self.argv(), self.env) {
+            Program::Fd => match self.exec_descriptor() {
                 Errno::ENOENT => Failure::new(Step::Interpreter, 0, Errno::ENOENT),
                 errno => Failure::new(Step::Exec, 0, errno),
             },
@@ -361,6 +361,19 @@ impl Plan<'_> {
                 Failure::new(if there { Step::Interpreter } else { Step::Exec }, 0, errno)
             }
             Program::Named { name, path } => self.search(name, path),
+        }
+    }
+
+    /// By name where the call is not there, as under qemu-user.
+    fn exec_descriptor(&self) -> Errno {
+        let fd = self.kept(PROGRAM);
+        match raw::exec_descriptor(fd, self.argv(), self.env) {
+            Errno::ENOSYS => {
+                let mut buffer = [0u8; 32];
+                let path = cstr::numbered(&mut buffer, b"/proc/self/fd/", fd);
+                raw::execve(path, self.argv(), self.env)
+            }
+            errno => errno,
         }
     }
 

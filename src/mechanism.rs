@@ -59,7 +59,7 @@ pub fn start(plan: &mut Plan) -> Result<Option<Started>> {
             legacy(best == CLONE, &mut stack, plan)
         };
         match started {
-            Err(errno) if errno.means_unsupported() && best != FORK => {
+            Err(errno) if refused(errno, cgroup) && best != FORK => {
                 best = best.wrapping_add(1);
                 // What was refused may have been only the cgroup.
                 if cgroup.is_none() {
@@ -73,6 +73,11 @@ pub fn start(plan: &mut Plan) -> Result<Option<Started>> {
             other => return other.map(Some),
         }
     }
+}
+
+/// E2BIG: clone3 of Linux 5.5 and 5.6, which does not know of cgroups.
+fn refused(errno: Errno, cgroup: Option<i32>) -> bool {
+    errno.means_unsupported() || errno == Errno::E2BIG && cgroup.is_some()
 }
 
 /// The same for a detached child, by way of a process in between. It costs a
