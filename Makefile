@@ -114,7 +114,6 @@ PYTHON     ?= python3
 T := $(O)/c-tests
 TEST_NAMES := $(patsubst c-tests/%.c,%,$(wildcard c-tests/test_*.c))
 TEST_HELPERS := $(patsubst c-tests/helpers/%.c,$(T)/helpers/%,$(wildcard c-tests/helpers/*.c))
-TEST_COMMON := harness support ends ends
 TEST_COMMON := harness support scratch probing ends
 TEST_HEADERS := $(wildcard c-tests/*.h) include/chld.h
 TEST_CFLAGS ?= -std=c11 -O1 -g -Wall -Wextra -pedantic -Werror
