@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -105,8 +106,9 @@ static void try_fault(const struct options *options, int at, int error, struct t
     const struct call *call = &counting.calls[at];
     struct fault fault = { rank(at), call->in_child, call->number, error, options->persist,
                            options->error != 0 };
-    /* A call that is interrupted is made again: for ever, if every time. */
-    if (options->persist && error == EINTR) {
+    /* A call that is interrupted is made again: for ever, if every time. And a
+     * report that can never be written cannot be told. */
+    if (options->persist && (error == EINTR || call->number == SYS_write)) {
         return;
     }
     if (supervise(options->argv, &fault, &run) != 0) {

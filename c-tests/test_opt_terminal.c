@@ -234,9 +234,9 @@ static void run_out_of_descriptors(void)
     CHECK_INT(after, before);
 }
 
-/* A pair, and one copy of the master for the second stream. */
 TEST(a_pty_that_cannot_be_made_is_told_with_its_stream)
 {
+    need_real_kernel();
     need_terminals();
     for (most = 3; most <= 5; most++) {
         IN_COPY(run_out_of_descriptors);
