@@ -251,3 +251,21 @@ TEST(a_callback_can_be_the_input)
     CHECK_INT(result.feed_error, ENODATA);
     CHECK_EXITED(result.status, 0);
 }
+
+/* What a terminal has taken arrives at the other end a little later. */
+TEST(nothing_is_lost_on_a_terminal)
+{
+    chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+    spawn.out.mode = CHLD_STDIO_PTY;
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    options.out.mode = CHLD_SINK_GROW;
+    for (int i = 0; i < scaled(30); i++) {
+        static const int sizes[] = { 1, 2000 };
+        chld_capture_result result;
+        const char *const *argv = ARGV("seq", "1001", DECIMAL(1000 + sizes[i % 2]));
+        CHECK_CALL(chld_run(argv, &spawn, &options, &result, NULL), 0);
+        CHECK_EXITED(result.status, 0);
+        CHECK_INT((long long) result.out.total, 6 * sizes[i % 2]); /* "1001\r\n" */
+        CHECK_CALL(chld_buffer_free(result.out.data), 0);
+    }
+}

@@ -4,6 +4,10 @@ use crate::sink::{Refusal, Sink, WRITTEN_AT_ONCE};
 use crate::sys::poll::{self, PollFd};
 use crate::sys::{Errno, Result, fd};
 
+/// As much as can be on its way through a pseudo-terminal, which only tells how
+/// much of it has arrived: a read fetches more, up to EAGAIN.
+const TERMINAL_MOST: usize = (64 + 4) * 1024;
+
 const CHUNK: usize = 16 * 1024;
 
 /// How many reads one turn makes at most: a child that never stops writing must
@@ -57,7 +61,10 @@ impl<'a> Drain<'a> {
     /// Only what is in the pipe now is still read. Whatever comes later is not
     /// the child's: it has ended.
     pub fn settle(&mut self, pipe: i32) {
-        self.left = Some(fd::unread(pipe).unwrap_or(CHUNK)); // a pipe always knows
+        self.left = match fd::kind(pipe) {
+            Ok(fd::Kind::Pipe) => Some(fd::unread(pipe).unwrap_or(CHUNK)),
+            _ => Some(TERMINAL_MOST),
+        };
     }
 
     pub fn polled(&self, pipe: i32) -> PollFd {

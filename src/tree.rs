@@ -248,26 +248,25 @@ fn is_alive(process: &Process) -> bool {
     process::look(process.pid).is_ok_and(|now| now.is(process) && !now.is_zombie)
 }
 
-/// Sends to exactly this process, or only makes sure of it. The descriptor is opened first, and the pid
-/// looked at after that: if it is still the process's, the descriptor is too.
-/// And if `relative` is still there as well, it was there all the time, and the
-/// one is its child, or in its group or session. EPERM is not an error: it is of
-/// the tree, and will be among those that are left.
+/// Sends to exactly this process, or only makes sure of it. The descriptor is
+/// opened first, and the pid looked at after that: if it is still the process's,
+/// the descriptor is too. And if `relative` is still there as well, it was there
+/// all the time, and the one is its child, or in its group or session.
+///
+/// ESRCH if it is not, or has ended. That it may not be signalled is no error: it
+/// is of the tree, and will be among those that are left.
 fn send(process: &Process, relative: Option<&Process>, number: Option<i32>) -> Result<()> {
-    let fd = match pidfd::open(process.pid) {
-        Ok(fd) => Some(fd),
-        Err(errno) if errno.means_unsupported() => None,
-        Err(errno) => return Err(errno),
-    };
+    let fd = pidfd::open(process.pid).ok();
     let still = |one: &Process| process::look(one.pid).is_ok_and(|now| now.is(one));
     if !still(process) || !relative.is_none_or(still) {
         return Err(Errno::ESRCH);
     }
     let Some(number) = number else { return Ok(()) };
-    let sent = match fd {
-        Some(fd) => pidfd::send_signal(fd.number(), number),
+    let sent = match fd.map(|fd| pidfd::send_signal(fd.number(), number)) {
+        Some(Ok(())) => Ok(()),
+        Some(Err(errno)) if !errno.means_unsupported() => Err(errno),
         // By number: the look was just now, and pids come round slowly.
-        None => signal::kill(process.pid, number),
+        _ => signal::kill(process.pid, number),
     };
-    if sent == Err(Errno::EPERM) { Ok(()) } else { sent }
+    if sent == Err(Errno::ESRCH) { sent } else { Ok(()) }
 }

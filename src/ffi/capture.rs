@@ -39,7 +39,8 @@ pub struct chld_feed {
     /// how many; 0 is the end of the input. Less ends it too, and becomes
     /// `feed_error`. It is called when the pipe has room, and must not block:
     /// nothing else happens meanwhile.
-    pub callback: Option<extern "C" fn(argument: *mut c_void, buffer: *mut c_char, size: usize) -> c_int>,
+    pub callback:
+        Option<extern "C" fn(argument: *mut c_void, buffer: *mut c_char, size: usize) -> c_int>,
     /// Its first argument.
     pub argument: *mut c_void,
 }
@@ -83,7 +84,8 @@ pub struct chld_sink {
     /// For CHLD_SINK_CALLBACK: takes the bytes. If it returns anything but 0, it
     /// is called no more, and the child is ended by the stop plan. It must not
     /// block: nothing else happens meanwhile.
-    pub callback: Option<extern "C" fn(argument: *mut c_void, data: *const c_char, size: usize) -> c_int>,
+    pub callback:
+        Option<extern "C" fn(argument: *mut c_void, data: *const c_char, size: usize) -> c_int>,
     /// Its first argument.
     pub argument: *mut c_void,
 }
@@ -165,8 +167,8 @@ pub struct chld_capture_result {
 /// Feeds a child, reads what it writes on stdout and stderr, and waits for its
 /// end, all at once, within one limit.
 ///
-/// `id`: a child with a pipe (CHLD_STDIO_PIPE) for each stream that the options
-/// say something about.
+/// `id`: a child with a pipe (CHLD_STDIO_PIPE), or a pseudo-terminal, for each
+/// stream that the options say something about.
 /// `options`: NULL for the defaults: an empty input, nothing kept, no limit.
 /// `ret`: how it ended and what came; may be NULL. It is written, and what it
 /// holds is valid, on success and whenever the capture has begun: so also with
