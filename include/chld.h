@@ -1682,8 +1682,8 @@ typedef struct chld_capture_wait {
  * Feeds a child, reads what it writes on stdout and stderr, and waits for its
  * end, all at once, within one limit.
  *
- * `id`: a child with a pipe (CHLD_STDIO_PIPE) for each stream that the options
- * say something about.
+ * `id`: a child with a pipe (CHLD_STDIO_PIPE), or a pseudo-terminal, for each
+ * stream that the options say something about.
  * `options`: NULL for the defaults: an empty input, nothing kept, no limit.
  * `ret`: how it ended and what came; may be NULL. It is written, and what it
  * holds is valid, on success and whenever the capture has begun: so also with
