@@ -75,10 +75,13 @@ def needs():
     return f"needs {needed[0]}, is {soname[0]}"
 
 
-LIMIT = 48 * 1024
+# The first aim, 48 KB, was that of starting, waiting and statuses alone (46,680
+# bytes then); with sets, all options, capture and trees it is more than that:
+# docs/performance.md. This is to see when it grows.
+LIMIT = 88 * 1024
 
 
-@check("the stripped shared library is smaller than 48 KB")
+@check("the stripped shared library is smaller than 88 KB")
 def size():
     stripped = scratch() / "stripped.so"
     run(need("strip"), "--strip-unneeded", "-o", stripped, LIBRARY)
