@@ -53,6 +53,31 @@ TEST(strangers_in_front_are_not_reaped_in_notify_mode)
     check_strangers(CHLD_SIGCHLD_NOTIFY);
 }
 
+/* The signal names one child, and the kernel shows the stranger in front. */
+TEST(one_signal_finds_all_that_ended_behind_a_stranger)
+{
+    enum { COUNT = 8 };
+    chld_id ids[COUNT];
+    struct gate gate = gate_make();
+    pid_t stranger = stranger_zombie(8);
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    block_signal(SIGCHLD);
+    for (int i = 0; i < COUNT; i++) {
+        ids[i] = START_AT(&gate, i);
+    }
+    gate_open(&gate);
+    for (int i = 0; i < COUNT; i++) {
+        AWAIT(process_state(CALL(chld_pid(ids[i]))) == 'Z');
+    }
+    unblock_signal(SIGCHLD);
+    for (int i = 0; i < COUNT; i++) {
+        CHECK(!process_is_there(CALL(chld_pid(ids[i]))));
+        CHECK_EXITED(FINISH(ids[i]), i);
+    }
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    STRANGER_REAP(stranger, 8);
+}
+
 TEST(system_and_popen_work_in_reap_mode)
 {
     CHECK_CALL(chld_sigchld_install(0), 0);
