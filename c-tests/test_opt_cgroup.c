@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <mntent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -206,4 +207,43 @@ TEST(a_cgroup_that_is_not_the_callers_is_refused)
     forbidden = make_group();
     IN_COPY(enter_as_nobody);
     remove_group(&forbidden);
+}
+
+enum { MEMBERS = 20 };
+
+/* Half of them have left the session and lost their parents: only the cgroup
+ * still knows whose they are. */
+TEST(a_tree_in_a_cgroup_of_its_own_is_killed_to_the_last)
+{
+    struct group group = make_group();
+    if (faccessat(group.fd, "cgroup.kill", F_OK, 0) != 0) {
+        remove_group(&group);
+        SKIP_TEST("this kernel has no cgroup.kill");
+    }
+    int names[2], gate[2], pids[MEMBERS];
+    REQUIRE(pipe2(names, O_CLOEXEC) == 0 && pipe2(gate, O_CLOEXEC) == 0);
+    chld_fd_map map[] = { { names[1], 3 }, { gate[0], 4 } };
+    chld_spawn_options options = into(group.fd);
+    options.flags = CHLD_SPAWN_CGROUP_OWN;
+    options.fds = map;
+    options.fds_count = 2;
+    chld_id id = START(ARGV(helper("family"), DECIMAL(MEMBERS), "strays"), &options);
+    for (int i = 0; i < MEMBERS; i++) {
+        REQUIRE(read(names[0], &pids[i], sizeof(int)) == sizeof(int));
+        CHECK(is_in(pids[i], &group));
+    }
+    uint32_t left = 99;
+    CHECK_CALL(chld_kill_tree(id, SIGKILL, &left), 0);
+    CHECK_INT(left, 0);
+    chld_status status;
+    CHECK_CALL(chld_wait(id, -1, &status), 0);
+    CHECK_STATUS(status, CHLD_STATE_KILLED, SIGKILL);
+    CHECK_CALL(chld_kill_tree(id, SIGKILL, &left), 0); /* empty, and still its own */
+    CHECK_INT(left, 0);
+    CHECK_CALL(chld_close(id), 0);
+    int ends[] = { names[0], names[1], gate[0], gate[1] };
+    for (int i = 0; i < 4; i++) {
+        close(ends[i]);
+    }
+    remove_group(&group);
 }

@@ -32,13 +32,18 @@ pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
     if request.detached {
         return spawn_detached(request).map(|()| 0);
     }
-    let pin = table::claim().at(Step::Memory, 0)?;
     let _starting = Starting::enter().at(Step::Memory, 0)?;
+    let pin = table::claim().at(Step::Memory, 0)?;
     let mut opened = Opened::default();
     match prepare(request, &mut opened) {
         Ok(started) => {
             let leads_group = request.session || request.group == Group::New;
-            Ok(settle(pin, started, opened, leads_group, user))
+            pin.slot.leads_group.store(leads_group as u32, SeqCst);
+            if let Some(fd) = request.cgroup.filter(|_| request.owns_cgroup) {
+                // Without a descriptor to spare, its tree is found in /proc.
+                pin.slot.cgroup.store(raw::dup_above(fd, 3).unwrap_or(-1), SeqCst);
+            }
+            Ok(settle(pin, started, opened, user))
         }
         Err(failure) => {
             pin.abandon();
@@ -192,21 +197,14 @@ pub fn adopt(pid: i32) -> sys::Result<u64> {
     if by_pid::find(pid).is_some() {
         return Err(Errno::EEXIST);
     }
-    Ok(settle(table::claim()?, Started { pid, pidfd: None }, Opened::default(), false, 0))
+    Ok(settle(table::claim()?, Started { pid, pidfd: None }, Opened::default(), 0))
 }
 
 /// Writes a running child into its slot. From the last line on, everybody sees
 /// it.
 #[inline(never)]
-fn settle(
-    pin: Pin,
-    mut started: Started,
-    opened: Opened,
-    leads_group: bool,
-    user: usize,
-) -> u64 {
+fn settle(pin: Pin, mut started: Started, opened: Opened, user: usize) -> u64 {
     let slot = pin.slot;
-    slot.leads_group.store(leads_group as u32, SeqCst);
     slot.pid.store(started.pid, SeqCst);
     slot.held_pid.store(started.pid, SeqCst);
     if let Some(fd) = pidfd_of(&mut started) {

@@ -11,6 +11,7 @@ mod act;
 mod ask;
 mod by_pid;
 mod capture;
+mod cgroup;
 mod child;
 mod deadline;
 mod drain;

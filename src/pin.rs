@@ -54,6 +54,11 @@ impl Pin {
         Some(self.slot.pidfd.load(SeqCst)).filter(|fd| *fd >= 0)
     }
 
+    /// The directory of the cgroup that it has for itself.
+    pub fn cgroup(&self) -> Option<i32> {
+        Some(self.slot.cgroup.load(SeqCst)).filter(|fd| *fd >= 0)
+    }
+
     pub fn whom(&self) -> Whom {
         Whom::best(self.pid(), self.pidfd())
     }
@@ -94,6 +99,7 @@ fn unpin(slot: &'static Slot, index: u32) {
         if last && word.has_ended() && word.is_closed() && !word.is_queued() {
             if slot.life.swap(word, word.freed()) {
                 close_once(&slot.pidfd);
+                close_once(&slot.cgroup);
                 set::free_all(&slot.told);
                 table::release(index);
                 return;

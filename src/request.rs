@@ -93,6 +93,8 @@ pub struct Request<'a> {
     pub group: Group,
     pub foreground: bool,
     pub cgroup: Option<i32>,
+    /// Nobody else is ever in it.
+    pub owns_cgroup: bool,
     pub limits: &'a [limit::Limit],
     /// Added to the niceness.
     pub nice: i32,
@@ -134,6 +136,7 @@ impl<'a> Request<'a> {
             group: Group::Inherit,
             foreground: false,
             cgroup: None,
+            owns_cgroup: false,
             limits: &[],
             nice: 0,
             cpus: &[],

@@ -31,6 +31,8 @@ pub struct Slot {
     pub exit_set: AtomicU64,
     /// The caller's pointer, as a number: the library never follows it.
     pub user: AtomicUsize,
+    /// The directory of the cgroup that it has for itself, or -1.
+    pub cgroup: AtomicI32,
     /// Not 0 if it was started as the leader of a group of its own.
     pub leads_group: AtomicU32,
     /// Not 0 while one call has the parent's ends of the pipes.
@@ -60,6 +62,7 @@ impl Slot {
         self.pid.store(0, Relaxed);
         self.held_pid.store(0, Relaxed);
         self.pidfd.store(-1, Relaxed);
+        self.cgroup.store(-1, Relaxed);
         for stream in &self.streams {
             stream.store(-1, Relaxed);
         }

@@ -13,12 +13,12 @@
 //! turns up. The kernel lets no fork finish once a signal is pending, so who has
 //! been sent SIGSTOP has no more children from then on.
 //!
-//! (A cgroup of the tree's own would come before all this, with one write to its
-//! cgroup.kill. CHLD_SPAWN_CGROUP gives the child one, but does not say whether
-//! others are in it as well; so that write is the caller's to make.)
+//! A cgroup of the tree's own (CHLD_SPAWN_CGROUP_OWN) needs none of this: see
+//! `cgroup`. It comes first.
 
 use crate::act;
 use crate::by_pid;
+use crate::cgroup;
 use crate::deadline::Deadline;
 use crate::pin::Pin;
 use crate::process::{self, Process};
@@ -46,6 +46,12 @@ pub fn kill(handle: u64, number: i32) -> Result<u32> {
 /// tree cannot be seen: then the group was signalled, or the child alone.
 #[inline(never)]
 pub fn signal(pin: &Pin, number: i32, until_gone: bool) -> Result<u32> {
+    if let Some(directory) = pin.cgroup().filter(|_| number == libc::SIGKILL) {
+        let limit = if until_gone { Deadline::after_ms(GONE_MS)? } else { Deadline::Now };
+        if let Ok(left) = cgroup::kill(directory, limit) {
+            return Ok(left);
+        }
+    }
     if pin.slot.life.word().is_collected() {
         return Err(Errno::ESRCH);
     }

@@ -65,9 +65,9 @@ pub extern "C" fn chld_kill_group(id: chld_id, signal: c_int) -> c_int {
 /// caller's. There nobody can tell whose it was: it is left alone, and counted
 /// with the survivors, as is every other child that the program has started
 /// after this one by other means than this library.
-/// A cgroup of the child's own (CHLD_SPAWN_CGROUP) has no such gaps: writing "1"
-/// to its cgroup.kill (Linux 5.14) ends all that is in it, which is the caller's
-/// to do, as only he knows who else is there.
+/// A cgroup of the child's own (CHLD_SPAWN_CGROUP_OWN) has no such gaps: SIGKILL
+/// ends all that is in it by one write to its cgroup.kill (since Linux 5.14),
+/// also after the child's end has been told, until chld_close().
 /// Signals go to exactly the processes that were found, by pidfd; before Linux
 /// 5.3, by pid right after a look.
 ///

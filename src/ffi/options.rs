@@ -10,7 +10,7 @@ use core::ffi::{CStr, c_char};
 use core::mem::size_of;
 
 /// The highest flag, and all below it.
-const FLAGS: u64 = CHLD_SPAWN_SUBREAPER | (CHLD_SPAWN_SUBREAPER - 1);
+const FLAGS: u64 = CHLD_SPAWN_CGROUP_OWN | (CHLD_SPAWN_CGROUP_OWN - 1);
 
 /// # Safety
 /// Every pointer in `options` must be NULL or what the header says it is, and
@@ -58,7 +58,9 @@ pub unsafe fn request<'a>(
             },
             group: group_of(options).at(Step::Group, 0)?,
             foreground: has(CHLD_SPAWN_FOREGROUND),
-            cgroup: has(CHLD_SPAWN_CGROUP).then_some(options.cgroup_fd),
+            cgroup: (has(CHLD_SPAWN_CGROUP) || has(CHLD_SPAWN_CGROUP_OWN))
+                .then_some(options.cgroup_fd),
+            owns_cgroup: has(CHLD_SPAWN_CGROUP_OWN),
             limits: slice(options.limits.cast::<Limit>(), options.limits_count)
                 .at(Step::Limit, 0)?,
             nice: options.nice,

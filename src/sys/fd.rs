@@ -86,6 +86,11 @@ pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
     OwnedFd(fd).above_standard()
 }
 
+/// Opens a file that is there, below an open directory.
+pub fn open_at(directory: i32, path: &CStr, flags: i32) -> Result<OwnedFd> {
+    raw::open_at(directory, path, flags | libc::O_CLOEXEC).map(OwnedFd::own_above)
+}
+
 pub fn is_open(fd: i32) -> bool {
     // SAFETY: F_GETFD takes no further argument and only asks.
     unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
@@ -95,6 +100,13 @@ pub fn is_open(fd: i32) -> bool {
 pub fn read(fd: i32, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: writes at most `len` bytes into a live slice.
     let got = unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
+    super::check(got as i64).map(|count| count as usize)
+}
+
+/// Reads from the beginning, wherever the descriptor is.
+pub fn read_at_start(fd: i32, buffer: &mut [u8]) -> Result<usize> {
+    // SAFETY: writes at most `len` bytes into a live slice.
+    let got = unsafe { libc::pread(fd, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
     super::check(got as i64).map(|count| count as usize)
 }
 

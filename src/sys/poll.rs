@@ -29,6 +29,11 @@ pub fn is_writable(fd: i32) -> bool {
     matches!(super::retry(|| poll(&mut [writable(fd)], Some(0), false)), Ok(1))
 }
 
+/// For what the kernel tells as urgent data: changes of some of its own files.
+pub fn urgent(fd: i32) -> PollFd {
+    PollFd { fd, events: libc::POLLPRI, revents: 0 }
+}
+
 /// Waits until one of `fds` is ready or `nanoseconds` have passed (`None`: no
 /// limit). Returns how many are ready; EINTR when a signal came. With
 /// `let_sigchld_in`, SIGCHLD is not blocked meanwhile, whatever the thread's

@@ -77,7 +77,12 @@ pub fn unshare_descriptors() -> Result<()> {
 }
 
 pub fn open(path: &CStr, flags: i32) -> Result<i32> {
-    let a = [libc::AT_FDCWD as usize, path.as_ptr() as usize, flags as usize, 0, 0, 0];
+    open_at(libc::AT_FDCWD, path, flags)
+}
+
+/// The same, below an open directory.
+pub fn open_at(directory: i32, path: &CStr, flags: i32) -> Result<i32> {
+    let a = [directory as usize, path.as_ptr() as usize, flags as usize, 0, 0, 0];
     // SAFETY: `path` is a live NUL-terminated string; the flags create nothing,
     // so there is no mode to pass.
     answer(unsafe { arch::call(libc::SYS_openat as i64, a) }).map(|fd| fd as i32)
@@ -157,14 +162,9 @@ fn ioctl(fd: i32, request: usize, argument: usize) -> Result<()> {
 
 /// Moves this process into the cgroup whose directory is open at `directory`.
 pub fn enter_cgroup(directory: i32) -> Result<()> {
-    let path = c"cgroup.procs".as_ptr() as usize;
-    let flags = (libc::O_WRONLY | libc::O_CLOEXEC) as usize;
-    // SAFETY: a constant string; nothing is created.
-    let procs = answer(unsafe {
-        arch::call(libc::SYS_openat as i64, [directory as usize, path, flags, 0, 0, 0])
-    })?;
-    let moved = write(procs as i32, b"0");
-    let _ = close(procs as i32);
+    let procs = open_at(directory, c"cgroup.procs", libc::O_WRONLY | libc::O_CLOEXEC)?;
+    let moved = write(procs, b"0");
+    let _ = close(procs);
     moved.map(drop)
 }
 
