@@ -109,11 +109,12 @@ def without_leaks_if_impossible(lane, program):
 
 
 # What valgrind would make minutes of without seeing more: whole suites under
-# another emulator, and crowds of children whose code is that of a few.
+# another emulator, crowds of children whose code is that of a few, and other
+# libraries with leaks of their own.
 # Libraries of others, which need themselves what is refused, and emulators.
 NOT_REFUSED = ("test_loops_", "test_opt_emulated", "test_harness")
 NOT_UNDER_VALGRIND = ("test_opt_emulated", "test_opt_threads", "test_races", "test_sets_scale",
-                      "test_harness")
+                      "test_harness", "test_loops_glib", "test_loops_uv")
 
 
 def tests_of(lane, build, substring):
