@@ -37,7 +37,7 @@ static void run_part(void (*part)(void))
 static void be_init(void (*part)(void))
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
+    if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0
         || mount("proc", "/proc", "proc", 0, NULL) != 0) {
         _exit(78);
     }

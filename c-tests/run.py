@@ -48,6 +48,10 @@ FALLBACKS = {
                    "close_range", "waitid:pidfd", "epoll_create1", "madvise:wipeonfork"],
 }
 
+# PATH of the tests: that of the tester may have directories that not every user
+# may search, which shows in the answer to a program that is missing.
+TOOLS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 Counts = collections.namedtuple("Counts", "passed failed skipped")
 NOTHING = Counts(0, 0, 0)
 PASSED, FAILED, SKIPPED = Counts(1, 0, 0), Counts(0, 1, 0), Counts(0, 0, 1)
@@ -165,7 +169,7 @@ def run_alone(command, environment, seconds):
     """
     with tempfile.TemporaryDirectory(prefix="chld-test-") as directory:
         os.chmod(directory, 0o777)  # some tests go on as another user
-        environment = {**os.environ, **environment, "TMPDIR": directory}
+        environment = {**os.environ, **environment, "TMPDIR": directory, "PATH": TOOLS}
         with open(os.path.join(directory, "output"), "w+b") as output:
             process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL,
                                        stdout=output, stderr=subprocess.STDOUT,

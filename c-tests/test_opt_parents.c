@@ -194,9 +194,9 @@ TEST(a_descriptor_is_open_at_the_top_of_the_limit)
 
 TEST(the_umask_allows_nothing)
 {
+    const char *path = scratch("nothing"); /* its directory is made with it */
     mode_t before = umask(0777);
     check_three_pipes(4);
-    const char *path = scratch("nothing");
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
     options.out.mode = CHLD_STDIO_PATH;
     options.out.path = path;
