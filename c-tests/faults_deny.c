@@ -5,6 +5,7 @@
 #include "faults_seccomp.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <linux/sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,7 +81,7 @@ static const struct rule *find(const char *name)
     return NULL;
 }
 
-static void add(struct sock_filter *to, const struct rule *rule, int error)
+static void add(struct sock_filter *to, const struct rule *rule, unsigned answer)
 {
     struct sock_filter code[PER_RULE] = {
         LOAD(nr),
@@ -88,12 +89,13 @@ static void add(struct sock_filter *to, const struct rule *rule, int error)
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, LOW_HALF(rule->argument)),
         BPF_STMT(BPF_ALU | BPF_AND | BPF_K, rule->mask),
         UNLESS_EQUAL(rule->value, 1),
-        ANSWER(SECCOMP_RET_ERRNO | (unsigned)error),
+        ANSWER(answer),
     };
     memcpy(to, code, sizeof code);
 }
 
-/* Turns "NAME=ERRNO" into instructions. */
+/* Turns "NAME=ERRNO" into instructions, or "NAME=KILL" for a sandbox that ends
+ * who so much as tries. */
 static int compile(char *text, struct sock_filter *to)
 {
     char *equals = strchr(text, '=');
@@ -104,11 +106,12 @@ static int compile(char *text, struct sock_filter *to)
     *equals = '\0';
     const struct rule *rule = find(text);
     int error = errno_number(equals + 1);
-    if (rule == NULL || error == 0) {
+    bool kill = strcmp(equals + 1, "KILL") == 0;
+    if (rule == NULL || (error == 0 && !kill)) {
         fprintf(stderr, "deny: there is no rule '%s=%s'\n", text, equals + 1);
         return -EINVAL;
     }
-    add(to, rule, error);
+    add(to, rule, kill ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | (unsigned)error);
     return 0;
 }
 

@@ -31,6 +31,7 @@ MOST_LINES = 60
 # What runs besides the lanes, if it is there: name and command. Each closes its
 # output with a line "N passed, N failed, N skipped", or as `cargo test` does.
 STEPS = [
+    ("demo", ["make", "-s", "demo"]),
     ("checks", [sys.executable, str(HERE / "checks.py")]),
     ("faults", [sys.executable, str(HERE / "faults.py")]),
 ]
@@ -47,6 +48,11 @@ FALLBACKS = {
     "everything": ["clone3:library", "clone:pidfd", "pidfd_open", "pidfd_send_signal",
                    "close_range", "waitid:pidfd", "epoll_create1", "madvise:wipeonfork"],
 }
+
+# What a sandbox kills for, that the library built without probes must not try.
+# (pidfd_open is left out: the tests use it themselves.)
+KILLED = ["clone3:library", "clone:pidfd", "pidfd_send_signal", "close_range", "waitid:pidfd",
+          "ioctl:pidfd"]
 
 # PATH of the tests: that of the tester may have directories that not every user
 # may search, which shows in the answer to a program that is missing.
@@ -88,6 +94,8 @@ def lanes(build):
         *(Lane(f"fallback:{name}={errno}", "static", [str(build / "c-tests" / "deny"), ",".join(
             f"{call}={errno}" for call in calls), "--"], 20, 10, {"CHLD_TEST_FALLBACK": name})
           for name, calls in FALLBACKS.items() for errno in ("ENOSYS", "EPERM", "EINVAL")),
+        Lane("fallback:no-probes", "no-probes", [str(build / "c-tests" / "deny"), ",".join(
+            f"{call}=KILL" for call in KILLED), "--"], 20, 10, {"CHLD_TEST_FALLBACK": "no-probes"}),
     ]
 
 

@@ -59,9 +59,21 @@ $(T)/sanitize/%: $(T)/sanitized/%.o $(TEST_COMMON:%=$(T)/sanitized/%.o) $(O)/lib
 	@mkdir -p $(@D)
 	$(CC) -pthread $(SANITIZERS) -o $@ $^ $(TEST_LIBS)
 
+# The library built for sandboxes that kill.
+NO_PROBES := $(O)/no-probes/libchld.a
+$(NO_PROBES): $(RAW)
+	$(MAKE) O=$(O)/no-probes RAW=target/no-probes/release/libchld.a \
+	    CARGOFLAGS='$(CARGOFLAGS) --no-default-features --features no-probes \
+	    --target-dir target/no-probes' $@
+
+$(T)/no-probes/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(NO_PROBES)
+	@mkdir -p $(@D)
+	$(CC) -pthread -o $@ $^ $(TEST_LIBS)
+
 test-sanitize: $(TEST_NAMES:%=$(T)/sanitize/%)
 
-test-programs: $(TEST_HELPERS) $(TEST_NAMES:%=$(T)/static/%) $(TEST_NAMES:%=$(T)/shared/%)
+test-programs: $(TEST_HELPERS) $(TEST_NAMES:%=$(T)/static/%) $(TEST_NAMES:%=$(T)/shared/%) \
+    $(patsubst %,$(T)/no-probes/%,$(filter-out test_loops_%,$(TEST_NAMES)))
 	@if echo 'int main(void) { return 0; }' | $(CC) $(SANITIZERS) -x c -o $(T)/try - 2>/dev/null; \
 	then $(MAKE) --no-print-directory test-sanitize; \
 	else rm -rf $(T)/sanitize; fi

@@ -11,7 +11,7 @@ use core::sync::atomic::{
 };
 
 /// What is refused once is not tried again.
-static BEST: AtomicU8 = AtomicU8::new(CLONE3);
+static BEST: AtomicU8 = AtomicU8::new(if cfg!(feature = "no-probes") { CLONE } else { CLONE3 });
 const CLONE3: u8 = 0;
 const CLONE: u8 = 1;
 const FORK: u8 = 2;
@@ -106,7 +106,7 @@ fn prepare_legacy(plan: &mut Plan) {
 }
 
 /// Set once the kernel has refused CLONE_PIDFD itself.
-static NO_CLONE_PIDFD: AtomicBool = AtomicBool::new(false);
+static NO_CLONE_PIDFD: AtomicBool = AtomicBool::new(cfg!(feature = "no-probes"));
 
 /// By clone, or as a fork. Every signal is blocked meanwhile: a handler of the
 /// parent's must not run in the child, on a stack this small.

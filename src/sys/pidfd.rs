@@ -2,7 +2,7 @@
 //! its pid (Linux 5.1 and later).
 
 use super::fd::OwnedFd;
-use super::{Result, check, check_int};
+use super::{Errno, Result, check, check_int};
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 // The same on every architecture.
@@ -12,13 +12,16 @@ const SYS_PIDFD_OPEN: libc::c_long = 434;
 /// A descriptor, close-on-exec, for a process that has not been reaped.
 /// Since Linux 5.3.
 pub fn open(pid: i32) -> Result<OwnedFd> {
+    if cfg!(feature = "no-probes") {
+        return Err(Errno::ENOSYS);
+    }
     // SAFETY: numbers only.
     let fd = check(unsafe { libc::syscall(SYS_PIDFD_OPEN, pid, 0) } as i64)?;
     Ok(OwnedFd::own_above(fd as i32))
 }
 
 /// Whether the kernel, and the sandbox in front of it, has them at all.
-static THERE: AtomicU8 = AtomicU8::new(UNKNOWN);
+static THERE: AtomicU8 = AtomicU8::new(if cfg!(feature = "no-probes") { NO } else { UNKNOWN });
 const UNKNOWN: u8 = 0;
 const YES: u8 = 1;
 const NO: u8 = 2;
