@@ -229,6 +229,9 @@ TEST_EACH_ENGINE(a_set_can_be_polled_inside_another_epoll)
     chld_id id = START_AT(&gate, 5);
     CHECK_CALL(chld_set_add(set, id), 0);
     int outer = epoll_create1(EPOLL_CLOEXEC);
+    if (outer < 0) {
+        SKIP_TEST("epoll_create1: %s", strerror(errno));
+    }
     struct epoll_event event = { .events = EPOLLIN, .data.u64 = 77 };
     REQUIRE(outer >= 0 && epoll_ctl(outer, EPOLL_CTL_ADD, CALL(chld_set_fd(set)), &event) == 0);
     CHECK_INT(epoll_wait(outer, &event, 1, 0), 0);
