@@ -23,7 +23,7 @@ pub struct Notice {
     /// The program only wants to be told.
     only_tells: AtomicBool,
     /// How many starts are under way: their children are in nobody's table yet.
-    pub starting: AtomicI32,
+    starting: AtomicI32,
     /// A SIGCHLD has come. This is C's `volatile sig_atomic_t`, which an atomic
     /// int is on every platform, and safe between threads besides.
     pub seen: AtomicI32,
