@@ -1043,7 +1043,9 @@ int chld_set_open(uint32_t flags, chld_set *ret);
  * chld_close() of the child takes it out.
  *
  * Returns 0, -EEXIST if it is in this set already, -EBADF if one of the two is
- * none, -ENOSPC at the system's limit for epoll, -ENOMEM, -EAGAIN.
+ * none, -ENOSPC at the system's limit for epoll, -ENOMEM, -EAGAIN; -ENOSYS if
+ * the child has no pidfd, as one that was started when no descriptor was left:
+ * a set opened with CHLD_SET_SIGCHLD takes it.
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_set_add(chld_set set, chld_id id);

@@ -22,16 +22,26 @@ pub fn exit_fd(handle: u64) -> Result<i32> {
     if let Some(fd) = pin.pidfd() {
         return Ok(fd);
     }
-    let place = &pin.slot.exit_set;
-    if place.load(SeqCst) == 0 {
+    if pin.slot.exit_set.load(SeqCst) == 0 {
         let set = set::open_self_pipe(false)?;
-        if place.compare_exchange(0, set.handle(), SeqCst, SeqCst).is_ok() {
-            set.add(&pin)?;
-        } else {
+        let added = set.add(&pin);
+        let place = &pin.slot.exit_set;
+        // Else it did not work, or another thread was first.
+        if added.is_err() || place.compare_exchange(0, set.handle(), SeqCst, SeqCst).is_err() {
             set.close()?;
         }
+        added?;
+        if pin.slot.life.word().is_closed() {
+            close_exit_set(&pin); // `close` may have come by before there was one
+        }
     }
-    Ok(SetPin::new(place.load(SeqCst))?.fd())
+    Ok(SetPin::new(pin.slot.exit_set.load(SeqCst))?.fd())
+}
+
+fn close_exit_set(pin: &Pin) {
+    if let Ok(set) = SetPin::new(pin.slot.exit_set.swap(0, SeqCst)) {
+        let _ = set.close();
+    }
 }
 
 /// The parent's end of stream 0, 1 or 2.
@@ -56,9 +66,7 @@ pub fn close(handle: u64) -> Result<()> {
     graveyard::sweep();
     let pin = Pin::new(handle)?;
     pin.slot.life.close()?;
-    if let Ok(set) = SetPin::new(pin.slot.exit_set.swap(0, SeqCst)) {
-        set.close()?;
-    }
+    close_exit_set(&pin);
     if !matches!(reap::look(&pin), Ok(Some(_))) {
         graveyard::bury_later(&pin);
     }

@@ -151,10 +151,12 @@ impl<'a> Drain<'a> {
     }
 
     /// The stream goes on being read, so that the child is not held up. What is
-    /// in memory stays.
+    /// in memory stays, and nothing is put behind what is missing.
     fn refuse(&mut self) {
-        if matches!(self.sink, Sink::Fd(_) | Sink::Callback { .. }) {
-            self.sink = Sink::Nothing;
+        match &mut self.sink {
+            Sink::Fd(_) | Sink::Callback { .. } => self.sink = Sink::Nothing,
+            Sink::Growing { bytes, most } => *most = bytes.len(),
+            Sink::Nothing | Sink::Buffer(_) => {}
         }
     }
 

@@ -113,7 +113,10 @@ fn callers_mask(request: &Request) -> u64 {
 /// knows whether that reaches us, there is a close-on-exec pipe as well, and
 /// the first start of a process decides.
 fn start(plan: &mut Plan) -> Result<Started, Failure> {
-    let _dumpable = plan.request.changes_ids().then(host::KeptDumpable::enter);
+    let _dumpable = match plan.request.changes_ids() {
+        true => Some(table::root().at(Step::Memory, 0)?.dumpable.keep()),
+        false => None,
+    };
     loop {
         let pipe = match mechanism::needs_pipe() {
             true => Some(fd::pipe(0).at(Step::Clone, 0)?),
@@ -137,7 +140,12 @@ fn start(plan: &mut Plan) -> Result<Started, Failure> {
         };
         let Some(failure) = failure else { return Ok(started) };
         reap_now(&started);
-        if failure.step != Step::Descriptors || !plan.shares_descriptors {
+        // The last two: no room to move a descriptor away. By then the table was
+        // the child's own, and the plan names descriptors that only it had.
+        if failure.step != Step::Descriptors
+            || !plan.shares_descriptors
+            || matches!(failure.errno, Errno::EMFILE | Errno::EINVAL)
+        {
             return Err(failure);
         }
         mechanism::never_share_table();

@@ -4,7 +4,8 @@
 //!   63        22 21    8 7       0
 //!   generation   pins    flags
 //! ```
-//! Every edge is a compare-and-swap of that word, so a signal handler, another
+//! Every edge but the first, out of a slot that its claimer has alone, is a
+//! compare-and-swap of that word, so a signal handler, another
 //! thread and the interrupted code itself always agree. A *pin* is a call at
 //! work on the slot. While there is one, the slot is not reused, its
 //! descriptors are not closed, and its zombie is not reaped.

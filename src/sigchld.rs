@@ -5,43 +5,40 @@
 //! what was there comes back if ours is still the one in force then; a foreign
 //! handler that came later stays, and ours below it only chains.
 
+use crate::by_pid;
 use crate::handler::{FUNCTIONS, LAYERS, PREVIOUS};
 use crate::reap;
-use crate::by_pid;
 use crate::set::{self, Engine, SetPin};
 use crate::sys::fd;
 use crate::sys::signal::{Disposition, Kept, is_sigchld_blocked};
 use crate::sys::{Errno, Result, host};
 use crate::table::{self, Root};
-use core::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 
 /// The part of the process-wide state that is the handler's. All-zero is off.
 #[derive(Default)]
 pub struct Notice {
     /// How many need the handler.
     holders: AtomicI32,
-    /// What the program has asked for itself.
-    program: AtomicI32,
+    /// The program only wants to be told.
+    only_tells: AtomicBool,
     /// How many starts are under way: their children are in nobody's table yet.
-    pub starting: AtomicI32,
+    starting: AtomicI32,
     /// A SIGCHLD has come. This is C's `volatile sig_atomic_t`, which an atomic
     /// int is on every platform, and safe between threads besides.
     pub seen: AtomicI32,
-    /// The set whose pipe is the program's own, or 0.
+    /// The set whose pipe is the program's own, or 0 when it has not asked for the
+    /// handler.
     pipe: AtomicU64,
     /// One installs or removes at a time. Never taken by the handler.
     lock: AtomicI32,
 }
 
-const NOT_ASKED: i32 = 0;
-const REAP: i32 = 1;
-const NOTIFY: i32 = 2;
-
 impl Notice {
     /// Children are reaped in the handler, unless all that the program wants is
     /// to be told, and nobody else needs more.
     pub fn reaps(&self) -> bool {
-        self.program.load(SeqCst) != NOTIFY || self.holders.load(SeqCst) > 1
+        !self.only_tells.load(SeqCst) || self.holders.load(SeqCst) > 1
     }
 }
 
@@ -145,20 +142,21 @@ fn take_away() {
 
 /// For the program: installs the handler, or changes what it does.
 pub fn install(notify: bool) -> Result<()> {
-    let root = table::root()?;
-    let engine = &root.sigchld;
-    let mode = if notify { NOTIFY } else { REAP };
-    if engine.program.load(SeqCst) == NOT_ASKED {
+    let engine = &table::root()?.sigchld;
+    if engine.pipe.load(SeqCst) == 0 {
         let pipe = set::open_self_pipe(true)?;
         if engine.pipe.compare_exchange(0, pipe.handle(), SeqCst, SeqCst).is_err() {
             pipe.close()?; // another thread was first
         }
     } else {
         let _locked = Locked::enter()?;
-        put_on_top()?;
+        // Unless it was removed meanwhile: then that came after this.
+        if engine.pipe.load(SeqCst) != 0 {
+            put_on_top()?;
+        }
     }
-    engine.program.store(mode, SeqCst);
-    if mode == REAP {
+    engine.only_tells.store(notify, SeqCst);
+    if !notify {
         reap::everyone(0); // what ended before
     }
     Ok(())
@@ -167,16 +165,19 @@ pub fn install(notify: bool) -> Result<()> {
 /// For the program: ENOENT if it had not installed it.
 pub fn remove() -> Result<()> {
     let engine = running().ok_or(Errno::ENOENT)?;
-    if engine.program.swap(NOT_ASKED, SeqCst) == NOT_ASKED {
-        return Err(Errno::ENOENT);
-    }
-    SetPin::new(engine.pipe.swap(0, SeqCst))?.close()
+    let pipe = SetPin::new(engine.pipe.swap(0, SeqCst)).map_err(|_| Errno::ENOENT)?;
+    engine.only_tells.store(false, SeqCst);
+    pipe.close()
+}
+
+/// The program's own set.
+fn own_set(engine: &Notice) -> Result<SetPin> {
+    SetPin::new(engine.pipe.load(SeqCst)).map_err(|_| Errno::ENOENT)
 }
 
 /// The read end of the program's own self-pipe.
 pub fn pipe() -> Result<i32> {
-    let handle = running().map_or(0, |engine| engine.pipe.load(SeqCst));
-    Ok(SetPin::new(handle).map_err(|_| Errno::ENOENT)?.fd())
+    Ok(own_set(running().ok_or(Errno::ENOENT)?)?.fd())
 }
 
 /// Whether a SIGCHLD has come since the last call. The pipe is drained before
@@ -184,9 +185,7 @@ pub fn pipe() -> Result<i32> {
 /// is seen by that look, one after it sets both again.
 pub fn take_pending() -> Result<bool> {
     let engine = running().ok_or(Errno::ENOENT)?;
-    if let Ok(pin) = SetPin::new(engine.pipe.load(SeqCst)) {
-        pin.drain();
-    }
+    own_set(engine)?.drain();
     Ok(engine.seen.swap(0, SeqCst) != 0)
 }
 

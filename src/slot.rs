@@ -139,5 +139,4 @@ mod tests {
         }
         assert_eq!(unpack(pack(Status::LOST)), Status::LOST);
     }
-
 }

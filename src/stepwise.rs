@@ -3,10 +3,10 @@
 use crate::capture::Capture;
 use crate::life;
 use crate::slab::Node;
+use crate::sync::AtomicU32;
 use crate::sys::memory::{Paged, Parked, Zeroed};
 use crate::sys::{Errno, Result};
 use crate::table::{self, CAPTURES};
-use crate::sync::AtomicU32;
 use core::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 /// A capture between two turns.

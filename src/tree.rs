@@ -118,11 +118,10 @@ impl Search<'_> {
             let _ = act::send_to_child(self.pin, libc::SIGSTOP);
         }
         self.note(self.root);
-        for _ in 0..ROUNDS {
-            self.read_all()?;
-            if !self.find_new() {
-                break;
-            }
+        let searched = self.search();
+        // Who was stopped is killed all the same.
+        if !self.kills {
+            searched?;
         }
         // Parents before their children: a shell must not see its command end
         // and go on to the next one first.
@@ -133,6 +132,16 @@ impl Search<'_> {
         }
         if self.kills {
             let _ = act::send_to_group(self.pin, self.number);
+        }
+        searched
+    }
+
+    fn search(&mut self) -> Result<()> {
+        for _ in 0..ROUNDS {
+            self.read_all()?;
+            if !self.find_new() {
+                break;
+            }
         }
         Ok(())
     }

@@ -98,7 +98,7 @@ fn what_to_poll(
     let alarm = match (few, known) {
         (true, true) => None,
         (true, false) => Some(Alarm::set()?),
-        (false, _) => Some(Alarm::for_all(pins)?),
+        (false, known) => Some(Alarm::for_all(pins, known)?),
     };
     if few {
         pins.iter().flatten().filter_map(Pin::pidfd).for_each(&mut push);

@@ -17,9 +17,10 @@ impl Alarm {
         set::open_self_pipe(true).map(Alarm)
     }
 
-    /// One that all these children wake when they end.
-    pub fn for_all(pins: &[Option<Pin>]) -> Result<Alarm> {
-        let alarm = Alarm(set::open(false)?);
+    /// One that all these children wake when they end; by epoll only if each of
+    /// them has a pidfd.
+    pub fn for_all(pins: &[Option<Pin>], have_pidfds: bool) -> Result<Alarm> {
+        let alarm = Alarm(set::open(!have_pidfds)?);
         for pin in pins.iter().flatten() {
             match alarm.0.add(pin) {
                 Ok(()) | Err(Errno::EEXIST) => {}

@@ -1,11 +1,10 @@
-use super::{quietly, write_out};
+use super::status::chld_status;
+use super::{quietly, to_c, write_out};
 use crate::init;
 use crate::reap;
 use crate::set::{self, Engine};
 use crate::sigchld;
 use crate::sys::Errno;
-use super::status::chld_status;
-use super::to_c;
 use core::ffi::{c_int, c_void};
 
 /// The handler only sets the flag and pokes the pipe; reaping is left to the

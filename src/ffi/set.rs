@@ -46,7 +46,9 @@ pub unsafe extern "C" fn chld_set_open(flags: u32, ret: *mut chld_set) -> c_int 
 /// chld_close() of the child takes it out.
 ///
 /// Returns 0, -EEXIST if it is in this set already, -EBADF if one of the two is
-/// none, -ENOSPC at the system's limit for epoll, -ENOMEM, -EAGAIN.
+/// none, -ENOSPC at the system's limit for epoll, -ENOMEM, -EAGAIN; -ENOSYS if
+/// the child has no pidfd, as one that was started when no descriptor was left:
+/// a set opened with CHLD_SET_SIGCHLD takes it.
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_add(set: chld_set, id: chld_id) -> c_int {

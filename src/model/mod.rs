@@ -64,6 +64,7 @@ fn child_that_ends(pid: i32, code: i32) -> u64 {
 
 /// As `launch` starts one.
 fn start(pid: i32, clone: impl Fn()) -> u64 {
+    let _starting = sigchld::Starting::enter().expect("memory");
     let pin = table::claim().expect("room");
     clone();
     pin.slot.pid.store(pid, SeqCst);

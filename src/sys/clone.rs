@@ -143,8 +143,7 @@ pub fn clone<C: ChildHalf>(
 }
 
 /// The same out of a cloned process, which must not own anything that libc
-/// would have to close.
-/// Returns the pid.
+/// would have to close. Returns the pid.
 pub fn clone_on<C: ChildHalf>(
     share_memory: bool,
     stack: &mut ChildStack,

@@ -139,38 +139,43 @@ pub fn set_subreaper(on: bool) -> super::Result<()> {
 /// runs in our memory changes its ids, the kernel marks that memory as not
 /// dumpable, and it is ours. The mark is needed until the last such child has
 /// left the memory: the new user may not look into it. Then it is taken away.
-pub struct KeptDumpable;
+pub struct KeptDumpable(&'static Dumpable);
 
-static DUMPABLE_LOCK: AtomicBool = AtomicBool::new(false);
-static DUMPABLE_USERS: AtomicI32 = AtomicI32::new(0);
-static WAS_DUMPABLE: AtomicI32 = AtomicI32::new(0);
-
-fn with_dumpable(change: impl FnOnce()) {
-    while DUMPABLE_LOCK.swap(true, SeqCst) {
-        yield_now();
-    }
-    change();
-    DUMPABLE_LOCK.store(false, SeqCst);
+/// Who needs the mark. In memory that is wiped in a forked copy, where neither
+/// the lock's holder nor any user of the other process is left.
+#[derive(Default)]
+pub struct Dumpable {
+    lock: AtomicBool,
+    users: AtomicI32,
+    before: AtomicI32,
 }
 
-impl KeptDumpable {
-    pub fn enter() -> KeptDumpable {
-        with_dumpable(|| {
-            if DUMPABLE_USERS.fetch_add(1, SeqCst) == 0 {
+impl Dumpable {
+    fn locked(&self, change: impl FnOnce()) {
+        while self.lock.swap(true, SeqCst) {
+            yield_now();
+        }
+        change();
+        self.lock.store(false, SeqCst);
+    }
+
+    pub fn keep(&'static self) -> KeptDumpable {
+        self.locked(|| {
+            if self.users.fetch_add(1, SeqCst) == 0 {
                 // SAFETY: numbers only; asks.
                 let now = unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) };
-                WAS_DUMPABLE.store(now, SeqCst);
+                self.before.store(now, SeqCst);
             }
         });
-        KeptDumpable
+        KeptDumpable(self)
     }
 }
 
 impl Drop for KeptDumpable {
     fn drop(&mut self) {
-        with_dumpable(|| {
-            let last = DUMPABLE_USERS.fetch_sub(1, SeqCst) == 1;
-            if last && WAS_DUMPABLE.load(SeqCst) == 1 {
+        self.0.locked(|| {
+            let last = self.0.users.fetch_sub(1, SeqCst) == 1;
+            if last && self.0.before.load(SeqCst) == 1 {
                 // SAFETY: numbers only; what was there before.
                 unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
             }

@@ -300,8 +300,7 @@ pub fn take_pending(bits: u64) {
 /// Orphaned descendants of this process become its children; stays so over
 /// exec. Since Linux 3.4.
 pub fn set_subreaper() -> Result<()> {
-    let a = [libc::PR_SET_CHILD_SUBREAPER as usize, 1, 0, 0, 0, 0];
-    numbers(libc::SYS_prctl as i64, a).map(drop)
+    prctl(libc::PR_SET_CHILD_SUBREAPER, 1)
 }
 
 /// The kernel's struct sigaction. Its members come in other orders on other
