@@ -88,6 +88,7 @@ static const struct row rows[] = {
     { "faccessat", SYS_faccessat, ANYWHERE, ALWAYS, { ENOENT, EACCES } },
     { "setsid", SYS_setsid, ANYWHERE, ALWAYS, { EPERM } },
     { "setpgid", SYS_setpgid, ANYWHERE, ALWAYS, { EPERM, EACCES, ESRCH } },
+    { "getpgid", SYS_getpgid, ANYWHERE, ALWAYS, { EPERM, ENOSYS } },
     { "chdir", SYS_chdir, ANYWHERE, ALWAYS, { ENOENT, EACCES, ENOMEM } },
     /* In the parent these two fail only where they change something: installing
      * a handler, blocking everything. What undoes that repeats what the kernel

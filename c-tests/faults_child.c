@@ -215,6 +215,18 @@ static bool check_option(const char *check, size_t length, const char *value)
     return true;
 }
 
+/* A process more, which lives until it is killed; then says so. */
+static void spawn(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(60);
+        pause();
+        _exit(0);
+    }
+    require(pid > 0 && write(1, "x", 1) == 1, "a process more");
+}
+
 static void obey(const char *check)
 {
     const char *equals = strchr(check, '=');
@@ -247,6 +259,8 @@ static void obey(const char *check)
         require(has_disposition(atoi(value), SIG_DFL), "that a handler is gone");
     } else if (IS("copy")) {
         copy();
+    } else if (IS("spawn")) {
+        spawn();
     } else if (IS("gate")) {
         gate();
     } else if (IS("die")) {

@@ -86,9 +86,11 @@ static int step_of_prctl(int option)
 }
 
 /* The calls of the child that one option alone asks for. */
-static int step_of_option(const struct seen *seen)
+static int step_of_option(const struct want *want, const struct seen *seen)
 {
     switch (seen->call) {
+    case SYS_getpgid:
+        return CHLD_STEP_FOREGROUND;
     case SYS_clone: /* by the process between us and a detached child */
         return CHLD_STEP_CLONE;
     case SYS_prlimit64:
@@ -106,7 +108,8 @@ static int step_of_option(const struct seen *seen)
         return CHLD_STEP_SETUID;
     case SYS_fchdir:
         return CHLD_STEP_CHDIR;
-    case SYS_openat: /* cgroup.procs */
+    case SYS_openat: /* /dev/tty, cgroup.procs */
+        return has_flag(want, CHLD_SPAWN_FOREGROUND) ? CHLD_STEP_FOREGROUND : CHLD_STEP_CGROUP;
     case SYS_write:
         return CHLD_STEP_CGROUP;
     case SYS_prctl:
@@ -121,7 +124,7 @@ static int step_of_option(const struct seen *seen)
 static bool fits_child(const struct want *want, const chld_error *error, const struct seen *seen)
 {
     int step = error->step;
-    if (step == step_of_option(seen)) {
+    if (step == step_of_option(want, seen)) {
         return step != CHLD_STEP_NONE;
     }
     switch (seen->call) {
