@@ -50,6 +50,8 @@ struct state {
     size_t fds_count;
     unsigned long long directory;
     int group, session;
+    unsigned umask;
+    long dumpable, nice;
     bool children;
 };
 

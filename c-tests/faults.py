@@ -17,7 +17,8 @@ import subprocess
 import sys
 import time
 
-PROGRAMS = ("faults_spawn", "faults_refused", "faults_wait", "faults_stray")
+PROGRAMS = ("faults_spawn", "faults_refused", "faults_wait", "faults_stray",
+            "faults_options", "faults_sets", "faults_capture")
 SKIPPED = 77
 SECONDS = 150  # for one process; its own alarms bound it long before
 

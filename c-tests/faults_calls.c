@@ -20,6 +20,7 @@
  *                     which a failing close on Linux never leaves behind
  *   munmap            gives back whole mappings, which the kernel cannot refuse
  *   fcntl             to mark a descriptor close-on-exec (see faults_process.c)
+ *   umask             cannot fail
  *   wait4             a scenario's own handler; the library has waitid
  *   sendmsg           hands the listener to the supervisor, which cannot answer
  *                     before it has it; the library sends no messages
@@ -27,7 +28,7 @@
 const int calls_let_through[] = {
     SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_restart_syscall, SYS_sched_yield, SYS_getpid,
     SYS_gettid, SYS_getppid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_brk, SYS_close,
-    SYS_munmap, SYS_sendmsg, SYS_wait4,
+    SYS_munmap, SYS_sendmsg, SYS_wait4, SYS_umask,
 #ifdef SYS_futex
     SYS_futex, SYS_clock_gettime,
 #endif
@@ -87,6 +88,7 @@ static const struct row rows[] = {
     { "faccessat", SYS_faccessat, ANYWHERE, ALWAYS, { ENOENT, EACCES } },
     { "setsid", SYS_setsid, ANYWHERE, ALWAYS, { EPERM } },
     { "setpgid", SYS_setpgid, ANYWHERE, ALWAYS, { EPERM, EACCES, ESRCH } },
+    { "getpgid", SYS_getpgid, ANYWHERE, ALWAYS, { EPERM, ENOSYS } },
     { "chdir", SYS_chdir, ANYWHERE, ALWAYS, { ENOENT, EACCES, ENOMEM } },
     /* In the parent these two fail only where they change something: installing
      * a handler, blocking everything. What undoes that repeats what the kernel
@@ -110,7 +112,7 @@ static const struct row rows[] = {
     { "pidfd_open", SYS_pidfd_open, ANYWHERE, ALWAYS, { REFUSED, EMFILE, ENFILE, ENOMEM } },
     { "pidfd_send_signal", SYS_pidfd_send_signal, ANYWHERE, ALWAYS, { REFUSED } },
     { "kill", SYS_kill, ANYWHERE, ALWAYS, { EPERM } },
-    { "ioctl", SYS_ioctl, ANYWHERE, ALWAYS, { ENOTTY, EINVAL } },
+    { "ioctl", SYS_ioctl, ANYWHERE, ALWAYS, { ENOTTY, EINVAL, EIO } },
     { "epoll_create1", SYS_epoll_create1, ANYWHERE, ALWAYS, { EMFILE, ENOMEM, ENOSYS } },
     { "epoll_ctl", SYS_epoll_ctl, ANYWHERE, ALWAYS, { ENOMEM, ENOSPC } },
     { "epoll_pwait", SYS_epoll_pwait, ANYWHERE, ALWAYS, { EINTR } },
@@ -120,7 +122,21 @@ static const struct row rows[] = {
     { "eventfd2", SYS_eventfd2, ANYWHERE, ALWAYS, { EMFILE, ENFILE, ENOMEM } },
     { "socketpair", SYS_socketpair, ANYWHERE, ALWAYS, { EMFILE, ENFILE } },
     { "signalfd4", SYS_signalfd4, ANYWHERE, ALWAYS, { EMFILE, ENOMEM } },
-    { "getrlimit", SYS_prlimit64, ANYWHERE, ALWAYS, { EPERM } },
+    { "prlimit64", SYS_prlimit64, PARENT, ALWAYS, { EPERM } },
+    { "prlimit64", SYS_prlimit64, CHILD, ALWAYS, { EPERM, EINVAL } },
+    { "getpriority", SYS_getpriority, ANYWHERE, ALWAYS, { ESRCH, EPERM } },
+    { "setpriority", SYS_setpriority, ANYWHERE, ALWAYS, { EACCES, EPERM } },
+    { "sched_setaffinity", SYS_sched_setaffinity, ANYWHERE, ALWAYS, { EINVAL, EPERM } },
+    { "setgroups", SYS_setgroups, ANYWHERE, ALWAYS, { EPERM, EINVAL, ENOMEM } },
+    { "setresgid", SYS_setresgid, ANYWHERE, ALWAYS, { EPERM, EINVAL } },
+    { "setresuid", SYS_setresuid, ANYWHERE, ALWAYS, { EPERM, EAGAIN, EINVAL } },
+    { "fchdir", SYS_fchdir, ANYWHERE, ALWAYS, { EACCES, EBADF } },
+    { "execveat", SYS_execveat, ANYWHERE, ALWAYS, { ENOENT, EACCES, ENOMEM, ENOSYS } },
+    /* In the parent prctl only asks for what has been there since 2.6, and puts
+     * back what the kernel took before. */
+    { "prctl", SYS_prctl, CHILD, ALWAYS, { EINVAL, EPERM } },
+    { "splice", SYS_splice, ANYWHERE, ALWAYS, { EINVAL, EINTR } },
+    { "pread64", SYS_pread64, ANYWHERE, ALWAYS, { EINTR, EIO } },
     { "fstat", SYS_fstat, ANYWHERE, ALWAYS, { ENOMEM } },
 };
 

@@ -8,14 +8,18 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <unistd.h>
 
 static void require(bool condition, const char *what)
@@ -32,12 +36,17 @@ static bool has_disposition(int signal, void (*handler)(int))
     return sigaction(signal, NULL, &now) == 0 && now.sa_handler == handler;
 }
 
-/* What every child may rely on, whatever its parent was like. */
-static void check_signals(void)
+static uint64_t blocked(void)
 {
     uint64_t mask = 0;
     syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, sizeof mask);
-    require(mask == 0, "an empty signal mask");
+    return mask;
+}
+
+/* What every child may rely on, whatever its parent was like. */
+static void check_signals(bool may_block)
+{
+    require(may_block || blocked() == 0, "an empty signal mask");
     require(has_disposition(SIGPIPE, SIG_DFL), "the default for SIGPIPE");
     require(has_disposition(SIGCHLD, SIG_DFL), "the default for SIGCHLD");
 }
@@ -100,6 +109,57 @@ static void check_cwd(const char *path)
     require(getcwd(buffer, sizeof buffer) != NULL && strcmp(buffer, path) == 0, path);
 }
 
+/* "1000:100:3": the user, the group, and how many supplementary groups. */
+static void check_ids(const char *text)
+{
+    char *rest;
+    unsigned long uid = strtoul(text, &rest, 10);
+    unsigned long gid = strtoul(rest + 1, &rest, 10);
+    require(getuid() == uid && geteuid() == uid && getgid() == gid && getegid() == gid, text);
+    require(getgroups(0, NULL) == atoi(rest + 1), text);
+}
+
+/* "7:100:200": this resource has these limits. */
+static void check_limit(const char *text)
+{
+    char *rest;
+    struct rlimit now;
+    int resource = (int)strtol(text, &rest, 10);
+    require(getrlimit(resource, &now) == 0, text);
+    require(now.rlim_cur == strtoul(rest + 1, &rest, 10), text);
+    require(now.rlim_max == strtoul(rest + 1, &rest, 10), text);
+}
+
+static void check_cpu(const char *number)
+{
+    cpu_set_t cpus;
+    require(sched_getaffinity(0, sizeof cpus, &cpus) == 0 && CPU_COUNT(&cpus) == 1
+                && CPU_ISSET(atoi(number), &cpus), "the processor asked for");
+}
+
+/* All three streams are the terminal of this session. */
+static void check_terminal(bool in_foreground)
+{
+    require(isatty(0) && isatty(1) && isatty(2), "terminals");
+    require(tcgetsid(0) == getpid(), "a controlling terminal");
+    require(!in_foreground || tcgetpgrp(0) == getpgrp(), "the foreground");
+}
+
+static void check_death_signal(const char *number)
+{
+    int now = 0;
+    require(prctl(PR_GET_PDEATHSIG, &now) == 0 && now == atoi(number), "the death signal");
+}
+
+static void check_cgroup(const char *name)
+{
+    char text[4096] = "";
+    int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+    require(fd >= 0 && read(fd, text, sizeof text - 1) > 0, "/proc/self/cgroup");
+    close(fd);
+    require(strstr(text, name) != NULL, name);
+}
+
 /* Copies stdin to stdout up to its end; says "err" on stderr. */
 static void copy(void)
 {
@@ -119,12 +179,62 @@ static void gate(void)
     }
 }
 
+#define IS(word) (length == sizeof(word) - 1 && memcmp(check, word, length) == 0)
+
+/* What an option of the start asks for. Returns whether it is such a check. */
+static bool check_option(const char *check, size_t length, const char *value)
+{
+    if (IS("ids")) {
+        check_ids(value);
+    } else if (IS("limit")) {
+        check_limit(value);
+    } else if (IS("cpu")) {
+        check_cpu(value);
+    } else if (IS("nice")) {
+        require(getpriority(PRIO_PROCESS, 0) == atoi(value), "the niceness");
+    } else if (IS("umask")) {
+        require(umask(0) == (mode_t)strtol(value, NULL, 8), "the umask");
+    } else if (IS("terminal")) {
+        check_terminal(false);
+    } else if (IS("foreground")) {
+        check_terminal(true);
+    } else if (IS("deathsignal")) {
+        check_death_signal(value);
+    } else if (IS("nonewprivs")) {
+        require(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1, "no new privileges");
+    } else if (IS("subreaper")) {
+        int is = 0;
+        require(prctl(PR_GET_CHILD_SUBREAPER, &is) == 0 && is != 0, "a subreaper");
+    } else if (IS("cgroup")) {
+        check_cgroup(value);
+    } else if (IS("blocked")) {
+        require(blocked() == strtoull(value, NULL, 16), "the signal mask");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* A process more, which lives until it is killed; then says so. */
+static void spawn(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(60);
+        pause();
+        _exit(0);
+    }
+    require(pid > 0 && write(1, "x", 1) == 1, "a process more");
+}
+
 static void obey(const char *check)
 {
     const char *equals = strchr(check, '=');
     size_t length = equals == NULL ? strlen(check) : (size_t)(equals - check);
     const char *value = equals == NULL ? "" : equals + 1;
-#define IS(word) (length == sizeof(word) - 1 && memcmp(check, word, length) == 0)
+    if (check_option(check, length, value)) {
+        return;
+    }
     if (IS("fds")) {
         check_fds(value);
     } else if (IS("byte")) {
@@ -149,6 +259,8 @@ static void obey(const char *check)
         require(has_disposition(atoi(value), SIG_DFL), "that a handler is gone");
     } else if (IS("copy")) {
         copy();
+    } else if (IS("spawn")) {
+        spawn();
     } else if (IS("gate")) {
         gate();
     } else if (IS("die")) {
@@ -163,7 +275,7 @@ static void obey(const char *check)
 int main(int argc, char **argv)
 {
     alarm(60);
-    check_signals();
+    check_signals(argc > 1 && strncmp(argv[1], "blocked=", 8) == 0);
     for (int i = 1; i < argc; i++) {
         obey(argv[i]);
     }

@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
 
 bool judge(const char *what, int result, const struct seen *seen)
 {
@@ -61,10 +63,70 @@ static bool is_about(const struct want *want, const chld_error *error, int fd, b
     return (target ? entry->target : entry->source) == fd;
 }
 
+/* One of the descriptors that an option of its own names. */
+static bool is_named(const chld_spawn_options *options, int step, int fd)
+{
+    return options != NULL
+        && ((step == CHLD_STEP_EXEC && options->program_fd == fd)
+            || (step == CHLD_STEP_CHDIR && options->cwd_fd == fd)
+            || (step == CHLD_STEP_CGROUP && options->cgroup_fd == fd));
+}
+
+static bool has_flag(const struct want *want, uint64_t flag)
+{
+    return want->options != NULL && (want->options->flags & flag) != 0;
+}
+
+static int step_of_prctl(int option)
+{
+    return option == PR_SET_NO_NEW_PRIVS     ? CHLD_STEP_NO_NEW_PRIVS
+         : option == PR_SET_PDEATHSIG        ? CHLD_STEP_DEATH_SIGNAL
+         : option == PR_SET_CHILD_SUBREAPER  ? CHLD_STEP_SESSION
+                                             : CHLD_STEP_NONE;
+}
+
+/* The calls of the child that one option alone asks for. */
+static int step_of_option(const struct want *want, const struct seen *seen)
+{
+    switch (seen->call) {
+    case SYS_getpgid:
+        return CHLD_STEP_FOREGROUND;
+    case SYS_clone: /* by the process between us and a detached child */
+        return CHLD_STEP_CLONE;
+    case SYS_prlimit64:
+        return CHLD_STEP_LIMIT;
+    case SYS_getpriority:
+    case SYS_setpriority:
+        return CHLD_STEP_NICE;
+    case SYS_sched_setaffinity:
+        return CHLD_STEP_AFFINITY;
+    case SYS_setgroups:
+        return CHLD_STEP_SETGROUPS;
+    case SYS_setresgid:
+        return CHLD_STEP_SETGID;
+    case SYS_setresuid:
+        return CHLD_STEP_SETUID;
+    case SYS_fchdir:
+        return CHLD_STEP_CHDIR;
+    case SYS_openat: /* /dev/tty, cgroup.procs */
+        return has_flag(want, CHLD_SPAWN_FOREGROUND) ? CHLD_STEP_FOREGROUND : CHLD_STEP_CGROUP;
+    case SYS_write:
+        return CHLD_STEP_CGROUP;
+    case SYS_prctl:
+        return step_of_prctl(seen->arguments[0]);
+    case SYS_ioctl:
+        return seen->arguments[1] == TIOCSCTTY ? CHLD_STEP_TERMINAL : CHLD_STEP_FOREGROUND;
+    }
+    return CHLD_STEP_NONE;
+}
+
 /* A failure in the child's half is told exactly: this step, this item. */
 static bool fits_child(const struct want *want, const chld_error *error, const struct seen *seen)
 {
     int step = error->step;
+    if (step == step_of_option(want, seen)) {
+        return step != CHLD_STEP_NONE;
+    }
     switch (seen->call) {
     case SYS_setsid:
         return step == CHLD_STEP_SESSION;
@@ -74,10 +136,12 @@ static bool fits_child(const struct want *want, const chld_error *error, const s
         return step == CHLD_STEP_CHDIR;
     case SYS_rt_sigaction:
     case SYS_rt_sigprocmask:
-        return step == CHLD_STEP_SIGNALS;
+        return step == CHLD_STEP_SIGNALS
+            || (step == CHLD_STEP_FOREGROUND && has_flag(want, CHLD_SPAWN_FOREGROUND));
     case SYS_close_range:
     case SYS_unshare:
         return step == CHLD_STEP_DESCRIPTORS;
+    case SYS_execveat:
     case SYS_execve: /* the kernel says ENOENT of an interpreter, too */
         return step == CHLD_STEP_EXEC
             || (step == CHLD_STEP_INTERPRETER && seen->error == ENOENT);
@@ -108,17 +172,24 @@ static bool fits_parent(const struct want *want, const chld_error *error, const 
     case SYS_madvise:
         return step == CHLD_STEP_MEMORY;
     case SYS_openat:
-        return step == CHLD_STEP_OPEN && (mode == CHLD_STDIO_NULL || mode == CHLD_STDIO_PATH);
+        return (step == CHLD_STEP_OPEN && (mode == CHLD_STDIO_NULL || mode == CHLD_STDIO_PATH))
+            || (step == CHLD_STEP_PTY && mode == CHLD_STDIO_PTY);
+    case SYS_ioctl:
+        return step == CHLD_STEP_PTY && mode == CHLD_STDIO_PTY;
     case SYS_pipe2: /* the pipe that reports failures belongs to the clone */
         return step == CHLD_STEP_CLONE || (step == CHLD_STEP_PIPE && mode == CHLD_STDIO_PIPE);
     case SYS_clone:
+        return step == CHLD_STEP_CLONE;
     case SYS_clone3:
+        return step == CHLD_STEP_CLONE
+            || (step == CHLD_STEP_CGROUP && has_flag(want, CHLD_SPAWN_CGROUP));
     case SYS_rt_sigprocmask:
         return step == CHLD_STEP_CLONE;
     }
     if (is_fcntl(seen->call)) {
         bool moves_up = seen->arguments[1] == F_DUPFD_CLOEXEC && mode != CHLD_STDIO_INHERIT;
         return moves_up || step == CHLD_STEP_CLONE
+            || is_named(want->options, step, seen->arguments[0])
             || is_about(want, error, seen->arguments[0], false);
     }
     return step != CHLD_STEP_NONE;

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -79,6 +81,10 @@ void state_take(struct state *ret)
     ret->directory = stat(".", &here) == 0 ? here.st_ino : 0;
     ret->group = getpgrp();
     ret->session = getsid(0);
+    ret->umask = umask(0);
+    umask(ret->umask);
+    ret->dumpable = INJECT_UNHEARD(SYS_prctl, (long)PR_GET_DUMPABLE, 0L, 0L, 0L);
+    ret->nice = INJECT_UNHEARD(SYS_getpriority, (long)PRIO_PROCESS, 0L, 0L, 0L);
     ret->children = has_children();
     errno = kept;
 }
@@ -111,6 +117,9 @@ void state_require(const struct state *before, const char *when)
     require(now.directory == before->directory, "%s: another working directory", when);
     require(now.group == before->group && now.session == before->session, "%s: another group",
             when);
+    require(now.umask == before->umask && now.nice == before->nice, "%s: umask or niceness", when);
+    require(now.dumpable == before->dumpable, "%s: dumpable is %ld, was %ld", when, now.dumpable,
+            before->dumpable);
     require(before->children || !now.children, "%s: there is a child", when);
 }
 

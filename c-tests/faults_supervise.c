@@ -39,13 +39,22 @@ struct watch {
 /*
  * A child counts as long as it is a copy of the program, between clone and
  * exec: the kernel keeps a flag for that. A thread of the program carries the
- * same flag, but has the program's own parent.
+ * same flag, but has the program's own parent. A detached child has another
+ * such child for its parent.
  */
 static bool is_unexeced_child(const struct watch *watch, pid_t pid)
 {
     struct process process;
-    return process_read(pid, &process) == 0 && process.parent == watch->program
-        && (process.flags & PROCESS_NOT_EXECED) != 0;
+    for (int generation = 0; generation < 2; generation++) {
+        if (process_read(pid, &process) != 0 || (process.flags & PROCESS_NOT_EXECED) == 0) {
+            return false;
+        }
+        if (process.parent == watch->program) {
+            return true;
+        }
+        pid = process.parent;
+    }
+    return false;
 }
 
 static uint64_t read_word(pid_t pid, uint64_t address, size_t size)
