@@ -218,7 +218,7 @@ fn a_stranger_may_have_the_pid_of_a_child_of_before() {
 }
 
 #[test]
-#[ignore = "by number, reap_strangers may ask for a pid that its start has just reaped: docs/protocol.md"]
+#[ignore = "asks about a pid that was reaped since the look: docs/protocol.md"]
 fn a_child_that_ends_as_it_starts_is_no_stranger() {
     explore("a start against reap_strangers", 3, || {
         let duty = thread::spawn(|| init::reap_strangers(|_, _| ()).unwrap());
