@@ -23,6 +23,7 @@ PROGRAMS = ("faults_spawn", "faults_refused", "faults_wait", "faults_stray",
 SKIPPED = 77
 # These look at every process in /proc: they get a pid namespace of their own.
 TREES = ("kill_tree", "stop_tree")
+TREE_LANES = ("as it is", "no pidfd", "unprivileged")
 ALONE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 SECONDS = 150  # for one process; its own alarms bound it long before
 
@@ -116,6 +117,8 @@ def can_be_alone():
 def inject_tests(directory, lanes, user=None):
     for (lane, how), program in itertools.product(lanes.items(), PROGRAMS):
         for scenario in scenarios(directory, program):
+            if scenario in TREES and lane not in TREE_LANES:
+                continue
             command = [f"{directory}/{program}", scenario]
             if isinstance(how, str):
                 command = [f"{directory}/deny", how, "--", *command]
