@@ -11,6 +11,7 @@ Ends with a line "N passed, N failed, N skipped"; exits 1 if any failed.
 """
 
 import concurrent.futures
+import functools
 import itertools
 import os
 import subprocess
@@ -20,6 +21,10 @@ import time
 PROGRAMS = ("faults_spawn", "faults_refused", "faults_wait", "faults_stray",
             "faults_options", "faults_sets", "faults_capture")
 SKIPPED = 77
+# These look at every process in /proc: they get a pid namespace of their own.
+TREES = ("kill_tree", "stop_tree")
+TREE_LANES = ("as it is", "no pidfd", "unprivileged")
+ALONE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 SECONDS = 150  # for one process; its own alarms bound it long before
 
 NO_PIDFD = "clone3:library={0},clone:pidfd={0},pidfd_open={0}"
@@ -100,16 +105,28 @@ def scenarios(directory, program):
     return listed.stdout.split()
 
 
+@functools.cache
+def can_be_alone():
+    try:
+        done = subprocess.run([*ALONE, "true"], check=False, stderr=subprocess.DEVNULL)
+        return done.returncode == 0
+    except OSError:
+        return False
+
+
 def inject_tests(directory, lanes, user=None):
     for (lane, how), program in itertools.product(lanes.items(), PROGRAMS):
         for scenario in scenarios(directory, program):
+            if scenario in TREES and lane not in TREE_LANES:
+                continue
             command = [f"{directory}/{program}", scenario]
             if isinstance(how, str):
                 command = [f"{directory}/deny", how, "--", *command]
             else:
                 command = [*how, *command]
+            alone = ALONE if scenario in TREES and user is None and can_be_alone() else []
             yield Injected(f"inject: {lane}", f"{program} {scenario}",
-                           [f"{directory}/inject", *command], user)
+                           [*alone, f"{directory}/inject", *command], user)
 
 
 def deny_tests(directory):

@@ -4,11 +4,13 @@
 
 #include "faults_errno.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +39,9 @@ static void require_captured(const chld_capture_result *result, const struct see
     const chld_captured *out = &result->out, *err = &result->err;
     require(out->kept == 0 || memcmp(out->data, input, out->kept) == 0, "stdout is not the input");
     require(err->kept == 0 || memcmp(err->data, "err", err->kept) == 0, "stderr is not 'err'");
+    if (seen->error == EIO && seen->call == SYS_read) {
+        return; /* taken for the end, as of a terminal */
+    }
     if (out->error == 0 && err->error == 0 && result->feed_error == 0) {
         require_status(&result->status, CHLD_STATE_EXITED, 42);
         require(result->fed == INPUT && out->total == INPUT && out->kept == out_kept,
@@ -259,8 +264,24 @@ static void stop_group(void)
     check_stop(CHLD_TARGET_GROUP);
 }
 
+/* To find a tree, several calls are made for every process of the machine. */
+static void need_few_processes(void)
+{
+    int count = 0;
+    DIR *directory = opendir("/proc");
+    require(directory != NULL, "/proc");
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
+    }
+    closedir(directory);
+    if (count > 40) {
+        skip("too many processes: this needs a pid namespace of its own");
+    }
+}
+
 static void stop_tree(void)
 {
+    need_few_processes();
     check_stop(CHLD_TARGET_TREE);
 }
 
@@ -286,6 +307,7 @@ static void kill_group(void)
 static void kill_tree(void)
 {
     uint32_t survivors = 99;
+    need_few_processes();
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     chld_id id = start_stubborn();
     int group = chld_pid(id), word = 0;

@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -219,7 +220,9 @@ static void check_detached(const char *program, int error)
     bool started = judge_start(&want, result, &why, &seen);
     require(id == (started ? CHLD_NONE : 4711), "the handle is %llx", (unsigned long long)id);
     int programs = reap_detached();
-    require(programs == (started ? 1 : 0), "%d programs run", programs);
+    /* Of a plain fork's child nobody knows, if the report cannot be read. */
+    require(programs == (started ? 1 : 0) || (!started && seen.call == SYS_read),
+            "%d programs run", programs);
     state_require(&before, "after a detached start");
     prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 }

@@ -65,7 +65,8 @@ static bool chosen(int at)
             after += i > at;
         }
     }
-    return before + after < MANY || before < 4 || after < 2 || before % MANY == 0;
+    int stride = (before + after) / MANY < MANY ? MANY : (before + after) / MANY;
+    return before + after < MANY || before < 4 || after < 2 || before % stride == 0;
 }
 
 static const char *side(const struct call *call)
