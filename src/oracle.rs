@@ -295,7 +295,13 @@ fn waitid_tells_what_wait4_tells() {
             u.major_faults, u.blocks_in, u.blocks_out, u.voluntary_switches,
             u.involuntary_switches,
         ];
-        assert_eq!(ours.map(|figure| figure as i64), theirs, "{script}");
+        // A zombie may still be on its way off the CPU: that much more time, and a
+        // switch, can be on its account by the later look.
+        let still_counted = [true, true, false, false, false, false, false, true, true];
+        for ((ours, theirs), more) in ours.into_iter().zip(theirs).zip(still_counted) {
+            let (ours, slack) = (ours as i64, if more { 1000 } else { 0 });
+            assert!(ours <= theirs && theirs <= ours + slack, "{script}: {ours} {theirs}");
+        }
         assert!(theirs[0] + theirs[1] > 0 && theirs[2] > 0 && theirs[3] > 0, "{theirs:?}");
     }
 }
