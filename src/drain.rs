@@ -108,7 +108,12 @@ impl<'a> Drain<'a> {
                     self.left = self.left.map(|_| 0);
                     return;
                 }
-                Err(_) => self.has_ended = true,
+                // A terminal that nobody has open any more.
+                Err(Errno::EIO) => self.has_ended = true,
+                Err(errno) => {
+                    self.give_up(errno);
+                    self.has_ended = true;
+                }
             }
         }
     }

@@ -86,17 +86,18 @@ fn refused(errno: Errno, cgroup: Option<i32>) -> bool {
 fn start_between(plan: &mut Plan) -> Result<Option<Started>> {
     let (mut stack, mut second) = (ChildStack::new(), ChildStack::new());
     prepare_legacy(plan);
+    let mut refusal = Errno::EPERM;
     for share_memory in [true, false] {
         if !share_memory && plan.kept(REPORT) < 0 {
             memory_was_shared(false);
             return Ok(None);
         }
         match legacy(share_memory, &mut stack, &Between::new(plan, share_memory, &mut second)) {
-            Err(errno) if errno.means_unsupported() => {}
+            Err(errno) if errno.means_unsupported() => refusal = errno,
             other => return other.map(Some),
         }
     }
-    Err(Errno::EPERM)
+    Err(refusal)
 }
 
 fn prepare_legacy(plan: &mut Plan) {

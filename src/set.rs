@@ -17,7 +17,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 use crate::sys::epoll;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::Zeroed;
-use crate::sys::{Errno, Result, pidfd};
+use crate::sys::{self, Errno, Result, pidfd};
 use crate::table::{self, LINKS, SETS};
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
@@ -143,7 +143,7 @@ impl SetPin {
 
     /// Wakes who polls. A full pipe is awake already.
     pub fn poke(&self) {
-        let _ = fd::write(self.set.poke.load(SeqCst), &[0]);
+        let _ = sys::retry(|| fd::write(self.set.poke.load(SeqCst), &[0]));
     }
 
     /// Puts the pipe back to sleep. What happened before this is looked for

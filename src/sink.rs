@@ -171,6 +171,7 @@ impl Descriptor {
         let mut rest = bytes;
         while !rest.is_empty() {
             match SigpipeHeld::run(|| fd::write(self.fd, rest)) {
+                Ok(0) => return Err(Errno::EIO), // it takes nothing, and does not say why
                 Ok(count) => rest = rest.get(count..).unwrap_or_default(),
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno),
