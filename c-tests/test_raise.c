@@ -49,6 +49,8 @@ static void register_atexit(void)
     atexit(exit_98);
 }
 
+enum { RETURNED = 97 };
+
 /* How a copy ends that prepares, then raises `status`: a wait status word. */
 static int raise_in_copy(void (*prepare)(void), chld_status status)
 {
@@ -59,7 +61,7 @@ static int raise_in_copy(void (*prepare)(void), chld_status status)
         arm_alarm();
         prepare();
         chld_status_raise(&status);
-        _exit(97);
+        _exit(RETURNED);
     }
     int word;
     REQUIRE(waitpid(pid, &word, 0) == pid);
@@ -144,6 +146,9 @@ TEST(what_is_no_end_returns)
                                   CHLD_STATE_LOST };
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         chld_status status = status_of(states[i], SIGCONT);
+        /* In a copy first: a test that is ended with 0 would have passed. */
+        int word = raise_in_copy(nothing, status);
+        REQUIRE(WIFEXITED(word) && WEXITSTATUS(word) == RETURNED);
         CHECK_CALL(chld_status_raise(&status), -EINVAL);
     }
 }
