@@ -44,6 +44,9 @@ pub struct Plan<'a> {
     pub report: Report,
 }
 
+/// In `Report::seen`: the descriptor table is the child's own by now.
+pub const ISOLATED: i32 = 2;
+
 /// The places in `Plan::kept`.
 pub const PROGRAM: usize = 0;
 pub const CWD: usize = 1;
@@ -155,6 +158,7 @@ impl Plan<'_> {
     /// not hide a failure before it.
     fn prepare(&self) -> Result<(), Failure> {
         self.isolate_descriptors().at(Step::Descriptors, 0)?;
+        self.report.seen.store(ISOLATED, Relaxed);
         self.place_descriptors()?;
         self.enter_session()?;
         self.limit()?;

@@ -140,12 +140,10 @@ fn start(plan: &mut Plan) -> Result<Started, Failure> {
         };
         let Some(failure) = failure else { return Ok(started) };
         reap_now(&started);
-        // The last two: no room to move a descriptor away. By then the table was
-        // the child's own, and the plan names descriptors that only it had.
-        if failure.step != Step::Descriptors
-            || !plan.shares_descriptors
-            || matches!(failure.errno, Errno::EMFILE | Errno::EINVAL)
-        {
+        // Once the table was the child's own, the plan may name descriptors that
+        // only it had; and another try would be no better.
+        let isolated = plan.report.seen.load(Relaxed) == child::ISOLATED;
+        if failure.step != Step::Descriptors || !plan.shares_descriptors || isolated {
             return Err(failure);
         }
         mechanism::never_share_table();
@@ -195,7 +193,14 @@ fn reap_now(started: &Started) {
 #[inline(never)]
 fn pidfd_of(started: &mut Started) -> Option<OwnedFd> {
     let given = started.pidfd.take();
-    given.or_else(|| pidfd::available().then(|| pidfd::open(started.pid).ok())?)
+    given.or_else(|| {
+        let asked = pidfd::available().then(|| pidfd::open(started.pid).ok())??;
+        // Where the kernel reaps by itself (SIGCHLD ignored), the pid may be a
+        // stranger's by now; only a child of ours can be waited for.
+        let whom = Whom::Pidfd(asked.number());
+        let peeked = wait::waitid(whom, wait::EXITED | wait::NO_HANG | wait::PEEK);
+        (!matches!(peeked, Err(Errno::ECHILD))).then_some(asked)
+    })
 }
 
 /// Takes over a child of this process that was started by other means. ECHILD if
