@@ -10,8 +10,13 @@ static bool is_reported(void)
     return found & CHLD_ENV_SIGCHLD_BLOCKED;
 }
 
+/* When the test began. A call that does not let SIGCHLD in looks again when its
+ * limit is over, and tells the truth then: far too late. */
+static long long began;
+
 static chld_id start_blocked(struct gate *gate)
 {
+    began = now_ms();
     block_signal(SIGCHLD);
     CHECK(is_reported());
     *gate = gate_make();
@@ -20,6 +25,7 @@ static chld_id start_blocked(struct gate *gate)
 
 static void finish_blocked(chld_id id, struct gate *gate)
 {
+    CHECK(now_ms() - began < AMPLE_MS);
     gate_open(gate);
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
     unblock_signal(SIGCHLD);
