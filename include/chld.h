@@ -1061,7 +1061,7 @@ int chld_set_add(chld_set set, chld_id id);
 int chld_set_fd(chld_set set);
 
 /**
- * Takes the next end out of a set.
+ * Takes the next end out of a set, if there is one.
  *
  * `ret`: which child, and how it ended (`index` is 0); may be NULL.
  *
@@ -1073,6 +1073,23 @@ int chld_set_fd(chld_set set);
  * Never blocks. Since 0.1.
  */
 int chld_set_next(chld_set set, chld_event *ret);
+
+/**
+ * Takes the next end out of a set, as chld_set_next() does, and waits for it.
+ *
+ * `timeout_ms`: as for chld_wait().
+ * `ret`: which child, and how it ended (`index` is 0); may be NULL.
+ *
+ * For a program that has no event loop: one call per end, however many children
+ * live. Children may be added meanwhile, by other threads. Closing the set does
+ * not wake it.
+ *
+ * Returns 0, -ETIMEDOUT if no child has ended by then, -EBADF if `set` is none,
+ * -EINVAL if `timeout_ms` is below -1.
+ * Thread-safe: several threads may wait for one set. Not async-signal-safe.
+ * Blocks, no longer than it is told to. Not a cancellation point. Since 0.1.
+ */
+int chld_set_wait(chld_set set, int timeout_ms, chld_event *ret);
 
 /**
  * Closes a set and its descriptor. The children in it are left as they are.

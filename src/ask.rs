@@ -67,7 +67,7 @@ pub fn close(handle: u64) -> Result<()> {
     let pin = Pin::new(handle)?;
     pin.slot.life.close()?;
     close_exit_set(&pin);
-    if !matches!(reap::look(&pin), Ok(Some(_))) {
+    if !matches!(reap::take(&pin), Ok(Some(_))) {
         graveyard::bury_later(&pin);
     }
     Ok(())

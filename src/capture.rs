@@ -62,7 +62,7 @@ impl<'a> Capture<'a> {
     /// child is being captured already.
     #[inline(never)]
     pub fn begin(handle: u64, setup: Setup<'a>) -> Result<Capture<'a>> {
-        let pin = Pin::new(handle)?;
+        let pin = Pin::new_unreaped(handle)?;
         setup.plan.check(&pin)?;
         let pipes = Pipes::hold(pin)?;
         let mut wanted = setup.wanted().into_iter().zip(0..);

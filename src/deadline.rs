@@ -24,6 +24,13 @@ impl Deadline {
         }
     }
 
+    /// What is left, in milliseconds, rounded up so that nobody wakes early; -1
+    /// without a limit.
+    pub fn left_ms(self) -> i32 {
+        let round_up = |ns: u64| i32::try_from(ns.div_ceil(1_000_000)).unwrap_or(i32::MAX);
+        self.left_ns().map_or(-1, round_up)
+    }
+
     /// What is left, in nanoseconds; `None` without a limit.
     pub fn left_ns(self) -> Option<u64> {
         match self {

@@ -48,7 +48,7 @@ fn next(root: &Root) -> Option<u32> {
 
 fn check(root: &Root, index: u32) {
     let Some(pin) = CHILDREN.get(index).and_then(|slot| Pin::of_slot(slot, index)) else { return };
-    match reap::look(&pin) {
+    match reap::take(&pin) {
         // Not yet, or the kernel would not tell this time.
         Ok(None) | Err(_) => {
             root.checked.push(&CHILDREN, index);

@@ -137,7 +137,7 @@ impl<'a> Ladder<'a> {
 /// Carries out `plan` until the child has ended.
 pub fn stop(handle: u64, plan: Plan) -> Result<Status> {
     graveyard::sweep();
-    let pin = Pin::new(handle)?;
+    let pin = Pin::new_unreaped(handle)?;
     plan.check(&pin)?;
     let watch = Watch::of(&pin)?;
     let mut ladder = Ladder::new(plan, Deadline::Now);

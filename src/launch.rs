@@ -15,14 +15,11 @@ use crate::sigchld::{self, Starting};
 use crate::sys::clone::Started;
 use crate::sys::cstr::ScriptArguments;
 use crate::sys::fd::{self, OwnedFd};
-use crate::sys::memory::Scratch;
+use crate::sys::memory::{Inline, Scratch};
 use crate::sys::wait::{self, Whom};
 use crate::sys::{self, Errno, host, pidfd, raw, signal};
 use crate::table;
-use core::sync::atomic::{
-    AtomicI32,
-    Ordering::{Relaxed, SeqCst},
-};
+use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 /// Starts what `request` describes; returns the handle, or 0 for a detached
 /// child.
@@ -38,10 +35,10 @@ pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
     match prepare(request, &mut opened) {
         Ok(started) => {
             let leads_group = request.session || request.group == Group::New;
-            pin.slot.leads_group.store(leads_group as u32, SeqCst);
+            pin.slot.leads_group.store(leads_group as u32, Relaxed);
             if let Some(fd) = request.cgroup.filter(|_| request.owns_cgroup) {
                 // Without a descriptor to spare, its tree is found in /proc.
-                pin.slot.cgroup.store(raw::dup_above(fd, 3).unwrap_or(-1), SeqCst);
+                pin.slot.cgroup.store(raw::dup_above(fd, 3).unwrap_or(-1), Relaxed);
             }
             Ok(settle(pin, started, opened, user))
         }
@@ -64,17 +61,17 @@ fn spawn_detached(request: &Request) -> Result<(), Failure> {
 
 /// Computes the plan, and starts it.
 fn prepare(request: &Request, opened: &mut Opened) -> Result<Started, Failure> {
-    let mut inline = [core::ptr::null(); 64];
+    let mut inline = Inline::<_, 64>::new();
     let size = environment::size(request);
     let mut places = Scratch::new(&mut inline, size, core::ptr::null).at(Step::Memory, 0)?;
     let env = environment::build(request, &mut places)?;
 
-    let mut inline = [core::ptr::null(); 16];
+    let mut inline = Inline::<_, 16>::new();
     let size = if request.shell { request.argv.iter().count().wrapping_add(2) } else { 0 };
     let mut places = Scratch::new(&mut inline, size, core::ptr::null).at(Step::Memory, 0)?;
     let script = ScriptArguments::new(places.get(), request.argv);
 
-    let mut inline = [const { Move::none() }; 8];
+    let mut inline = Inline::<_, 8>::new();
     let count = request.pairs.len().wrapping_add(request.stdio.len());
     let mut room = Scratch::new(&mut inline, count, Move::none).at(Step::Memory, 0)?;
     let moves = room.get();
@@ -213,22 +210,22 @@ pub fn adopt(pid: i32) -> sys::Result<u64> {
     Ok(settle(table::claim()?, Started { pid, pidfd: None }, Opened::default(), 0))
 }
 
-/// Writes a running child into its slot. From the last line on, everybody sees
-/// it.
+/// Writes a running child into its slot. From the change of its life on,
+/// everybody sees it, and with it what was stored before.
 #[inline(never)]
 fn settle(pin: Pin, mut started: Started, opened: Opened, user: usize) -> u64 {
     let slot = pin.slot;
-    slot.pid.store(started.pid, SeqCst);
-    slot.held_pid.store(started.pid, SeqCst);
+    slot.pid.store(started.pid, Relaxed);
+    slot.held_pid.store(started.pid, Relaxed);
     if let Some(fd) = pidfd_of(&mut started) {
-        slot.pidfd.store(fd.release(), SeqCst);
+        slot.pidfd.store(fd.release(), Relaxed);
     }
     for (place, end) in slot.streams.iter().zip(opened.parents) {
         if let Some(end) = end {
-            place.store(end.release(), SeqCst);
+            place.store(end.release(), Relaxed);
         }
     }
-    slot.user.store(user, SeqCst);
+    slot.user.store(user, Relaxed);
     slot.life.update(|word| Some(word.running()));
     if sigchld::running().is_some() {
         by_pid::note(&pin);

@@ -32,6 +32,8 @@ const CLOSED: u64 = 1 << 2;
 const COLLECTED: u64 = 1 << 3;
 /// In the graveyard's queue, which must let go before the slot is reused.
 const QUEUED: u64 = 1 << 4;
+/// The only call at work is asking for the end and reaps with the same question.
+const REAPING: u64 = 1 << 5;
 
 /// One state of a life, and the next ones.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,6 +70,10 @@ impl Word {
         self.0 & QUEUED != 0
     }
 
+    pub fn is_reaping(self) -> bool {
+        self.0 & REAPING != 0
+    }
+
     /// `None` when as many calls are at work as the word can count.
     pub fn pinned(self) -> Option<Word> {
         (self.0 & PINS != PINS).then_some(Word(self.0.wrapping_add(PIN)))
@@ -92,6 +98,12 @@ impl Word {
     }
     pub fn unqueued(self) -> Word {
         Word(self.0 & !QUEUED)
+    }
+    pub fn reaping(self) -> Word {
+        Word(self.0 | REAPING)
+    }
+    pub fn not_reaping(self) -> Word {
+        Word(self.0 & !REAPING)
     }
     /// Free; no handle leads to it.
     pub fn freed(self) -> Word {

@@ -4,7 +4,7 @@ use crate::life;
 use crate::set;
 use crate::slot::Slot;
 use crate::sys::wait::{self, Whom};
-use crate::sys::{Errno, Result, fd};
+use crate::sys::{Errno, Result, fd, poll};
 use crate::table::{self, CHILDREN};
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
@@ -28,6 +28,17 @@ impl Pin {
         let slot = CHILDREN.get(life::index_of(handle)).ok_or(Errno::EBADF)?;
         slot.life.pin(handle)?;
         Ok(Pin { slot, handle })
+    }
+
+    /// The same for a call that needs the zombie, should the child end meanwhile:
+    /// not before a call that is just asking for the end is done. Not for signal
+    /// handlers, which may have interrupted that call.
+    pub fn new_unreaped(handle: u64) -> Result<Pin> {
+        let pin = Pin::new(handle)?;
+        while pin.slot.life.word().is_reaping() {
+            poll::pause();
+        }
+        Ok(pin)
     }
 
     /// Pins whatever child is in `slot`, closed handle or not.
@@ -129,6 +140,9 @@ fn collect(slot: &Slot) {
 
 /// Closes the descriptor in `place` unless somebody else has; says whether.
 pub fn close_once(place: &AtomicI32) -> bool {
+    if place.load(SeqCst) < 0 {
+        return false; // most of them, and a load is cheaper
+    }
     let fd = place.swap(-1, SeqCst);
     if fd >= 0 {
         fd::close(fd);

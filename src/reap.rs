@@ -3,6 +3,8 @@
 //! `look` and `block` only peek (WNOWAIT): the zombie stays, so any number of
 //! threads, and the signal handler, can see the same end and publish it. The
 //! zombie is reaped when the last pin goes (`pin`), after the publication.
+//!
+//! `take` does both by one question where that makes no difference to anybody.
 
 use crate::by_pid;
 use crate::pin::Pin;
@@ -11,13 +13,69 @@ use crate::sigchld;
 use crate::slot::Usage;
 use crate::status::Status;
 use crate::sys::wait::{self, Change, Rusage, Whom};
-use crate::sys::{self, Errno, Result, pidfd};
+use crate::sys::{self, Errno, Result, pidfd, poll};
 use crate::table::{self, CHILDREN};
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+/// How one of several children ended.
+pub struct Event {
+    pub handle: u64,
+    pub user: usize,
+    /// In the list that was waited for.
+    pub position: usize,
+    pub status: Status,
+}
+
+impl Event {
+    pub fn of(pin: &Pin, position: usize, status: Status) -> Event {
+        Event { handle: pin.handle(), user: pin.user(), position, status }
+    }
+}
 
 /// The status if the child has ended. Does not block.
 #[inline(never)]
 pub fn look(pin: &Pin) -> Result<Option<Status>> {
     ask(pin, wait::NO_HANG)
+}
+
+/// The same for a call that has no more use for the zombie. If no other is at
+/// work on the child, the question reaps it as well. What begins meanwhile knows
+/// the child by its pidfd, which stays its own, and is told by REAPING that an
+/// ECHILD is no theft; what needs the zombie waits (`Pin::new_unreaped`).
+pub fn take(pin: &Pin) -> Result<Option<Status>> {
+    let answer = take_at_once(pin)?;
+    if answer.is_none() && pin.slot.life.word().is_reaping() {
+        poll::pause(); // the caller will be back, and until then at no rest
+    }
+    Ok(answer)
+}
+
+/// For the signal handler: it may have interrupted the call that is reaping, and
+/// must let that go on.
+#[inline(never)]
+fn take_at_once(pin: &Pin) -> Result<Option<Status>> {
+    let life = &pin.slot.life;
+    let word = life.word();
+    let exact = word.is_running() && word.is_last_pin() && is_known_by_pidfd(pin);
+    if !exact || !life.swap(word, word.reaping()) {
+        return look(pin);
+    }
+    let answer = wait::waitid(pin.whom(), wait::EXITED | wait::NO_HANG);
+    if let Ok(Some(change)) = &answer {
+        publish(pin, change);
+        pin.slot.held_pid.store(0, SeqCst);
+        life.update(|word| Some(word.collected().not_reaping()));
+        return Ok(Some(pin.slot.status()));
+    }
+    life.update(|word| Some(word.not_reaping()));
+    if matches!(answer, Ok(None)) { Ok(None) } else { look(pin) }
+}
+
+/// Whether nothing that is done to this child goes by a number that might be
+/// another's once it is reaped.
+fn is_known_by_pidfd(pin: &Pin) -> bool {
+    matches!(pin.whom(), Whom::Pidfd(fd) if pidfd::takes_signals(fd))
+        && pin.slot.leads_group.load(Relaxed) == 0
 }
 
 /// Blocks until the child has ended.
@@ -26,6 +84,7 @@ pub fn block(pin: &Pin) -> Result<Status> {
         if let Some(status) = ask(pin, 0)? {
             return Ok(status);
         }
+        poll::pause(); // another call is reaping it
     }
 }
 
@@ -34,6 +93,8 @@ fn ask(pin: &Pin, hang: i32) -> Result<Option<Status>> {
         match peek(pin, wait::EXITED | hang) {
             Ok(None) => return Ok(None),
             Ok(Some(change)) => publish(pin, &change),
+            // Another call has it, and says so in a moment; or a stranger has.
+            Err(Errno::ECHILD) if pin.slot.life.word().is_reaping() => return Ok(None),
             Err(Errno::ECHILD) => gone(pin),
             Err(errno) => return Err(errno),
         }
@@ -126,7 +187,7 @@ fn each_by_itself() -> u32 {
 /// 1 if this look was the first to see the end.
 fn look_anew(pin: &Pin) -> u32 {
     let before = pin.slot.life.word().has_ended();
-    matches!(look(pin), Ok(Some(_)) if !before) as u32
+    matches!(take_at_once(pin), Ok(Some(_)) if !before) as u32
 }
 
 fn usage_of(usage: &Rusage) -> Usage {

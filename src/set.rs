@@ -6,19 +6,20 @@
 //! often, moves each link to the stack of its set and pokes the pipe. Links
 //! belong to one child and one set, so no set ever takes another's events.
 
+use crate::deadline::Deadline;
 use crate::life::{self, Life};
 use crate::pin::Pin;
-use crate::reap;
+use crate::reap::{self, Event};
 use crate::sigchld;
 use crate::slab::{Node, Stack};
 use crate::slot::Slot;
-use crate::status::Status;
 use crate::sync::{AtomicU32, AtomicU64};
 use crate::sys::epoll;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::Zeroed;
-use crate::sys::{self, Errno, Result, pidfd};
+use crate::sys::{self, Errno, Result, pidfd, poll};
 use crate::table::{self, LINKS, SETS};
+use crate::watch;
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
 #[derive(Default)]
@@ -80,13 +81,6 @@ pub enum Engine {
 /// What a plain wait and a plain set run on here.
 pub fn engine() -> Engine {
     if pidfd::available() { Engine::Pidfd } else { Engine::Sigchld }
-}
-
-/// What a set tells.
-pub struct Event {
-    pub handle: u64,
-    pub user: usize,
-    pub status: Status,
 }
 
 /// Opens a set; `sigchld` asks for that engine though there is a better one.
@@ -221,17 +215,19 @@ impl SetPin {
         false
     }
 
-    /// The next event, without waiting. EAGAIN when there is none.
-    pub fn next(&self) -> Result<Event> {
+    /// The next event. ETIMEDOUT when there is none by then.
+    pub fn next(&self, deadline: Deadline) -> Result<Event> {
         loop {
-            let child = if self.is_self_pipe() { self.next_linked() } else { self.next_polled()? };
-            let child = child.ok_or(Errno::EAGAIN)?;
+            let Some(child) = self.next_child(deadline)? else {
+                if deadline.left_ns() == Some(0) {
+                    return Err(Errno::ETIMEDOUT);
+                }
+                continue;
+            };
             // A handle that was closed meanwhile has no event any more.
             let Ok(pin) = Pin::new(child) else { continue };
-            match reap::look(&pin)? {
-                Some(status) => {
-                    return Ok(Event { handle: child, user: pin.user(), status });
-                }
+            match reap::take(&pin)? {
+                Some(status) => return Ok(Event::of(&pin, 0, status)),
                 None => {
                     if let Some(fd) = pin.pidfd().filter(|_| !self.is_self_pipe()) {
                         epoll::again(self.fd(), fd, child)?;
@@ -241,8 +237,20 @@ impl SetPin {
         }
     }
 
-    fn next_polled(&self) -> Result<Option<u64>> {
-        epoll::next(self.fd())
+    /// A child to look at, once there is one; none at the deadline, or when a
+    /// signal came.
+    fn next_child(&self, deadline: Deadline) -> Result<Option<u64>> {
+        if !self.is_self_pipe() {
+            return epoll::next(self.fd(), deadline.left_ms());
+        }
+        let child = self.next_linked();
+        if child.is_none() && deadline != Deadline::Now {
+            match watch::sleep(&mut [poll::readable(self.fd())], deadline, true) {
+                Ok(()) | Err(Errno::ETIMEDOUT) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(child)
     }
 
     /// The pipe is drained only when nothing is left to tell: until then it

@@ -24,7 +24,7 @@ use crate::pin::Pin;
 use crate::process::{self, Process};
 use crate::reap;
 use crate::signals;
-use crate::sys::memory::Scratch;
+use crate::sys::memory::{Inline, Scratch};
 use crate::sys::poll;
 use crate::sys::{Errno, Result, host, pidfd, signal, wait};
 use crate::watch;
@@ -39,7 +39,7 @@ const GONE_MS: i32 = 1000;
 /// Sends `number` to the tree; returns how many of it are left.
 pub fn kill(handle: u64, number: i32) -> Result<u32> {
     signals::check(number)?;
-    signal(&Pin::new(handle)?, number, true)
+    signal(&Pin::new_unreaped(handle)?, number, true)
 }
 
 /// The same; with `until_gone`, what was killed has time to be gone. ENOSYS if the
@@ -65,7 +65,7 @@ pub fn signal(pin: &Pin, number: i32, until_gone: bool) -> Result<u32> {
     };
     let mut count = NEW_ONES;
     process::each(|_| count = count.wrapping_add(1))?;
-    let (mut inline, mut members) = ([Seen::default()], [Process::default()]);
+    let (mut inline, mut members) = (Inline::<_, 0>::new(), Inline::<_, 0>::new());
     let mut all = Scratch::new(&mut inline, count, Seen::default)?;
     let mut members = Scratch::new(&mut members, count, Process::default)?;
     let mut search = Search {

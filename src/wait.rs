@@ -3,9 +3,9 @@
 use crate::deadline::Deadline;
 use crate::graveyard;
 use crate::pin::Pin;
-use crate::reap;
+use crate::reap::{self, Event};
 use crate::status::Status;
-use crate::sys::memory::Scratch;
+use crate::sys::memory::{Inline, Scratch};
 use crate::sys::poll::{self, PollFd};
 use crate::sys::wait as kernel;
 use crate::sys::{Errno, Result};
@@ -20,7 +20,7 @@ pub fn wait(handle: u64, deadline: Deadline) -> Result<Status> {
     }
     let mut watch = pin.pidfd().map(Watch::Pidfd);
     loop {
-        if let Some(status) = reap::look(&pin)? {
+        if let Some(status) = reap::take(&pin)? {
             return Ok(status);
         }
         if deadline == Deadline::Now {
@@ -34,20 +34,11 @@ pub fn wait(handle: u64, deadline: Deadline) -> Result<Status> {
     }
 }
 
-/// What was found out about which of several children.
-pub struct Event {
-    /// Its position in the list.
-    pub position: usize,
-    pub handle: u64,
-    pub user: usize,
-    pub status: Status,
-}
-
 /// Waits until one of the children has ended; the first in the list if several
 /// have. Handles that are 0 are passed over.
 pub fn wait_any(handles: &[u64], deadline: Deadline) -> Result<Event> {
     graveyard::sweep();
-    let mut inline = [const { None }; FEW];
+    let mut inline = Inline::<_, FEW>::new();
     let mut room = Scratch::new(&mut inline, handles.len(), || None)?;
     let pins = Pins(room.get());
     let mut any = false;
@@ -124,9 +115,8 @@ impl Drop for Pins<'_> {
 fn first_ended(pins: &[Option<Pin>]) -> Result<Option<Event>> {
     for (position, pin) in pins.iter().enumerate() {
         let Some(pin) = pin else { continue };
-        if let Some(status) = reap::look(pin)? {
-            let (handle, user) = (pin.handle(), pin.user());
-            return Ok(Some(Event { position, handle, user, status }));
+        if let Some(status) = reap::take(pin)? {
+            return Ok(Some(Event::of(pin, position, status)));
         }
     }
     Ok(None)
@@ -176,7 +166,7 @@ fn look_for_change(pin: &Pin, which: i32, block: bool) -> Result<Option<Status>>
         Ok(None) => return Ok(None),
         Ok(Some(change)) if !Status::of_change(&change).has_ended() => {}
         // Ended, or gone: that is told by the usual way.
-        _ => return reap::look(pin),
+        _ => return reap::take(pin),
     }
     let consumed = kernel::waitid(pin.whom(), which | kernel::NO_HANG);
     Ok(consumed.ok().flatten().map(|change| Status::of_change(&change)))

@@ -1,10 +1,11 @@
 use super::spawn::chld_id;
-use super::wait::chld_event;
-use super::{quietly, to_c, valid, write_out};
+use super::wait::{chld_event, event_to_c};
+use super::{quietly, valid, write_out};
+use crate::deadline::Deadline;
 use crate::pin::Pin;
 use crate::set::{self, SetPin};
 use crate::sys::Errno;
-use core::ffi::{c_int, c_void};
+use core::ffi::c_int;
 
 /// A set of children whose ends are told one by one, as a number. As a child's
 /// handle, it is -EBADF once it is closed.
@@ -69,7 +70,7 @@ pub extern "C" fn chld_set_fd(set: chld_set) -> c_int {
     quietly(|| SetPin::new(valid(set)?).map(|set| set.fd()))
 }
 
-/// Takes the next end out of a set.
+/// Takes the next end out of a set, if there is one.
 ///
 /// `ret`: which child, and how it ended (`index` is 0); may be NULL.
 ///
@@ -82,15 +83,41 @@ pub extern "C" fn chld_set_fd(set: chld_set) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_set_next(set: chld_set, ret: *mut chld_event) -> c_int {
     quietly(|| {
-        let event = SetPin::new(valid(set)?)?.next()?;
-        let event = chld_event {
-            id: event.handle,
-            user: event.user as *mut c_void,
-            index: 0,
-            status: to_c(event.status),
-        };
+        let event = SetPin::new(valid(set)?)?.next(Deadline::Now);
+        let event = event.map_err(|errno| match errno {
+            Errno::ETIMEDOUT => Errno::EAGAIN,
+            other => other,
+        })?;
         // SAFETY: NULL or valid, by the header.
-        unsafe { write_out(ret, event) };
+        unsafe { write_out(ret, event_to_c(&event)) };
+        Ok(0)
+    })
+}
+
+/// Takes the next end out of a set, as chld_set_next() does, and waits for it.
+///
+/// `timeout_ms`: as for chld_wait().
+/// `ret`: which child, and how it ended (`index` is 0); may be NULL.
+///
+/// For a program that has no event loop: one call per end, however many children
+/// live. Children may be added meanwhile, by other threads. Closing the set does
+/// not wake it.
+///
+/// Returns 0, -ETIMEDOUT if no child has ended by then, -EBADF if `set` is none,
+/// -EINVAL if `timeout_ms` is below -1.
+/// Thread-safe: several threads may wait for one set. Not async-signal-safe.
+/// Blocks, no longer than it is told to. Not a cancellation point. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_set_wait(
+    set: chld_set,
+    timeout_ms: c_int,
+    ret: *mut chld_event,
+) -> c_int {
+    quietly(|| {
+        let set = SetPin::new(valid(set)?)?;
+        let event = set.next(Deadline::after_ms(timeout_ms)?)?;
+        // SAFETY: NULL or valid, by the header.
+        unsafe { write_out(ret, event_to_c(&event)) };
         Ok(0)
     })
 }

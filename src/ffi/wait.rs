@@ -3,6 +3,7 @@ use super::status::chld_status;
 use super::{quietly, to_c, valid, write_out};
 use crate::deadline::Deadline;
 use crate::pin::Pin;
+use crate::reap::Event;
 use crate::sys::{Errno, Result};
 use crate::wait::{self, Changes};
 use core::ffi::{c_int, c_void};
@@ -44,6 +45,15 @@ pub struct chld_event {
     pub index: usize,
     /// How it ended.
     pub status: chld_status,
+}
+
+pub fn event_to_c(event: &Event) -> chld_event {
+    chld_event {
+        id: event.handle,
+        user: event.user as *mut c_void,
+        index: event.position,
+        status: to_c(event.status),
+    }
 }
 
 /// chld_wait_change() tells of stops.
@@ -110,12 +120,7 @@ pub unsafe extern "C" fn chld_wait_any(
         // SAFETY: valid for `count` entries, by the header.
         let ids = unsafe { list(ids, count) }?;
         let event = wait::wait_any(ids, deadline)?;
-        let event = chld_event {
-            id: event.handle,
-            user: event.user as *mut c_void,
-            index: event.position,
-            status: to_c(event.status),
-        };
+        let event = event_to_c(&event);
         // SAFETY: NULL or valid, by the header.
         unsafe { write_out(ret, event) };
         Ok(0)

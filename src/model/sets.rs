@@ -1,6 +1,7 @@
 //! Stacks of places, and the news of an end on its way into sets.
 
 use super::{child, explore, exited, kernel, root};
+use crate::deadline::Deadline;
 use crate::pin::Pin;
 use crate::set::{self, SetPin};
 use crate::sys::Errno;
@@ -31,7 +32,7 @@ fn look(handle: u64) {
 /// How many times the set tells of the child.
 fn told(set: u64, child: u64) -> usize {
     let pin = SetPin::new(set).unwrap();
-    let events = core::iter::from_fn(|| pin.next().ok());
+    let events = core::iter::from_fn(|| pin.next(Deadline::Now).ok());
     events.map(|event| assert_eq!((event.handle, event.status), (child, exited(7)))).count()
 }
 

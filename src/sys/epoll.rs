@@ -29,11 +29,12 @@ fn control(epoll: i32, operation: i32, fd: i32, data: u64) -> Result<()> {
     check_int(unsafe { libc::epoll_ctl(epoll, operation, fd, &mut event) }).map(drop)
 }
 
-/// The `data` of one that is ready, without waiting.
-pub fn next(epoll: i32) -> Result<Option<u64>> {
+/// The `data` of one that is ready, or will be within `ms` milliseconds (-1: no
+/// limit); `None` if none is, or a signal came.
+pub fn next(epoll: i32, ms: i32) -> Result<Option<u64>> {
     let mut event = libc::epoll_event { events: 0, u64: 0 };
     // SAFETY: writes at most one event into a live local.
-    match check_int(unsafe { libc::epoll_wait(epoll, &mut event, 1, 0) }) {
+    match check_int(unsafe { libc::epoll_wait(epoll, &mut event, 1, ms) }) {
         Ok(0) | Err(Errno::EINTR) => Ok(None),
         Ok(_) => Ok(Some(event.u64)),
         Err(errno) => Err(errno),

@@ -1,6 +1,7 @@
 //! Pages from the kernel: those that live for ever, and those for one call.
 
 use super::{Errno, Result, host};
+use core::mem::MaybeUninit;
 use core::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32,
     Ordering::{Relaxed, SeqCst},
@@ -92,46 +93,55 @@ impl<T: Zeroed> Lasting<T> {
 #[cfg(loom)]
 pub use crate::model::memory::Lasting;
 
-/// Memory for one call: the caller's own array while that is large enough, else
-/// pages that go back to the kernel at the end.
+/// Room for `N` values in the caller's frame, which costs nothing until used.
+pub struct Inline<T, const N: usize>([MaybeUninit<T>; N]);
+
+impl<T, const N: usize> Inline<T, N> {
+    pub fn new() -> Self {
+        Inline([const { MaybeUninit::uninit() }; N])
+    }
+}
+
+/// Memory for one call: the caller's own while that is large enough, else pages
+/// that go back to the kernel at the end.
 pub struct Scratch<'a, T> {
-    inline: &'a mut [T],
-    pages: *mut T,
-    count: usize,
+    values: &'a mut [T],
+    is_mapped: bool,
 }
 
 impl<'a, T> Scratch<'a, T> {
-    /// `inline` must not be empty; `fill` makes the first value of a place.
-    pub fn new(inline: &'a mut [T], count: usize, fill: impl Fn() -> T) -> Result<Self> {
-        if count <= inline.len() {
-            return Ok(Scratch { inline, pages: core::ptr::null_mut(), count });
-        }
-        let size = count.checked_mul(size_of::<T>()).ok_or(Errno::ENOMEM)?;
-        let pages: *mut T = map(size)?.cast();
+    /// `fill` makes the first value of a place.
+    pub fn new<const N: usize>(
+        inline: &'a mut Inline<T, N>,
+        count: usize,
+        fill: impl Fn() -> T,
+    ) -> Result<Self> {
+        let is_mapped = count > N;
+        let first: *mut T = if is_mapped {
+            map(count.checked_mul(size_of::<T>()).ok_or(Errno::ENOMEM)?)?.cast()
+        } else {
+            inline.0.as_mut_ptr().cast()
+        };
         for i in 0..count {
-            // SAFETY: `count` values fit into the fresh mapping.
-            unsafe { pages.add(i).write(fill()) };
+            // SAFETY: `count` values fit into the mapping, or into the array.
+            unsafe { first.add(i).write(fill()) };
         }
-        Ok(Scratch { inline, pages, count })
+        // SAFETY: filled just above, aligned, and nobody else's for `'a`: the
+        // array is borrowed, and the mapping lasts until `drop`.
+        Ok(Scratch { values: unsafe { core::slice::from_raw_parts_mut(first, count) }, is_mapped })
     }
 
     pub fn get(&mut self) -> &mut [T] {
-        if self.pages.is_null() {
-            self.inline.get_mut(..self.count).unwrap_or_default()
-        } else {
-            // SAFETY: mapped and initialised in `new`, borrowed for as long as
-            // `self` is.
-            unsafe { core::slice::from_raw_parts_mut(self.pages, self.count) }
-        }
+        self.values
     }
 }
 
 impl<T> Drop for Scratch<'_, T> {
     fn drop(&mut self) {
-        if !self.pages.is_null() {
+        if self.is_mapped {
             // SAFETY: mapped in `new` with this size, and no borrow is left. The
             // values have nothing to drop: they are numbers and pointers.
-            unsafe { libc::munmap(self.pages.cast(), self.count.wrapping_mul(size_of::<T>())) };
+            unsafe { libc::munmap(self.values.as_mut_ptr().cast(), size_of_val(self.values)) };
         }
     }
 }

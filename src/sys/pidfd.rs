@@ -3,7 +3,7 @@
 
 use super::fd::OwnedFd;
 use super::{Errno, Result, check, check_int};
-use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
 // The same on every architecture.
 const SYS_PIDFD_SEND_SIGNAL: libc::c_long = 424;
@@ -43,6 +43,17 @@ pub fn available() -> bool {
 pub fn send_signal(pidfd: i32, signal: i32) -> Result<()> {
     send(pidfd, signal, 0)
 }
+
+/// Whether signals are sent by pidfds: a sandbox may refuse that alone. Found out
+/// once, with a child that may be signalled.
+pub fn takes_signals(pidfd: i32) -> bool {
+    if !TAKES_SIGNALS.load(Relaxed) {
+        TAKES_SIGNALS.store(send_signal(pidfd, 0).is_ok(), Relaxed);
+    }
+    TAKES_SIGNALS.load(Relaxed)
+}
+
+static TAKES_SIGNALS: AtomicBool = AtomicBool::new(false);
 
 const TO_PROCESS_GROUP: u32 = 1 << 2;
 

@@ -34,6 +34,13 @@ pub fn urgent(fd: i32) -> PollFd {
     PollFd { fd, events: libc::POLLPRI, revents: 0 }
 }
 
+/// Lets others go on, of whatever priority: sched_yield() lets no thread of a
+/// lower one run.
+#[cold]
+pub fn pause() {
+    let _ = poll(&mut [], Some(50_000), false);
+}
+
 /// Waits until one of `fds` is ready or `nanoseconds` have passed (`None`: no
 /// limit). Returns how many are ready; EINTR when a signal came. With
 /// `let_sigchld_in`, SIGCHLD is not blocked meanwhile, whatever the thread's
