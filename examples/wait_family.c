@@ -1,5 +1,6 @@
 /*
- * wait_family.c - waiting: without limit, with one, for any of several, for a change.
+ * wait_family.c - waiting: without limit, with one, for any of several, for a change,
+ * for the next of many.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <chld.h>
@@ -73,5 +74,13 @@ int main(void)
     require(chld_kill(three[0], SIGTERM) == 0, "SIGTERM");
     require(chld_wait_any(three, 3, -1, &event) == 0 && event.index == 0, "chld_wait_any");
     show("chld_wait_any, the first:", &event.status, CHLD_STATE_KILLED, SIGTERM);
-    return chld_close(three[0]) < 0 || chld_close(three[2]) < 0;
+    require(chld_close(three[0]) == 0, "chld_close");
+
+    chld_set set; /* costs the same however many children are in it */
+    require(chld_set_open(0, &set) == 0 && chld_set_add(set, three[2]) == 0, "a set");
+    require(chld_set_wait(set, 50, &event) == -ETIMEDOUT, "chld_set_wait");
+    require(chld_close_fd(three[2], CHLD_STDIN) == 0, "chld_close_fd");
+    require(chld_set_wait(set, -1, &event) == 0 && event.id == three[2], "chld_set_wait");
+    show("chld_set_wait, the third:", &event.status, CHLD_STATE_EXITED, 0);
+    return chld_close(three[2]) < 0 || chld_set_close(set) < 0;
 }

@@ -435,7 +435,7 @@ fn join<'b>(buffer: &'b mut [u8], directory: &[u8], name: &CStr) -> Option<&'b C
         }
         rest = tail;
     }
-    CStr::from_bytes_until_nul(buffer).ok()
+    cstr::until_nul(buffer)
 }
 
 /// Without close_range: asks /proc which descriptors are open. Not a loop to

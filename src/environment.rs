@@ -59,7 +59,7 @@ fn check_names(request: &Request) -> Result<(), Failure> {
         }
     }
     for (i, unset) in request.env_unset.into_iter().flat_map(StrList::iter).enumerate() {
-        if unset.is_empty() || unset.to_bytes().contains(&b'=') {
+        if unset.is_empty() || cstr::has(unset, b'=') {
             return Err(Failure::new(Step::Environment, i, Errno::EINVAL));
         }
     }

@@ -32,7 +32,7 @@ impl<'a> Program<'a> {
             Search::ChildPath => env,
         };
         // An empty name is no file of any directory: execve says ENOENT.
-        if name.to_bytes().contains(&b'/') || name.is_empty() {
+        if cstr::has(name, b'/') || name.is_empty() {
             return Ok(Program::At(name));
         }
         let path = cstr::lookup(list, b"PATH").unwrap_or(DEFAULT_PATH);
@@ -139,6 +139,9 @@ pub fn descriptors(
     opened: &mut Opened,
     moves: &mut [Move],
 ) -> Result<usize, Failure> {
+    if request.leaves_descriptors() {
+        return Ok(0);
+    }
     let mut count = 0usize;
     let mut push = |one: Move| {
         if let Some(place) = moves.get_mut(count) {

@@ -1,9 +1,8 @@
 //! Which processes there are, and whose children they are: /proc.
 
 use crate::sys::raw::{self, DirectoryBuffer};
-use crate::sys::{Errno, Result, fd, host};
+use crate::sys::{Errno, Result, cstr, fd, host};
 use crate::text::Text;
-use core::ffi::CStr;
 
 /// One process, as its "stat" tells.
 #[derive(Clone, Copy, Default)]
@@ -30,7 +29,7 @@ pub fn look(pid: i32) -> Result<Process> {
     let mut text = Text::new(&mut path);
     text.push("/proc/").push_number(pid).push("/stat");
     text.finish();
-    let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::EINVAL)?;
+    let path = cstr::until_nul(&path).ok_or(Errno::EINVAL)?;
     let file = fd::open(path, libc::O_RDONLY, 0)?;
     let mut content = [0u8; 512];
     let size = fd::read_full(file.number(), &mut content)?;

@@ -198,6 +198,12 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Streams and all.
+    pub fn leaves_descriptors(&self) -> bool {
+        let inherits = |stdio: &Stdio| matches!(stdio, Stdio::Inherit);
+        self.pairs.is_empty() && self.stdio.iter().all(inherits)
+    }
+
     pub fn changes_ids(&self) -> bool {
         self.groups.is_some() || self.gid.is_some() || self.uid.is_some()
     }

@@ -1,6 +1,6 @@
 //! Signals by name and by number. Pure, and safe in a signal handler.
 
-use crate::sys::{Errno, Result, signal};
+use crate::sys::{Errno, Result, cstr, signal};
 use core::ffi::CStr;
 
 /// The numbers, and in the same order "NAME\0words\0" one after the other: a
@@ -84,7 +84,7 @@ fn all() -> impl Iterator<Item = (i32, &'static CStr, &'static CStr)> {
 
 /// Takes the text in front off a list of them.
 fn first_text(texts: &mut &'static [u8]) -> &'static CStr {
-    let first = CStr::from_bytes_until_nul(texts).unwrap_or_default();
+    let first = cstr::until_nul(texts).unwrap_or_default();
     *texts = texts.get(first.count_bytes().wrapping_add(1)..).unwrap_or_default();
     first
 }

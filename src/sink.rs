@@ -6,6 +6,7 @@ use crate::sys::signal::SigpipeHeld;
 use crate::sys::splice::splice;
 use crate::sys::{Errno, Result, fd};
 use core::ffi::{c_char, c_int, c_void};
+use core::mem::swap;
 
 /// Is given bytes; anything but 0 asks to stop.
 pub type Take = extern "C" fn(*mut c_void, *const c_char, usize) -> c_int;
@@ -93,9 +94,9 @@ impl<'a> Buffer<'a> {
     pub fn unroll(&mut self) {
         let Some(ring) = self.bytes.get_mut(self.head..) else { return };
         if let Some((newer, older)) = ring.split_at_mut_checked(self.oldest) {
-            newer.reverse();
-            older.reverse();
-            ring.reverse();
+            reverse(newer);
+            reverse(older);
+            reverse(ring);
         }
         self.oldest = 0;
     }
@@ -118,6 +119,13 @@ fn copy(to: Option<&mut [u8]>, from: &[u8]) -> usize {
         to.copy_from_slice(from);
     }
     count
+}
+
+/// As the slice's own, which has a bounds check that optimising for size keeps.
+fn reverse(bytes: &mut [u8]) {
+    if let Some((front, back)) = bytes.split_at_mut_checked(bytes.len() / 2) {
+        front.iter_mut().zip(back.iter_mut().rev()).for_each(|(a, b)| swap(a, b));
+    }
 }
 
 /// A descriptor that the bytes are passed on to.

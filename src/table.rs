@@ -47,19 +47,23 @@ pub struct Root {
 unsafe impl Zeroed for Root {}
 
 /// The process-wide state, made at the first use.
-#[inline(never)]
 pub fn root() -> Result<&'static Root> {
-    let root = ROOT.get_or_map()?.first().ok_or(Errno::ENOMEM)?;
-    if memory::copies_keep_memory() {
-        forget_if_copied();
-    }
-    Ok(root)
+    root_if_used().map_or_else(first_root, Ok)
+}
+
+#[cold]
+#[inline(never)]
+fn first_root() -> Result<&'static Root> {
+    ROOT.get_or_map()?;
+    root_if_used().ok_or(Errno::ENOMEM)
 }
 
 /// The same where there is nothing to do if the library was never used.
 pub fn root_if_used() -> Option<&'static Root> {
-    ROOT.get()?;
-    root().ok()
+    if memory::copies_keep_memory() {
+        forget_if_copied();
+    }
+    ROOT.get()?.first()
 }
 
 /// The pid of this process, without a system call but for the first time.

@@ -130,8 +130,21 @@ pub fn environment<'a>() -> StrList<'a> {
 pub fn lookup<'a>(list: StrList<'a>, name: &[u8]) -> Option<&'a CStr> {
     list.iter().find_map(|entry| {
         let rest = entry.to_bytes_with_nul().strip_prefix(name)?.strip_prefix(b"=")?;
-        CStr::from_bytes_with_nul(rest).ok()
+        until_nul(rest)
     })
+}
+
+/// Whether `byte` is in `text`. As the next one by a plain loop: core's own search
+/// is made for long texts, and a kilobyte large.
+pub fn has(text: &CStr, byte: u8) -> bool {
+    text.to_bytes().iter().fold(false, |found, one| found | (*one == byte))
+}
+
+/// The C string that `bytes` begin with.
+pub fn until_nul(bytes: &[u8]) -> Option<&CStr> {
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    // SAFETY: the first NUL is the last of these bytes.
+    Some(unsafe { CStr::from_bytes_with_nul_unchecked(bytes.get(..=end)?) })
 }
 
 /// "prefix" followed by a number, as a C string; cut if `buffer` is too small.
@@ -152,5 +165,5 @@ pub fn numbered<'b>(buffer: &'b mut [u8], prefix: &[u8], number: i32) -> &'b CSt
     for (place, byte) in buffer.iter_mut().zip(text) {
         *place = *byte;
     }
-    CStr::from_bytes_until_nul(buffer).unwrap_or_default()
+    until_nul(buffer).unwrap_or_default()
 }

@@ -104,7 +104,7 @@ pub fn errno_text(errno: Errno, buffer: &mut [u8]) -> &[u8] {
     if failed != 0 {
         return b"unknown error";
     }
-    core::ffi::CStr::from_bytes_until_nul(buffer).map_or(b"", |text| text.to_bytes())
+    super::cstr::until_nul(buffer).map_or(b"", |text| text.to_bytes())
 }
 
 /// Whether orphans become children of this process: by its wish, or because it

@@ -21,12 +21,13 @@ pub fn name(resource: i32) -> &'static CStr {
     macro_rules! names {
         ($($name:ident)*) => {
             $(if resource == number(libc::$name as u32) {
-                return match CStr::from_bytes_with_nul(
+                const NAME: &CStr = match CStr::from_bytes_with_nul(
                     concat!(stringify!($name), "\0").as_bytes(),
                 ) {
                     Ok(name) => name,
                     Err(_) => c"",
                 };
+                return NAME;
             })*
         };
     }

@@ -1,0 +1,131 @@
+/* Waiting for the next end of a set. Each test is run with both engines. */
+#include "ends.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+TEST_EACH_ENGINE(what_has_ended_is_told_without_waiting)
+{
+    chld_set set = SET_OPEN(flags);
+    chld_id id = START(ACT("exit", "3"), NULL);
+    await_end(id);
+    CHECK_CALL(chld_set_add(set, id), 0);
+    for (int limit = -1; limit <= 0; limit++) {
+        chld_event event = { .index = 99 };
+        CHECK_CALL(chld_set_wait(set, limit, &event), limit < 0 ? 0 : -ETIMEDOUT);
+        if (limit < 0) {
+            CHECK(event.id == id && event.index == 0);
+            CHECK_EXITED(event.status, 3);
+        } else {
+            CHECK(event.index == 99); /* written on success only */
+        }
+    }
+    FINISH(id);
+    CHECK_CALL(chld_set_close(set), 0);
+}
+
+TEST_EACH_ENGINE(a_limit_is_kept_and_never_early)
+{
+    struct gate gate = gate_make();
+    chld_set set = SET_OPEN(flags);
+    chld_id id = START_AT(&gate, 0);
+    CHECK_CALL(chld_set_add(set, id), 0);
+    long long before = now_ms();
+    CHECK_CALL(chld_set_wait(set, 30, NULL), -ETIMEDOUT);
+    CHECK(now_ms() - before >= 30);
+    gate_open(&gate);
+    CHECK_CALL(chld_set_wait(set, 10000, NULL), 0);
+    FINISH(id);
+    CHECK_CALL(chld_set_close(set), 0);
+}
+
+TEST_EACH_ENGINE(what_does_not_exist_is_refused)
+{
+    chld_set set = SET_OPEN(flags);
+    CHECK_CALL(chld_set_wait(set, -2, NULL), -EINVAL);
+    CHECK_CALL(chld_set_wait(CHLD_NONE, 0, NULL), -EBADF);
+    CHECK_CALL(chld_set_close(set), 0);
+    CHECK_CALL(chld_set_wait(set, 0, NULL), -EBADF);
+}
+
+struct waiter {
+    chld_set set;
+    atomic_int thread;
+    chld_event event;
+};
+
+static void *wait_once(void *argument)
+{
+    struct waiter *waiter = argument;
+    atomic_store(&waiter->thread, own_thread());
+    CHECK_CALL(chld_set_wait(waiter->set, -1, &waiter->event), 0);
+    return NULL;
+}
+
+TEST_EACH_ENGINE(a_child_that_is_added_meanwhile_wakes_the_waiter)
+{
+    struct gate gate = gate_make();
+    struct waiter waiter = { .set = SET_OPEN(flags) };
+    chld_id id = START_AT(&gate, 7);
+    pthread_t thread;
+    CHECK_INT(pthread_create(&thread, NULL, wait_once, &waiter), 0);
+    AWAIT(atomic_load(&waiter.thread) != 0);
+    await_sleep(atomic_load(&waiter.thread));
+    CHECK_CALL(chld_set_add(waiter.set, id), 0);
+    gate_open(&gate);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    CHECK(waiter.event.id == id);
+    CHECK_EXITED(waiter.event.status, 7);
+    FINISH(id);
+    CHECK_CALL(chld_set_close(waiter.set), 0);
+}
+
+enum { CHILDREN = 60, THREADS = 3 };
+
+struct crew {
+    chld_set set;
+    chld_id ids[CHILDREN];
+    atomic_int told[CHILDREN];
+    atomic_int left;
+};
+
+static void *take_all(void *argument)
+{
+    struct crew *crew = argument;
+    while (atomic_fetch_sub(&crew->left, 1) > 0) {
+        chld_event event;
+        if (!CHECK_CALL(chld_set_wait(crew->set, 10000, &event), 0)) {
+            break;
+        }
+        int child = (int) (intptr_t) event.user;
+        CHECK_EXITED(event.status, child);
+        atomic_fetch_add(&crew->told[child], 1);
+    }
+    return NULL;
+}
+
+TEST_EACH_ENGINE(threads_share_the_ends_of_a_set)
+{
+    static struct crew crew;
+    struct gate gate = gate_make();
+    crew.set = SET_OPEN(flags);
+    crew.left = CHILDREN;
+    for (int i = 0; i < CHILDREN; i++) {
+        crew.ids[i] = start_at(__FILE__, __LINE__, &gate, i, (void *) (intptr_t) i);
+        CHECK_CALL(chld_set_add(crew.set, crew.ids[i]), 0);
+    }
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        CHECK_INT(pthread_create(&threads[i], NULL, take_all, &crew), 0);
+    }
+    gate_open(&gate);
+    for (int i = 0; i < THREADS; i++) {
+        CHECK_INT(pthread_join(threads[i], NULL), 0);
+    }
+    for (int i = 0; i < CHILDREN; i++) {
+        CHECK_INT(crew.told[i], 1);
+        CHECK_EXITED(FINISH(crew.ids[i]), i);
+    }
+    CHECK_CALL(chld_set_wait(crew.set, 0, NULL), -ETIMEDOUT);
+    CHECK_CALL(chld_set_close(crew.set), 0);
+}
