@@ -108,6 +108,23 @@ TEST(beside_libevent_in_reap_mode)
 {
     loop_run(&with_libevent, 0, true);
 }
+
+/* An event for SIGCHLD that comes after ours covers it, and uncovers it when it
+ * goes. */
+TEST(libevents_event_for_sigchld_covers_our_handler)
+{
+    uint32_t around = 0;
+    chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
+    CHECK_CALL(chld_environment(&around), 0);
+    CHECK(!(around & CHLD_ENV_HANDLER_OVERWRITTEN));
+    begin();
+    CHECK_CALL(chld_environment(&around), 0);
+    CHECK(around & CHLD_ENV_HANDLER_OVERWRITTEN);
+    end();
+    CHECK_CALL(chld_environment(&around), 0);
+    CHECK(!(around & CHLD_ENV_HANDLER_OVERWRITTEN));
+    CHECK_CALL(chld_set_close(set), 0);
+}
 #else
 TEST(beside_libevent_everybody_gets_their_own)
 {
