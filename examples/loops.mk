@@ -17,7 +17,7 @@ $(eval $(call loop_by_pkg_config,glib,glib-2.0))
 $(eval $(call loop_by_pkg_config,libevent,libevent_core))
 
 # Nobody gives libev a file for pkg-config.
-ifeq ($(shell echo '\#include <ev.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes),yes)
+ifeq ($(shell $(CC) -E -include ev.h -x c /dev/null >/dev/null 2>&1 && echo yes),yes)
 LOOPS += libev
 libev_LIBS := -lev
 else
