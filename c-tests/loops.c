@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST = 300, ROUND_PER_OWN = 5, BEYOND_DOUBT_MS = 60000 };
+enum { MOST = 300, MEMBERS_PER_OWN = 5 };
 
 struct member {
     chld_id id;
@@ -75,13 +75,16 @@ void crowd_take(void)
         CHECK(event.id == member->id);
         CHECK_INT(++member->told, 1);
         check_end(event.status, member->state, member->code);
+        if (!loop->steals) { /* only who reaps learns that */
+            CHECK_CALL(chld_usage(event.id, NULL), 0);
+        }
         if ((member - crowd) % 2 == 0) { /* the others stay, and could be told again */
             CHECK_CALL(chld_close(event.id), 0);
         }
         if (++crowd_told == crowd_count / 2) {
             gate_open(&gate);
         }
-        if (own_started < own_count && crowd_told % ROUND_PER_OWN == 0) {
+        if (own_started < own_count && crowd_told % MEMBERS_PER_OWN == 0) {
             start_own();
         }
     }
@@ -212,7 +215,7 @@ bool is_by_signal(uint32_t flags)
 static void start_all(void)
 {
     crowd_count = scaled(MOST);
-    own_count = own_left = loop->start_own ? crowd_count / ROUND_PER_OWN : 0;
+    own_count = own_left = loop->start_own ? crowd_count / MEMBERS_PER_OWN : 0;
     gate = gate_make();
     for (int i = 0; i < crowd_count; i++) {
         crowd_join(i);
@@ -222,16 +225,6 @@ static void start_all(void)
         jobs[i].task = task_start(i, &jobs[i].child, &jobs[i].capturing);
         job_step(&jobs[i]);
     }
-}
-
-static void go_round(void)
-{
-    long long until = now_ms() + BEYOND_DOUBT_MS;
-    while ((crowd_told < crowd_count || jobs_left > 0 || own_left > 0) && now_ms() < until) {
-        loop->turn();
-    }
-    CHECK_INT(jobs_left, 0);
-    CHECK_INT(own_left, 0);
 }
 
 void loop_run(const struct loop *with, uint32_t flags, bool reap_mode)
@@ -250,7 +243,9 @@ void loop_run(const struct loop *with, uint32_t flags, bool reap_mode)
         REQUIRE(pthread_create(&thread, NULL, supervise, &flags) == 0);
     }
     start_all();
-    go_round();
+    while (crowd_told < crowd_count || jobs_left > 0 || own_left > 0) {
+        loop->turn(); /* until the alarm, if something is never told */
+    }
     loop->unwatch();
     if (!loop->blocks_sigchld) {
         pthread_join(thread, NULL);
