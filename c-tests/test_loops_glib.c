@@ -6,6 +6,7 @@
 #ifdef HAVE_LOOP
 #include <glib-unix.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static guint watcher, keeper;
@@ -160,6 +161,34 @@ TEST(beside_glib_in_reap_mode)
     need_what_glib_needs();
     our_handler = true;
     IN_COPY(part);
+}
+
+/* What the keeper is for: without pidfds GLib has a handler that calls no other.
+ * With them it leaves SIGCHLD alone. */
+static void watch_one(void)
+{
+    uint32_t around = 0;
+    int pidfd = (int) syscall(SYS_pidfd_open, getpid(), 0);
+    bool leaves_alone = pidfd >= 0;
+    chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
+    begin();
+    CHECK_CALL(chld_environment(&around), 0);
+    CHECK_INT(!(around & CHLD_ENV_HANDLER_OVERWRITTEN), leaves_alone);
+    CHECK_CALL(chld_sigchld_install(0), 0); /* on top again, and calls GLib's */
+    end();
+    CHECK_CALL(chld_environment(&around), 0);
+    CHECK_INT(!(around & CHLD_ENV_HANDLER_OVERWRITTEN), leaves_alone);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK_CALL(chld_set_close(set), 0);
+}
+
+TEST(glib_covers_our_handler_only_where_it_has_no_pidfds)
+{
+    need_what_glib_needs();
+    if (glib_check_version(2, 74, 0) != NULL) {
+        SKIP_TEST("this GLib is older than its pidfds, or nearly");
+    }
+    IN_COPY(watch_one);
 }
 #else
 TEST(beside_glib_everybody_gets_their_own)

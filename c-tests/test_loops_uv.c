@@ -187,16 +187,22 @@ static void cover_and_uncover(void)
         .file = argv[0], .args = (char **) (uintptr_t) argv, .exit_cb = on_exit_seen,
     };
     chld_event event = { 0 };
+    struct gate gate = gate_make();
     chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
+    chld_id id = START_AT(&gate, 4);
+    CHECK_CALL(chld_set_add(set, id), 0);
     REQUIRE(uv_loop_init(&loop) == 0);
     CHECK(!is_covered());
     REQUIRE(uv_spawn(&loop, &own[0], &options) == 0);
     CHECK(is_covered());
+    gate_open(&gate);
+    AWAIT(process_state(CALL(chld_pid(id))) == 'Z');
+    CHECK(!is_readable(CALL(chld_set_fd(set))));
     CHECK_CALL(chld_sigchld_install(0), 0); /* on top again, and calls libuv's */
     CHECK(!is_covered());
-    chld_id id = START(ACT("exit", "4"), NULL);
-    CHECK_CALL(chld_set_add(set, id), 0);
-    CHECK(SET_AWAIT(set, &event) && event.id == id);
+    CHECK(is_readable(CALL(chld_set_fd(set))));
+    CHECK_CALL(chld_set_next(set, &event), 0);
+    CHECK(event.id == id);
     CHECK_EXITED(event.status, 4);
     uv_run(&loop, UV_RUN_DEFAULT);
     CHECK_INT(exits_seen, 1);
