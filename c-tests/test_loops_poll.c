@@ -3,6 +3,7 @@
 #include "loops.h"
 
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { MOST = 32 };
@@ -115,4 +116,55 @@ TEST_EACH_ENGINE(beside_poll_everybody_gets_their_own)
 TEST(beside_poll_in_reap_mode)
 {
     loop_run(&with_poll, 0, true);
+}
+
+/* Loops make the descriptors that they are given non-blocking, libuv for one;
+ * and waitid() on such a pidfd does not wait. */
+TEST(a_wait_waits_though_a_loop_has_made_the_descriptor_non_blocking)
+{
+    static const int limits[] = { -1, 60000 };
+    for (int i = 0; i < 2; i++) {
+        struct gate gate = gate_make();
+        chld_status status = { -1, -1, -1, -1 };
+        chld_id id = START_AT(&gate, 8);
+        int fd = CALL(chld_exit_fd(id));
+        REQUIRE(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
+        struct later later;
+        later_kill(&later, id, SIGTERM);
+        CHECK_CALL(chld_wait(id, limits[i], &status), 0);
+        later_join(&later);
+        CHECK_STATUS(status, CHLD_STATE_KILLED, SIGTERM);
+        CHECK_CALL(chld_close(id), 0);
+        gate_open(&gate);
+    }
+}
+
+/* Others reap by waitpid(-1), libev for one, and signals merge: that one SIGCHLD
+ * names one child says nothing of the other. */
+TEST(both_children_are_told_of_whom_others_have_reaped_and_one_signal_came)
+{
+    struct gate stays = gate_make(), ends_now = gate_make();
+    chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
+    chld_id third = START_AT(&stays, 0), ids[2];
+    block_signal(SIGCHLD);
+    for (int i = 0; i < 2; i++) {
+        ids[i] = START_AT(&ends_now, 0);
+        CHECK_CALL(chld_set_add(set, ids[i]), 0);
+    }
+    gate_open(&ends_now);
+    for (int i = 0; i < 2; i++) {
+        int pid = CALL(chld_pid(ids[i]));
+        REQUIRE(pid > 1 && waitpid(pid, NULL, 0) == pid);
+    }
+    unblock_signal(SIGCHLD);
+    for (int i = 0; i < 2; i++) {
+        chld_event event = { 0 };
+        CHECK(SET_AWAIT(set, &event));
+        CHECK(event.id == ids[0] || event.id == ids[1]);
+    }
+    CHECK_CALL(chld_close(ids[0]), 0);
+    CHECK_CALL(chld_close(ids[1]), 0);
+    CHECK_CALL(chld_set_close(set), 0);
+    gate_open(&stays);
+    FINISH(third);
 }
