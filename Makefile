@@ -85,6 +85,6 @@ clean:
 FORCE:
 .PHONY: all install uninstall clean FORCE
 
-include examples/examples.mk c-tests/faults.mk c-tests/tests.mk c-tests/checks.mk
+include examples/loops.mk examples/examples.mk c-tests/faults.mk c-tests/tests.mk c-tests/checks.mk
 include c-tests/model.mk
 include bench/bench.mk

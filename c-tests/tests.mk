@@ -8,7 +8,8 @@ PYTHON     ?= python3
 T := $(O)/c-tests
 TEST_NAMES := $(patsubst c-tests/%.c,%,$(wildcard c-tests/test_*.c))
 TEST_HELPERS := $(patsubst c-tests/helpers/%.c,$(T)/helpers/%,$(wildcard c-tests/helpers/*.c))
-TEST_COMMON := harness support scratch probing ends look
+TEST_COMMON := harness support scratch probing ends look loops loops_tasks
+TEST_LANES := static shared sanitize no-probes
 TEST_HEADERS := $(wildcard c-tests/*.h) include/chld.h
 TEST_CFLAGS ?= -std=c11 -O1 -g -Wall -Wextra -pedantic -Werror
 SANITIZERS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -26,18 +27,14 @@ $(T)/helpers/ender: c-tests/helpers/ender.c
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -static -o $@ $< || $(CC) $(TEST_CFLAGS) -o $@ $<
 
-# The event loops of others, where they are installed: the name of the test, that
-# of pkg-config, and the macro that turns the test on.
+# Tests beside the event loops of others: see examples/loops.mk.
 define beside
-ifeq ($$(shell pkg-config --exists $(2) 2>/dev/null && echo yes),yes)
 $$(T)/plain/test_loops_$(1).o $$(T)/sanitized/test_loops_$(1).o: \
-    TEST_CFLAGS += -D$(3) $$(shell pkg-config --cflags $(2) | sed 's/-I/-isystem /g')
-$$(T)/static/test_loops_$(1) $$(T)/shared/test_loops_$(1) $$(T)/sanitize/test_loops_$(1): \
-    TEST_LIBS := $$(shell pkg-config --libs $(2))
-endif
+    TEST_CFLAGS += -DHAVE_LOOP $$($(1)_CFLAGS)
+$(TEST_LANES:%=$$(T)/%/test_loops_$(1)): TEST_LIBS := $$($(1)_LIBS)
 endef
-$(eval $(call beside,uv,libuv,HAVE_LIBUV))
-$(eval $(call beside,glib,glib-2.0,HAVE_GLIB))
+$(foreach loop,$(LOOPS),$(eval $(call beside,$(loop))))
+$(TEST_LANES:%=$(T)/%/test_loops_libev): $(T)/faults_deny.o $(T)/faults_errno.o
 
 $(T)/plain/%.o: c-tests/%.c $(TEST_HEADERS)
 	@mkdir -p $(@D)
@@ -73,7 +70,7 @@ $(T)/no-probes/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(NO_PROBES)
 test-sanitize: $(TEST_NAMES:%=$(T)/sanitize/%)
 
 test-programs: $(TEST_HELPERS) $(TEST_NAMES:%=$(T)/static/%) $(TEST_NAMES:%=$(T)/shared/%) \
-    $(patsubst %,$(T)/no-probes/%,$(filter-out test_loops_%,$(TEST_NAMES)))
+    $(TEST_NAMES:%=$(T)/no-probes/%)
 	@if echo 'int main(void) { return 0; }' | $(CC) $(SANITIZERS) -x c -o $(T)/try - 2>/dev/null; \
 	then $(MAKE) --no-print-directory test-sanitize; \
 	else rm -rf $(T)/sanitize; fi

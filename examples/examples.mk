@@ -1,12 +1,12 @@
 # The examples, and `make demo`, which runs them one after the other.
 
 EXAMPLES := first failures exit_codes signals zombie polling wait_family redirect \
-    background notify poll_loop epoll_many init capture limit cleanup timeout parallel
+    background notify init capture limit cleanup timeout parallel $(LOOPS:%=loops/%)
 EXAMPLE_CFLAGS := -std=c11 -O2 -Wall -Wextra -pedantic -Werror
 
 $(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
 	@mkdir -p $(@D)
-	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude $(LDFLAGS) -o $@ $< $(O)/libchld.a
+	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude $(LDFLAGS) -o $@ $< $(O)/libchld.a $(EXAMPLE_LIBS)
 
 examples: $(EXAMPLES:%=$(O)/examples/%)
 
@@ -16,6 +16,6 @@ demo:
 	@echo 'Building the library and its examples (the first time, about a minute) ...'
 	@$(MAKE) examples >$(O)/examples.log 2>&1 || { cat $(O)/examples.log; exit 1; }
 	@python3 examples/check_readme.py
-	@sh examples/demo.sh $(EXAMPLES)
+	@sh examples/demo.sh $(EXAMPLES) $(LOOPS_MISSING:%=loops/%)
 
 .PHONY: examples demo
