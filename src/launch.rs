@@ -11,7 +11,7 @@ use crate::pin::Pin;
 use crate::plan::{self, Move, Opened, Program};
 use crate::reap;
 use crate::request::{Group, Mask, Request};
-use crate::sigchld::{self, Starting};
+use crate::sigchld::{self, Locked, Starting};
 use crate::sys::clone::Started;
 use crate::sys::cstr::ScriptArguments;
 use crate::sys::fd::{self, OwnedFd};
@@ -206,10 +206,12 @@ fn pidfd_of(started: &mut Started) -> Option<OwnedFd> {
 /// Takes over a child of this process that was started by other means. ECHILD if
 /// it is none, or somebody has reaped it.
 pub fn adopt(pid: i32) -> sys::Result<u64> {
-    wait::waitid(Whom::Pid(pid), wait::EXITED | wait::NO_HANG | wait::PEEK)?;
+    // Of two who ask at once, the second finds it in the table.
+    let _locked = Locked::enter()?;
     if by_pid::find(pid).is_some() {
         return Err(Errno::EEXIST);
     }
+    wait::waitid(Whom::Pid(pid), wait::EXITED | wait::NO_HANG | wait::PEEK)?;
     Ok(settle(table::claim()?, Started { pid, pidfd: None }, Opened::default(), 0))
 }
 

@@ -9,7 +9,7 @@
 use crate::life::{self, Life};
 use crate::pin::Pin;
 use crate::reap;
-use crate::sigchld;
+use crate::sigchld::{self, Locked};
 use crate::slab::{Node, Stack};
 use crate::slot::Slot;
 use crate::status::Status;
@@ -17,7 +17,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 use crate::sys::epoll;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::Zeroed;
-use crate::sys::{self, Errno, Result, pidfd};
+use crate::sys::{self, Errno, Result, host, pidfd};
 use crate::table::{self, LINKS, SETS};
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
@@ -44,6 +44,23 @@ pub struct Link {
     /// 0 when it is nobody's.
     set: AtomicU64,
     next: AtomicU32,
+}
+
+/// On its way from one list to the next, a link is in none: how many of these
+/// moves have begun, and how many are done.
+#[derive(Default)]
+pub struct Moves {
+    begun: AtomicU32,
+    done: AtomicU32,
+}
+
+impl Moves {
+    fn count<T>(&self, make: impl FnOnce() -> T) -> T {
+        self.begun.fetch_add(1, SeqCst);
+        let made = make();
+        self.done.fetch_add(1, SeqCst);
+        made
+    }
 }
 
 // SAFETY: made of atomics only, for all of which zero is a value.
@@ -173,7 +190,15 @@ impl SetPin {
             let fd = child.pidfd().ok_or(Errno::ENOSYS)?;
             return epoll::add_once(self.fd(), fd, child.handle());
         }
-        if self.has(child) {
+        self.link(child)?;
+        // It may have ended before the handler was there to see it.
+        reap::look(child).map(drop)
+    }
+
+    fn link(&self, child: &Pin) -> Result<()> {
+        // Of two who add it at once, the second finds the link of the first.
+        let _locked = Locked::enter()?;
+        if self.has(child)? {
             return Err(Errno::EEXIST);
         }
         if !self.take_over_link(child) {
@@ -184,12 +209,27 @@ impl SetPin {
                 deliver(index); // published already
             }
         }
-        // It may have ended before the handler was there to see it.
-        reap::look(child).map(drop)
+        Ok(())
     }
 
-    /// Whether there is a link already: waiting, on its way, or told.
-    fn has(&self, child: &Pin) -> bool {
+    /// Whether there is a link already: waiting, on its way, or told. A link that
+    /// leaves the child's list has sealed it before; one that was between two
+    /// lists at a look has made a move that was not done before that look.
+    fn has(&self, child: &Pin) -> Result<bool> {
+        let moves = &table::root()?.moves;
+        loop {
+            let done = moves.done.load(SeqCst);
+            if self.is_listed(child) {
+                return Ok(true);
+            }
+            if !child.slot.watchers.is_sealed() || moves.begun.load(SeqCst) == done {
+                return Ok(false);
+            }
+            host::yield_now();
+        }
+    }
+
+    fn is_listed(&self, child: &Pin) -> bool {
         let mine = |index| {
             LINKS.get(index).is_some_and(|link| {
                 link.set.load(SeqCst) == self.handle && link.child.load(SeqCst) == child.handle()
@@ -260,6 +300,10 @@ impl SetPin {
     /// The child of the next link. The link stays with the child, so that it is
     /// known to have been told.
     fn pop(&self) -> Option<u64> {
+        table::root_if_used()?.moves.count(|| self.move_on())
+    }
+
+    fn move_on(&self) -> Option<u64> {
         loop {
             let index = self.set.ready.pop(&LINKS)?;
             let link = LINKS.get(index)?;
@@ -305,7 +349,9 @@ impl Drop for SetPin {
 /// that publish it at once, the first to seal the list tells all.
 /// Async-signal-safe.
 pub fn tell(slot: &Slot) {
-    slot.watchers.seal(&LINKS).for_each(deliver);
+    if let Some(root) = table::root_if_used() {
+        root.moves.count(|| slot.watchers.seal(&LINKS).for_each(deliver));
+    }
 }
 
 /// Moves a link to its set and wakes that. The links of a set that was closed

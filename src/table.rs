@@ -7,7 +7,7 @@
 use crate::by_pid;
 use crate::life;
 use crate::pin::Pin;
-use crate::set::{Link, Set};
+use crate::set::{Link, Moves, Set};
 use crate::sigchld;
 use crate::slab::{Places, Slab, Stack};
 use crate::slot::Slot;
@@ -31,6 +31,7 @@ pub struct Root {
     pub children: Places,
     pub sets: Places,
     pub links: Places,
+    pub moves: Moves,
     pub captures: Places,
     /// Running children whose handle is closed: see `graveyard`.
     pub detached: AtomicU32,

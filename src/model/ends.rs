@@ -4,7 +4,7 @@ use super::{child, child_that_ends, explore, exited, kernel, root};
 use crate::pin::Pin;
 use crate::status::{State, Status};
 use crate::sys::Errno;
-use crate::{act, ask, graveyard, init, reap};
+use crate::{act, ask, graveyard, init, launch, reap};
 use core::sync::atomic::Ordering::SeqCst;
 use loom::thread::{self, JoinHandle};
 
@@ -196,6 +196,21 @@ fn a_pid_that_comes_back_is_the_new_child_s() {
         assert_reaped_once(pid);
         assert_reaped_once(PID);
         ask::close(new).unwrap();
+    });
+}
+
+#[test]
+fn a_stranger_is_adopted_once() {
+    explore("two adopt one child", 4, || {
+        kernel::start(PID);
+        let adopters = [(); 2].map(|()| thread::spawn(|| launch::adopt(PID)));
+        kernel::end(PID, 7);
+        let mut adopted = adopters.map(|adopter| adopter.join().unwrap());
+        adopted.sort_by_key(Result::is_err);
+        let [Ok(handle), Err(Errno::EEXIST)] = adopted else { panic!("{adopted:?}") };
+        assert_eq!(look(handle), Some(exited(7)));
+        assert_reaped_once(PID);
+        ask::close(handle).unwrap();
     });
 }
 
