@@ -233,12 +233,26 @@ fn a_stranger_may_have_the_pid_of_a_child_of_before() {
 }
 
 #[test]
-#[ignore = "asks about a pid that was reaped since the look: docs/protocol.md"]
 fn a_child_that_ends_as_it_starts_is_no_stranger() {
     explore("a start against reap_strangers", 3, || {
         let duty = thread::spawn(|| init::reap_strangers(|_, _| ()).unwrap());
         let handle = child_that_ends(PID, 7);
         assert_eq!(duty.join().unwrap(), 0, "no stranger was there");
+        assert_eq!(look(handle), Some(exited(7)));
+        assert_reaped_once(PID);
+        ask::close(handle).unwrap();
+    });
+}
+
+#[test]
+fn a_child_that_is_reaped_meanwhile_is_no_stranger() {
+    explore("two lookers and reap_strangers", 4, || {
+        let handle = child(PID);
+        let duty = thread::spawn(|| init::reap_strangers(|_, _| ()).unwrap());
+        let looker = looker(handle);
+        kernel::end(PID, 7);
+        assert_eq!(duty.join().unwrap(), 0, "no stranger was there");
+        looker.join().unwrap();
         assert_eq!(look(handle), Some(exited(7)));
         assert_reaped_once(PID);
         ask::close(handle).unwrap();
