@@ -46,23 +46,6 @@ pub struct Link {
     next: AtomicU32,
 }
 
-/// On its way from one list to the next, a link is in none: how many of these
-/// moves have begun, and how many are done.
-#[derive(Default)]
-pub struct Moves {
-    begun: AtomicU32,
-    done: AtomicU32,
-}
-
-impl Moves {
-    fn count<T>(&self, make: impl FnOnce() -> T) -> T {
-        self.begun.fetch_add(1, SeqCst);
-        let made = make();
-        self.done.fetch_add(1, SeqCst);
-        made
-    }
-}
-
 // SAFETY: made of atomics only, for all of which zero is a value.
 #[allow(unsafe_code)]
 unsafe impl Zeroed for Set {}
@@ -212,17 +195,16 @@ impl SetPin {
         Ok(())
     }
 
-    /// Whether there is a link already: waiting, on its way, or told. A link that
-    /// leaves the child's list has sealed it before; one that was between two
-    /// lists at a look has made a move that was not done before that look.
+    /// Whether there is a link already: waiting, on its way, or told. None has left
+    /// the child's list as long as that is not sealed.
     fn has(&self, child: &Pin) -> Result<bool> {
-        let moves = &table::root()?.moves;
+        let transit = &table::root()?.transit;
         loop {
-            let done = moves.done.load(SeqCst);
+            let ended = transit.ended();
             if self.is_listed(child) {
                 return Ok(true);
             }
-            if !child.slot.watchers.is_sealed() || moves.begun.load(SeqCst) == done {
+            if !child.slot.watchers.is_sealed() || transit.begun() == ended {
                 return Ok(false);
             }
             host::yield_now();
@@ -300,7 +282,7 @@ impl SetPin {
     /// The child of the next link. The link stays with the child, so that it is
     /// known to have been told.
     fn pop(&self) -> Option<u64> {
-        table::root_if_used()?.moves.count(|| self.move_on())
+        table::root_if_used()?.transit.during(|| self.move_on())
     }
 
     fn move_on(&self) -> Option<u64> {
@@ -350,7 +332,7 @@ impl Drop for SetPin {
 /// Async-signal-safe.
 pub fn tell(slot: &Slot) {
     if let Some(root) = table::root_if_used() {
-        root.moves.count(|| slot.watchers.seal(&LINKS).for_each(deliver));
+        root.transit.during(|| slot.watchers.seal(&LINKS).for_each(deliver));
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::by_pid;
 use crate::life;
 use crate::pin::Pin;
-use crate::set::{Link, Moves, Set};
+use crate::set::{Link, Set};
 use crate::sigchld;
 use crate::slab::{Places, Slab, Stack};
 use crate::slot::Slot;
@@ -15,6 +15,7 @@ use crate::stepwise::Place;
 use crate::sync::AtomicU32;
 use crate::sys::memory::{self, Lasting, Zeroed};
 use crate::sys::{Errno, Result, host};
+use crate::transit::Transit;
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
 pub static CHILDREN: Slab<Slot> = Slab::new();
@@ -31,7 +32,7 @@ pub struct Root {
     pub children: Places,
     pub sets: Places,
     pub links: Places,
-    pub moves: Moves,
+    pub transit: Transit,
     pub captures: Places,
     /// Running children whose handle is closed: see `graveyard`.
     pub detached: AtomicU32,
