@@ -188,7 +188,7 @@ static void signals_inherited(void)
 
 /* Reaps what the detached start has left to this process, which is a subreaper
  * meanwhile; returns how many became the program. What did not has exited with
- * 127, and exists only where it was a plain fork. */
+ * 127, and exists only where it was a plain fork whose report nobody could read. */
 static int reap_detached(void)
 {
     int programs = 0, word;
