@@ -19,10 +19,10 @@ import sys
 import time
 
 PROGRAMS = ("faults_spawn", "faults_refused", "faults_wait", "faults_stray",
-            "faults_options", "faults_sets", "faults_capture")
+            "faults_options", "faults_sets", "faults_capture", "faults_kill")
 SKIPPED = 77
 # These look at every process in /proc: they get a pid namespace of their own.
-TREES = ("kill_tree", "stop_tree")
+TREES = ("kill_tree", "stop_tree", "kill_cgroup")
 TREE_LANES = ("as it is", "no pidfd", "unprivileged")
 ALONE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 SECONDS = 150  # for one process; its own alarms bound it long before

@@ -1,17 +1,15 @@
-/* Captures, and ends by degrees, while system calls fail. */
+/* Captures while system calls fail. */
 #define _GNU_SOURCE
 #include "faults.h"
 
 #include "faults_errno.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <poll.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define INPUT 100000 /* more than a pipe takes */
@@ -37,7 +35,11 @@ static void require_captured(const chld_capture_result *result, const struct see
                              size_t out_kept)
 {
     const chld_captured *out = &result->out, *err = &result->err;
-    require(out->kept == 0 || memcmp(out->data, input, out->kept) == 0, "stdout is not the input");
+    size_t head = out->from_head, tail = out->kept - head;
+    require(out->data == NULL
+                || (memcmp(out->data, input, head) == 0
+                    && memcmp(out->data + head, input + out->total - tail, tail) == 0),
+            "stdout is not the input");
     require(err->kept == 0 || memcmp(err->data, "err", err->kept) == 0, "stderr is not 'err'");
     if (seen->error == EIO && seen->call == SYS_read) {
         return; /* taken for the end, as of a terminal */
@@ -60,15 +62,11 @@ static void require_captured(const chld_capture_result *result, const struct see
     }
 }
 
-static void check_run(uint32_t mode, char *buffer, size_t size, size_t kept)
+static void check_run(chld_capture_options options, size_t kept)
 {
     char err[2];
-    chld_capture_options options = feed_all();
     chld_capture_result result = { 0 };
     chld_error error = { 0 };
-    options.out.mode = mode;
-    options.out.buffer = buffer;
-    options.out.size = size;
     options.err.mode = CHLD_SINK_HEAD;
     options.err.buffer = err;
     options.err.size = sizeof err;
@@ -85,28 +83,73 @@ static void check_run(uint32_t mode, char *buffer, size_t size, size_t kept)
     } else if (judge("chld_run", ran, &seen)) {
         require_captured(&result, &seen, kept);
     }
-    if (mode == CHLD_SINK_GROW) {
+    if (options.out.mode == CHLD_SINK_GROW) {
         chld_buffer_free(result.out.data);
     }
 }
 
 static void run_growing(void)
 {
-    check_run(CHLD_SINK_GROW, NULL, 0, INPUT);
+    chld_capture_options options = feed_all();
+    options.out.mode = CHLD_SINK_GROW;
+    check_run(options, INPUT);
 }
 
-static void run_fixed(void)
+static void run_fixed(uint32_t mode)
 {
     static char buffer[5000];
-    check_run(CHLD_SINK_HEAD, buffer, sizeof buffer, sizeof buffer);
+    chld_capture_options options = feed_all();
+    options.out.mode = mode;
+    options.out.buffer = buffer;
+    options.out.size = sizeof buffer;
+    check_run(options, sizeof buffer);
 }
 
-/* In any case without a fault: whatever became of it, it is ended and closed. */
-static void get_rid_of(chld_id id)
+static void run_head(void)
 {
-    int killed = chld_kill(id, SIGKILL);
-    require(killed == 0 || killed == -ESRCH, "chld_kill returned -%s", errno_name(-killed));
-    require(chld_wait(id, -1, NULL) == 0 && chld_close(id) == 0, "it cannot be waited for");
+    run_fixed(CHLD_SINK_HEAD);
+}
+
+static void run_tail(void)
+{
+    run_fixed(CHLD_SINK_TAIL);
+}
+
+static void run_ends(void)
+{
+    run_fixed(CHLD_SINK_ENDS);
+}
+
+/* How far a callback has come in the input, or in what comes back. */
+static int give(void *argument, char *to, size_t size)
+{
+    size_t *at = argument;
+    size_t count = INPUT - *at < size ? INPUT - *at : size;
+    memcpy(to, input + *at, count);
+    *at += count;
+    return (int)count;
+}
+
+static int take(void *argument, const char *bytes, size_t size)
+{
+    size_t *at = argument;
+    require(*at + size <= INPUT && memcmp(bytes, input + *at, size) == 0,
+            "the callback is given something else");
+    *at += size;
+    return 0;
+}
+
+static void run_callbacks(void)
+{
+    size_t given = 0, taken = 0;
+    chld_capture_options options = feed_all();
+    options.in.mode = CHLD_FEED_CALLBACK;
+    options.in.callback = give;
+    options.in.argument = &given;
+    options.out.mode = CHLD_SINK_CALLBACK;
+    options.out.callback = take;
+    options.out.argument = &taken;
+    check_run(options, INPUT);
 }
 
 static void capture(void)
@@ -131,6 +174,132 @@ static void capture(void)
         require_status(&status, result.status.state, result.status.code);
     }
     chld_buffer_free(result.out.data);
+    get_rid_of(id);
+}
+
+/* An event loop. A step that has failed is taken again, a few times. */
+static int step_until_done(chld_capturing capturing, struct seen *fault)
+{
+    chld_capture_wait wait = { 0 };
+    int done = 0, failed = 0;
+    while (done != 1 && failed < 5) {
+        window_open();
+        done = chld_capture_step(capturing, &wait);
+        struct seen seen = window_close();
+        if (seen.error != 0) {
+            *fault = seen;
+        }
+        if (!judge("chld_capture_step", done, &seen)) {
+            failed++;
+        } else if (done == 0) {
+            struct pollfd fds[CHLD_CAPTURE_FDS];
+            for (uint32_t i = 0; i < wait.count; i++) {
+                fds[i] = (struct pollfd){ wait.fds[i].fd, wait.fds[i].events, 0 };
+            }
+            poll(fds, wait.count, wait.timeout_ms);
+        }
+    }
+    return done;
+}
+
+static void step(void)
+{
+    char err[2];
+    chld_capture_options options = feed_all();
+    chld_capture_result result = { 0 };
+    chld_spawn_options pipes = CHLD_SPAWN_OPTIONS_INIT;
+    chld_capturing capturing = 0;
+    pipes.in.mode = pipes.out.mode = pipes.err.mode = CHLD_STDIO_PIPE;
+    options.out.mode = CHLD_SINK_GROW;
+    options.err.mode = CHLD_SINK_HEAD;
+    options.err.buffer = err;
+    options.err.size = sizeof err;
+    chld_id id = start(ARGV("copy", "exit=42"), &pipes);
+    window_open();
+    int opened = chld_capture_open(id, &options, &capturing);
+    struct seen seen = window_close();
+    if (!judge("chld_capture_open", opened, &seen)) {
+        require(capturing == 0, "a capture that was not opened");
+        opened = chld_capture_open(id, &options, &capturing);
+        require(opened == 0, "chld_capture_open again returned -%s", errno_name(-opened));
+    }
+    int done = step_until_done(capturing, &seen);
+    window_open();
+    int closed = chld_capture_close(capturing, &result);
+    window_close();
+    require(closed == 0, "chld_capture_close returned -%s", errno_name(-closed));
+    require(chld_capture_close(capturing, NULL) == -EBADF, "the capture is still there");
+    if (done == 1) {
+        require_captured(&result, &seen, INPUT);
+    }
+    chld_buffer_free(result.out.data);
+    get_rid_of(id);
+}
+
+/* All that the child has written is in the pipe, and the child has ended. */
+static void rest(void)
+{
+    enum { REST = 40000 };
+    static char tail[5000];
+    chld_capture_options options = feed_all();
+    chld_capture_result result = { 0 };
+    chld_spawn_options pipes = CHLD_SPAWN_OPTIONS_INIT;
+    options.in.mode = CHLD_FEED_NONE;
+    pipes.in.mode = pipes.out.mode = CHLD_STDIO_PIPE;
+    pipes.err.mode = CHLD_STDIO_NULL;
+    options.out.mode = CHLD_SINK_TAIL;
+    options.out.buffer = tail;
+    options.out.size = sizeof tail;
+    chld_id id = start(ARGV("copy", "exit=42"), &pipes);
+    require(write(chld_stdin_fd(id), input, REST) == REST, "the child's input");
+    open_gate(id);
+    await_zombie(chld_pid(id));
+    window_open();
+    int captured = chld_capture(id, &options, &result);
+    struct seen seen = window_close();
+    if (judge("chld_capture", captured, &seen)
+        && !(seen.error == EIO && seen.call == SYS_read)) {
+        require(result.out.total == REST && result.out.kept == sizeof tail, "total %d, kept %d",
+                (int)result.out.total, (int)result.out.kept);
+        require(memcmp(tail, input + REST - sizeof tail, sizeof tail) == 0, "not the tail");
+    }
+    get_rid_of(id);
+}
+
+static int stop_taking(void *argument, const char *bytes, size_t size)
+{
+    require(++*(int *)argument == 1 && size == 1 && *bytes == 'x', "it was asked to stop");
+    return 7;
+}
+
+/* The child has said what the callback wants to hear, and waits for more input. */
+static void enough(void)
+{
+    int ends[2], calls = 0;
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    chld_capture_result result = { 0 };
+    chld_spawn_options pipes = CHLD_SPAWN_OPTIONS_INIT;
+    chld_stop_plan plan = two_rungs(CHLD_TARGET_CHILD);
+    require(pipe(ends) == 0 && write(ends[1], "x", 1) == 1, "pipe");
+    pipes.in.mode = CHLD_STDIO_FD;
+    pipes.in.fd = ends[0];
+    pipes.out.mode = CHLD_STDIO_PIPE;
+    options.out.mode = CHLD_SINK_CALLBACK;
+    options.out.callback = stop_taking;
+    options.out.argument = &calls;
+    options.stop = &plan;
+    chld_id id = start(ARGV("copy"), &pipes);
+    window_open();
+    int captured = chld_capture(id, &options, &result);
+    struct seen seen = window_close();
+    if (judge("chld_capture", captured, &seen)
+        && !(seen.error == EIO && seen.call == SYS_read)) {
+        require(result.out.stopped == 7 && result.timed_out == 0 && result.rung > 0,
+                "stopped with %d, step %d", result.out.stopped, result.rung);
+        require(result.status.state == CHLD_STATE_KILLED, "the child goes on");
+    }
+    close(ends[0]);
+    close(ends[1]);
     get_rid_of(id);
 }
 
@@ -168,17 +337,6 @@ static void splice_on(void)
     get_rid_of(id);
 }
 
-static const chld_rung rungs[] = { { SIGTERM, 20 }, { SIGKILL, 5000 } };
-
-static chld_stop_plan two_rungs(uint32_t target)
-{
-    chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
-    plan.target = target;
-    plan.rungs = rungs;
-    plan.rungs_count = 2;
-    return plan;
-}
-
 /* A child that ignores SIGTERM, and ends when the pipe is closed: a run that
  * cannot end it leaves it behind, as chld_close() does. */
 static void limit(void)
@@ -214,129 +372,18 @@ static void limit(void)
     chld_buffer_free(result.out.data);
 }
 
-static chld_id start_stubborn(void)
-{
-    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
-    options.in.mode = options.out.mode = CHLD_STDIO_PIPE;
-    options.group_mode = CHLD_GROUP_NEW;
-    options.signals_mode = CHLD_SIGNALS_IGNORING;
-    options.ignored = BIT(SIGTERM);
-    chld_id id = start(ARGV("spawn", "gate"), &options);
-    char byte;
-    require(read(chld_stdout_fd(id), &byte, 1) == 1, "the child says nothing");
-    return id;
-}
-
-/* The child's own child becomes this process's, and is ended by its group. */
-static void end_descendants(int group)
-{
-    kill(-group, SIGKILL);
-    while (waitpid(-group, NULL, 0) > 0) {
-    }
-}
-
-static void check_stop(uint32_t target)
-{
-    chld_status status = { 0 };
-    chld_stop_plan plan = two_rungs(target);
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    chld_id id = start_stubborn();
-    int group = chld_pid(id);
-    require(group > 1, "chld_pid");
-    window_open();
-    int stopped = chld_stop(id, &plan, &status);
-    struct seen seen = window_close();
-    if (judge("chld_stop", stopped, &seen)) {
-        require_status(&status, CHLD_STATE_KILLED, SIGKILL);
-    }
-    get_rid_of(id);
-    end_descendants(group);
-    prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
-}
-
-static void stop(void)
-{
-    check_stop(CHLD_TARGET_CHILD);
-}
-
-static void stop_group(void)
-{
-    check_stop(CHLD_TARGET_GROUP);
-}
-
-/* To find a tree, several calls are made for every process of the machine. */
-static void need_few_processes(void)
-{
-    int count = 0;
-    DIR *directory = opendir("/proc");
-    require(directory != NULL, "/proc");
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
-    }
-    closedir(directory);
-    if (count > 40) {
-        skip("too many processes: this needs a pid namespace of its own");
-    }
-}
-
-static void stop_tree(void)
-{
-    need_few_processes();
-    check_stop(CHLD_TARGET_TREE);
-}
-
-static void kill_group(void)
-{
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    chld_id id = start_stubborn();
-    int group = chld_pid(id);
-    require(group > 1, "chld_pid");
-    window_open();
-    int killed = chld_kill_group(id, SIGKILL);
-    struct seen seen = window_close();
-    if (!judge("chld_kill_group", killed, &seen)) {
-        require(chld_kill_group(id, SIGKILL) == 0, "chld_kill_group without a fault");
-    }
-    finish(id, CHLD_STATE_KILLED, SIGKILL);
-    while (waitpid(-group, NULL, 0) > 0) {
-    }
-    prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
-}
-
-/* If it says that nobody is left, nobody is. */
-static void kill_tree(void)
-{
-    uint32_t survivors = 99;
-    need_few_processes();
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    chld_id id = start_stubborn();
-    int group = chld_pid(id), word = 0;
-    require(group > 1, "chld_pid");
-    window_open();
-    int killed = chld_kill_tree(id, SIGKILL, &survivors);
-    struct seen seen = window_close();
-    bool worked = killed != -ENOSYS && judge("chld_kill_tree", killed, &seen);
-    require(killed != -ENOSYS || seen.error != 0, "/proc is there");
-    require(worked || survivors == 99, "survivors of what did not work");
-    require(!worked || survivors == 0 || seen.error != 0, "%u survive", survivors);
-    get_rid_of(id);
-    pid_t left = worked && survivors == 0 ? waitpid(-group, &word, WNOHANG) : -1;
-    require(left != 0, "one goes on, and none should");
-    end_descendants(group);
-    prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
-}
-
 static const struct scenario scenarios[] = {
     { "run_growing", run_growing },
-    { "run_fixed", run_fixed },
+    { "run_head", run_head },
+    { "run_tail", run_tail },
+    { "run_ends", run_ends },
+    { "run_callbacks", run_callbacks },
     { "capture", capture },
+    { "step", step },
+    { "rest", rest },
+    { "enough", enough },
     { "splice", splice_on },
     { "limit", limit },
-    { "stop", stop },
-    { "stop_group", stop_group },
-    { "stop_tree", stop_tree },
-    { "kill_group", kill_group },
-    { "kill_tree", kill_tree },
 };
 
 int main(int argc, char **argv)

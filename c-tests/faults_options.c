@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <mntent.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -189,7 +188,7 @@ static void signals_inherited(void)
 
 /* Reaps what the detached start has left to this process, which is a subreaper
  * meanwhile; returns how many became the program. What did not has exited with
- * 127, and exists only where it was a plain fork. */
+ * 127, and exists only where it was a plain fork whose report nobody could read. */
 static int reap_detached(void)
 {
     int programs = 0, word;
@@ -252,35 +251,6 @@ static void detached_missing_later(void)
 {
     warm_up();
     detached_missing();
-}
-
-static char cgroup[PATH_MAX];
-
-/* The kernel takes a cgroup for used until a moment after its last member's end. */
-static void remove_cgroup(void)
-{
-    for (int i = 0; i < 1000 && rmdir(cgroup) != 0 && errno == EBUSY; i++) {
-        usleep(1000);
-    }
-}
-
-static int make_cgroup(void)
-{
-    struct mntent *one;
-    FILE *mounts = setmntent("/proc/self/mounts", "re");
-    while (mounts != NULL && (one = getmntent(mounts)) != NULL && cgroup[0] == '\0') {
-        if (strcmp(one->mnt_type, "cgroup2") == 0) {
-            snprintf(cgroup, sizeof cgroup, "%s/chld-faults-%d", one->mnt_dir, (int)getpid());
-        }
-    }
-    if (mounts != NULL) {
-        endmntent(mounts);
-    }
-    if (cgroup[0] == '\0' || mkdir(cgroup, 0755) != 0) {
-        skip("no cgroup2 that can be written is mounted");
-    }
-    atexit(remove_cgroup);
-    return open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 static void check_in_cgroup(uint64_t flags)

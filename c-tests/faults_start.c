@@ -5,6 +5,7 @@
 #include "faults_errno.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 /* Without faults. Returns whether there is a child. */
@@ -109,4 +110,22 @@ void try_in_vain(chld_id id, int timeout_ms)
     struct seen seen = window_close();
     require(waited == -ETIMEDOUT || !judge("chld_wait", waited, &seen),
             "a wait ended before its child");
+}
+
+void get_rid_of(chld_id id)
+{
+    int killed = chld_kill(id, SIGKILL);
+    require(killed == 0 || killed == -ESRCH, "chld_kill returned -%s", errno_name(-killed));
+    require(chld_wait(id, -1, NULL) == 0 && chld_close(id) == 0, "it cannot be waited for");
+}
+
+static const chld_rung rungs[] = { { SIGTERM, 20 }, { SIGKILL, 5000 } };
+
+chld_stop_plan two_rungs(uint32_t target)
+{
+    chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
+    plan.target = target;
+    plan.rungs = rungs;
+    plan.rungs_count = 2;
+    return plan;
 }

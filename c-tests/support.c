@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -122,6 +124,45 @@ void await_end(chld_id id)
     REQUIRE(pid > 1);
     siginfo_t info;
     while (waitid(P_PID, (id_t) pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+    }
+}
+
+/* What two threads do all the time while children are started. */
+static struct {
+    void (*reap)(void);
+    atomic_bool over;
+} meanwhile;
+
+static void *reap_all_the_time(void *unused)
+{
+    while (!atomic_load(&meanwhile.over)) {
+        meanwhile.reap();
+    }
+    return unused;
+}
+
+void start_against(void (*reap)(void))
+{
+    pthread_t threads[2];
+    long long until = now_ms() + 2000;
+    meanwhile.reap = reap;
+    atomic_store(&meanwhile.over, false);
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(pthread_create(&threads[i], NULL, reap_all_the_time, NULL) == 0);
+    }
+    for (int i = 0; i < scaled(1000) && now_ms() < until && !failures(); i++) {
+        chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+        options.in.mode = CHLD_STDIO_NULL;
+        chld_id id = START(ARGV(helper("ender"), DECIMAL(i % 256)), &options);
+        chld_status status;
+        CHECK_CALL(chld_wait(id, -1, &status), 0);
+        CHECK_EXITED(status, i % 256);
+        CHECK_CALL(chld_usage(id, NULL), 0); /* nobody else has reaped it */
+        CHECK_CALL(chld_close(id), 0);
+    }
+    atomic_store(&meanwhile.over, true);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
     }
 }
 

@@ -64,6 +64,10 @@ chld_id start_at(const char *file, int line, const struct gate *gate, int code, 
 /** Sleeps until a child has ended, without the library's waiting functions. */
 void await_end(chld_id id);
 
+/** Starts children that end at once, many of them, one after the other, while two
+ * threads do nothing but `reap`, which must not take them for strangers. */
+void start_against(void (*reap)(void));
+
 /** Calls the library until it has reaped all children whose handle was closed
  * while they ran; the gates they wait at must be open. */
 void reap_closed_children(void);

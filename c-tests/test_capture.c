@@ -94,6 +94,21 @@ static void check_reader_gone(void)
     free(input);
 }
 
+/* Whether the end or the closed pipe is seen first differs from run to run. */
+TEST(an_input_that_the_child_did_not_wait_for_was_cut)
+{
+    char *input = pattern(MUCH);
+    for (int i = 0; i < 100; i++) {
+        chld_capture_options options = growing(input, MUCH);
+        chld_capture_result result;
+        CHECK_CALL(chld_run(ACT("exit", "0"), NULL, &options, &result, NULL), 0);
+        CHECK(result.fed < MUCH);
+        CHECK_INT(result.feed_error, EPIPE);
+        free_both(&result);
+    }
+    free(input);
+}
+
 /* SIGPIPE is at its default here: the first one would end the test. */
 TEST(a_reader_that_goes_away_is_an_error_and_no_signal)
 {

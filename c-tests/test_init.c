@@ -3,9 +3,7 @@
 #include "ends.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -265,37 +263,12 @@ TEST(a_handler_may_reap_strangers)
 
 /* A child that ends before chld_spawn() has returned is no stranger. */
 
-static atomic_bool over;
-
-static void *reap_all_the_time(void *unused)
+static void reap_strangers(void)
 {
-    int sum = 0;
-    while (!atomic_load(&over)) {
-        sum += CALL(chld_reap_strangers(NULL, NULL));
-    }
-    CHECK_INT(sum, 0);
-    return unused;
+    CHECK_CALL(chld_reap_strangers(NULL, NULL), 0);
 }
 
 TEST(a_child_that_is_being_started_is_no_stranger)
 {
-    pthread_t threads[2];
-    long long until = now_ms() + 2000;
-    for (int i = 0; i < 2; i++) {
-        REQUIRE(pthread_create(&threads[i], NULL, reap_all_the_time, NULL) == 0);
-    }
-    for (int i = 0; i < scaled(1000) && now_ms() < until && !failures(); i++) {
-        chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
-        options.in.mode = CHLD_STDIO_NULL;
-        chld_id id = START(ARGV(helper("ender"), DECIMAL(i % 256)), &options);
-        chld_status status;
-        CHECK_CALL(chld_wait(id, -1, &status), 0);
-        CHECK_EXITED(status, i % 256);
-        CHECK_CALL(chld_usage(id, NULL), 0); /* nobody else has reaped it */
-        CHECK_CALL(chld_close(id), 0);
-    }
-    atomic_store(&over, true);
-    for (int i = 0; i < 2; i++) {
-        pthread_join(threads[i], NULL);
-    }
+    start_against(reap_strangers);
 }

@@ -224,10 +224,15 @@ TEST(beside_the_sigchld_engine)
 
 static atomic_bool over;
 
+static void raise_sigchld(void)
+{
+    raise(SIGCHLD);
+}
+
 static void *send_sigchld(void *unused)
 {
     while (!atomic_load(&over)) {
-        raise(SIGCHLD);
+        raise_sigchld();
     }
     return unused;
 }
@@ -267,27 +272,9 @@ TEST(a_handler_that_runs_late_pokes_nobody_else)
 TEST(a_child_that_is_being_started_is_no_stranger_to_the_handler)
 {
     struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
-    pthread_t threads[2];
-    long long until = now_ms() + 2000;
     REQUIRE(sigaction(SIGCHLD, &ignore, &before) == 0);
     CHECK_CALL(chld_sigchld_install(0), 0);
-    for (int i = 0; i < 2; i++) {
-        REQUIRE(pthread_create(&threads[i], NULL, send_sigchld, NULL) == 0);
-    }
-    for (int i = 0; i < scaled(1000) && now_ms() < until && !failures(); i++) {
-        chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
-        options.in.mode = CHLD_STDIO_NULL;
-        chld_id id = START(ARGV(helper("ender"), DECIMAL(i % 256)), &options);
-        chld_status status;
-        CHECK_CALL(chld_wait(id, -1, &status), 0);
-        CHECK_EXITED(status, i % 256);
-        CHECK_CALL(chld_usage(id, NULL), 0); /* nobody else has reaped it */
-        CHECK_CALL(chld_close(id), 0);
-    }
-    atomic_store(&over, true);
-    for (int i = 0; i < 2; i++) {
-        pthread_join(threads[i], NULL);
-    }
+    start_against(raise_sigchld);
     CHECK_CALL(chld_sigchld_remove(), 0);
     REQUIRE(sigaction(SIGCHLD, &before, NULL) == 0);
 }

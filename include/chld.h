@@ -1539,7 +1539,8 @@ typedef struct chld_sink {
     uint32_t mode;
     /**
      * For CHLD_SINK_FD. It stays the caller's, in the mode it is in. As long as
-     * it takes nothing, its stream is not read.
+     * it takes nothing, its stream is not read: what it has not taken at the
+     * limit stays in the pipe, and counts in `total`.
      */
     int32_t fd;
     /**

@@ -128,7 +128,9 @@ impl<'a> Capture<'a> {
         }
         self.status = reap::look(&self.pipes.pin)?;
         if self.status.is_some() {
-            self.feeder.is_done = true;
+            if let Some(fd) = self.pipes.fd(0) {
+                self.feeder.end(fd);
+            }
             let is_stopping = self.ladder.reached().0 > 0;
             if !self.until_eof || (is_stopping && self.ladder.target() == Target::Child) {
                 self.settle();
@@ -185,13 +187,22 @@ impl<'a> Capture<'a> {
             }
             Some(_) if self.until_eof => self.settle(),
             // A sink takes nothing more, and there is no more time.
-            Some(_) => self.finish(),
+            Some(_) if self.drains.iter().all(|one| one.is_done() || one.is_stuck()) => {
+                self.finish();
+            }
+            // What is in the pipes is read to the last: it does not get more.
+            Some(_) => {}
         }
     }
 
     fn finish(&mut self) {
         if self.status.is_some() && self.ladder.reached().0 > 0 {
             self.ladder.sweep(&self.pipes.pin);
+        }
+        for (drain, stream) in self.drains.iter_mut().zip(1..) {
+            if let Some(fd) = self.pipes.fd(stream) {
+                drain.leave(fd);
+            }
         }
         self.finished = true;
     }

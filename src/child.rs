@@ -73,8 +73,9 @@ impl Report {
     }
 }
 
-/// The size of a report in the pipe: written by one call, so it comes whole.
-pub const REPORT_BYTES: usize = 12;
+/// A report in the pipe, in ints: written by one call, so it comes whole. The
+/// last is the pid of who has failed.
+pub const REPORT_INTS: usize = 4;
 
 fn pack(failure: Failure) -> [i32; 3] {
     [failure.step as i32, failure.index, failure.errno.0]
@@ -85,10 +86,8 @@ fn unpack([step, index, errno]: [i32; 3]) -> Option<Failure> {
     Some(Failure { step, index, errno: Errno(errno) })
 }
 
-pub fn failure_from_pipe(bytes: [u8; REPORT_BYTES]) -> Option<Failure> {
-    let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
-    let number = i32::from_ne_bytes;
-    unpack([number([a, b, c, d]), number([e, f, g, h]), number([i, j, k, l])])
+pub fn failure_from_pipe([step, index, errno, pid]: [i32; REPORT_INTS]) -> Option<(Failure, i32)> {
+    unpack([step, index, errno]).map(|failure| (failure, pid))
 }
 
 impl ChildHalf for Plan<'_> {
@@ -119,7 +118,8 @@ impl ChildHalf for Between<'_> {
         match clone::clone_on(self.share_memory, stack, self.plan) {
             Err(errno) => self.plan.fail(Failure::new(Step::Clone, 0, errno)),
             // One that failed must not become an orphan: its new parent may be
-            // the caller, who knows nothing of it.
+            // the caller, who knows nothing of it. (Where the memory is a copy,
+            // this is not heard of here: the caller's half sees to it.)
             Ok(pid) if self.plan.report.failure().is_some() => raw::reap(pid),
             Ok(_) => {}
         }
@@ -140,10 +140,11 @@ impl Plan<'_> {
         let words = pack(failure);
         self.report.store(words);
         if self.kept(REPORT) >= 0 {
-            let [[a, b, c, d], [e, f, g, h], [i, j, k, l]] = words.map(i32::to_ne_bytes);
-            let report = [a, b, c, d, e, f, g, h, i, j, k, l];
+            let [step, index, errno] = words;
+            let report = [step, index, errno, raw::pid()].map(i32::to_ne_bytes);
+            let report = report.as_flattened();
             // An empty pipe takes it at once, but for a signal or bad luck.
-            let _ = (0..100).find(|_| raw::write(self.kept(REPORT), &report).is_ok());
+            let _ = (0..100).find(|_| raw::write(self.kept(REPORT), report).is_ok());
         }
         raw::exit(127)
     }

@@ -5,8 +5,9 @@ use crate::sys::poll::{self, PollFd};
 use crate::sys::{Errno, Result, fd};
 
 /// As much as can be on its way through a pseudo-terminal, which only tells how
-/// much of it has arrived: a read fetches more, up to EAGAIN.
-const TERMINAL_MOST: usize = (64 + 4) * 1024;
+/// much of it has arrived: a read fetches more, up to EAGAIN. And as much as is
+/// in most pipes, where a sandbox does not let us ask.
+const MOST_UNKNOWN: usize = (64 + 4) * 1024;
 
 const CHUNK: usize = 16 * 1024;
 
@@ -58,12 +59,12 @@ impl<'a> Drain<'a> {
         self.waits_for_sink
     }
 
-    /// Only what is in the pipe now is still read. Whatever comes later is not
-    /// the child's: it has ended.
+    /// Only what is in the pipe now is still read, however much that is. Whatever
+    /// comes later is not the child's: it has ended.
     pub fn settle(&mut self, pipe: i32) {
         self.left = match fd::kind(pipe) {
-            Ok(fd::Kind::Pipe) => Some(fd::unread(pipe).unwrap_or(CHUNK)),
-            _ => Some(TERMINAL_MOST),
+            Ok(fd::Kind::Pipe) => Some(fd::unread(pipe).unwrap_or(MOST_UNKNOWN)),
+            _ => Some(MOST_UNKNOWN),
         };
     }
 
@@ -91,6 +92,7 @@ impl<'a> Drain<'a> {
                 Sink::Fd(to) => to.splice(pipe, most),
                 _ => None,
             };
+            let spliced = moved.is_some();
             self.waits_for_sink = false;
             let moved = match moved {
                 Some(spliced) => self.count_spliced(spliced),
@@ -103,6 +105,11 @@ impl<'a> Drain<'a> {
                     self.left = self.left.map(|left| left.saturating_sub(count));
                 }
                 Err(Errno::EINTR) => {}
+                // The sink has filled up since it was asked.
+                Err(Errno::EAGAIN) if spliced && fd::unread(pipe).unwrap_or(0) > 0 => {
+                    self.waits_for_sink = true;
+                    return;
+                }
                 Err(Errno::EAGAIN) => {
                     // Less than was there at the end: somebody else reads it too.
                     self.left = self.left.map(|_| 0);
@@ -162,6 +169,15 @@ impl<'a> Drain<'a> {
             Sink::Fd(_) | Sink::Callback { .. } => self.sink = Sink::Nothing,
             Sink::Growing { bytes, most } => *most = bytes.len(),
             Sink::Nothing | Sink::Buffer(_) => {}
+        }
+    }
+
+    /// Nothing more is read. What was there to be read stays in the pipe, and
+    /// counts: the sink has not got it.
+    pub fn leave(&mut self, pipe: i32) {
+        if !self.is_done() {
+            let unread = fd::unread(pipe).unwrap_or(0).min(self.left.unwrap_or(usize::MAX));
+            self.total = self.total.wrapping_add(unread as u64);
         }
     }
 

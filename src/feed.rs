@@ -57,6 +57,15 @@ impl<'a> Feeder<'a> {
         }
     }
 
+    /// The child has ended. What it has not taken, nobody takes.
+    pub fn end(&mut self, pipe: i32) {
+        self.pump(pipe);
+        if !self.is_done {
+            self.error = Some(Errno::EPIPE);
+            self.is_done = true;
+        }
+    }
+
     /// 0 when there is nothing left to write.
     fn write(&mut self, pipe: i32) -> Result<usize> {
         let bytes = match &self.feed {

@@ -2,7 +2,7 @@
 //! leaves nothing behind.
 
 use crate::by_pid;
-use crate::child::{self, Plan, REPORT, REPORT_BYTES, Report};
+use crate::child::{self, Plan, REPORT, REPORT_INTS, Report};
 use crate::environment;
 use crate::failure::{At, Failure, Step};
 use crate::graveyard;
@@ -11,7 +11,7 @@ use crate::pin::Pin;
 use crate::plan::{self, Move, Opened, Program};
 use crate::reap;
 use crate::request::{Group, Mask, Request};
-use crate::sigchld::{self, Starting};
+use crate::sigchld::{self, Locked, Starting};
 use crate::sys::clone::Started;
 use crate::sys::cstr::ScriptArguments;
 use crate::sys::fd::{self, OwnedFd};
@@ -126,17 +126,24 @@ fn start(plan: &mut Plan) -> Result<Started, Failure> {
         plan.highest_needed = plan.highest_needed.max(report);
         let started = mechanism::start(plan).map_err(|errno| blame(plan.request, errno))?;
         let Some(started) = started else { continue };
+        let mut failed = started.pid;
         let failure = match pipe {
             None => plan.report.failure(),
             Some((read, write)) => {
                 drop(write);
                 let shared = plan.report.seen.load(Relaxed) != 0;
                 mechanism::memory_was_shared(shared);
-                if shared { plan.report.failure() } else { read_report(&read, &started) }
+                match shared {
+                    true => plan.report.failure(),
+                    false => read_report(&read, &started, &mut failed),
+                }
             }
         };
         let Some(failure) = failure else { return Ok(started) };
         reap_now(&started);
+        if failed != started.pid {
+            reap_orphan(failed);
+        }
         // Once the table was the child's own, the plan may name descriptors that
         // only it had; and another try would be no better.
         let isolated = plan.report.seen.load(Relaxed) == child::ISOLATED;
@@ -158,10 +165,16 @@ fn blame(request: &Request, errno: Errno) -> Failure {
 /// Waits for the end of the pipe, which is the exec, or for a report. A child of
 /// which neither can be known must not run.
 #[inline(never)]
-fn read_report(pipe: &OwnedFd, started: &Started) -> Option<Failure> {
-    let mut bytes = [0u8; REPORT_BYTES];
-    match fd::read_full(pipe.number(), &mut bytes) {
-        Ok(REPORT_BYTES) => child::failure_from_pipe(bytes),
+fn read_report(pipe: &OwnedFd, started: &Started, failed: &mut i32) -> Option<Failure> {
+    let mut report = [[0u8; 4]; REPORT_INTS];
+    let bytes = report.as_flattened_mut();
+    let size = bytes.len();
+    match fd::read_full(pipe.number(), bytes) {
+        Ok(count) if count == size => {
+            let (failure, pid) = child::failure_from_pipe(report.map(i32::from_ne_bytes))?;
+            *failed = pid;
+            Some(failure)
+        }
         Ok(_) => None,
         Err(errno) => {
             // Not reaped yet, so the pid is its own.
@@ -185,6 +198,16 @@ fn reap_now(started: &Started) {
     }
 }
 
+/// A detached child that has failed as a copy, which the process in between does
+/// not hear of. It is ours to reap if orphans are; then its pid is its own until
+/// that is done.
+#[cold]
+fn reap_orphan(pid: i32) {
+    if host::is_subreaper() {
+        let _ = sys::retry(|| wait::waitid(Whom::Pid(pid), wait::EXITED));
+    }
+}
+
 /// The kernel's own, or one asked for afterwards. Not having one (out of
 /// descriptors, say) is no failure: the child is then known by its pid.
 #[inline(never)]
@@ -203,10 +226,12 @@ fn pidfd_of(started: &mut Started) -> Option<OwnedFd> {
 /// Takes over a child of this process that was started by other means. ECHILD if
 /// it is none, or somebody has reaped it.
 pub fn adopt(pid: i32) -> sys::Result<u64> {
-    wait::waitid(Whom::Pid(pid), wait::EXITED | wait::NO_HANG | wait::PEEK)?;
+    // Of two who ask at once, the second finds it in the table.
+    let _locked = Locked::enter()?;
     if by_pid::find(pid).is_some() {
         return Err(Errno::EEXIST);
     }
+    wait::waitid(Whom::Pid(pid), wait::EXITED | wait::NO_HANG | wait::PEEK)?;
     Ok(settle(table::claim()?, Started { pid, pidfd: None }, Opened::default(), 0))
 }
 

@@ -49,6 +49,7 @@ mod sync;
 mod sys;
 mod table;
 mod text;
+mod transit;
 mod tree;
 mod wait;
 mod watch;

@@ -7,6 +7,7 @@
 //! `take` does both by one question where that makes no difference to anybody.
 
 use crate::by_pid;
+use crate::deadline::Deadline;
 use crate::pin::Pin;
 use crate::set;
 use crate::sigchld;
@@ -15,6 +16,7 @@ use crate::status::Status;
 use crate::sys::wait::{self, Change, Rusage, Whom};
 use crate::sys::{self, Errno, Result, pidfd, poll};
 use crate::table::{self, CHILDREN};
+use crate::watch;
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 /// How one of several children ended.
@@ -107,12 +109,18 @@ fn ask(pin: &Pin, hang: i32) -> Result<Option<Status>> {
 pub fn peek(pin: &Pin, options: i32) -> Result<Option<Change>> {
     loop {
         let whom = pin.whom();
-        match sys::retry(|| wait::waitid(whom, options | wait::PEEK)) {
+        let answer = sys::retry(|| wait::waitid(whom, options | wait::PEEK));
+        match (answer, whom) {
             // A container profile may object to P_PIDFD as to anything new.
-            Err(errno) if errno.means_unsupported() && matches!(whom, Whom::Pidfd(_)) => {
+            (Err(errno), Whom::Pidfd(_)) if errno.means_unsupported() => {
                 wait::forget_pidfd();
             }
-            other => return other,
+            // Somebody has made the pidfd non-blocking, which some event loops do
+            // with all that they are given: waitid() does not wait on it then.
+            (Err(Errno::EAGAIN), Whom::Pidfd(fd)) if options & wait::NO_HANG == 0 => {
+                watch::sleep(&mut [poll::readable(fd)], Deadline::Never, false)?;
+            }
+            (other, _) => return other,
         }
     }
 }
@@ -145,13 +153,18 @@ fn gone(pin: &Pin) {
 /// stays in front, ours are asked one by one. Async-signal-safe.
 pub fn everyone(hint: i32) -> u32 {
     let mut count = 0u32;
+    // Asked by the program, or one of ours was stolen: then others may have been,
+    // and the kernel does not show those.
+    let mut each = hint == 0;
     if let Some(pin) = by_pid::find(hint) {
         count = count.wrapping_add(look_anew(&pin));
+        each = pin.slot.was_gone();
     }
     let mut last = 0;
     loop {
         let in_front = match wait::waitid(Whom::Any, wait::EXITED | wait::NO_HANG | wait::PEEK) {
-            Ok(None) => return count,
+            Ok(None) if !each => return count,
+            Ok(None) => break,
             Ok(Some(change)) => change,
             // No child at all: whoever we still think runs was stolen.
             Err(_) => break,

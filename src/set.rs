@@ -10,14 +10,14 @@ use crate::deadline::Deadline;
 use crate::life::{self, Life};
 use crate::pin::Pin;
 use crate::reap::{self, Event};
-use crate::sigchld;
+use crate::sigchld::{self, Locked};
 use crate::slab::{Node, Stack};
 use crate::slot::Slot;
 use crate::sync::{AtomicU32, AtomicU64};
 use crate::sys::epoll;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::Zeroed;
-use crate::sys::{self, Errno, Result, pidfd, poll};
+use crate::sys::{self, Errno, Result, host, pidfd, poll};
 use crate::table::{self, LINKS, SETS};
 use crate::watch;
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
@@ -167,7 +167,15 @@ impl SetPin {
             let fd = child.pidfd().ok_or(Errno::ENOSYS)?;
             return epoll::add_once(self.fd(), fd, child.handle());
         }
-        if self.has(child) {
+        self.link(child)?;
+        // It may have ended before the handler was there to see it.
+        reap::look(child).map(drop)
+    }
+
+    fn link(&self, child: &Pin) -> Result<()> {
+        // Of two who add it at once, the second finds the link of the first.
+        let _locked = Locked::enter()?;
+        if self.has(child)? {
             return Err(Errno::EEXIST);
         }
         if !self.take_over_link(child) {
@@ -178,12 +186,26 @@ impl SetPin {
                 deliver(index); // published already
             }
         }
-        // It may have ended before the handler was there to see it.
-        reap::look(child).map(drop)
+        Ok(())
     }
 
-    /// Whether there is a link already: waiting, on its way, or told.
-    fn has(&self, child: &Pin) -> bool {
+    /// Whether there is a link already: waiting, on its way, or told. None has left
+    /// the child's list as long as that is not sealed.
+    fn has(&self, child: &Pin) -> Result<bool> {
+        let transit = &table::root()?.transit;
+        loop {
+            let ended = transit.ended();
+            if self.is_listed(child) {
+                return Ok(true);
+            }
+            if !child.slot.watchers.is_sealed() || transit.begun() == ended {
+                return Ok(false);
+            }
+            host::yield_now();
+        }
+    }
+
+    fn is_listed(&self, child: &Pin) -> bool {
         let mine = |index| {
             LINKS.get(index).is_some_and(|link| {
                 link.set.load(SeqCst) == self.handle && link.child.load(SeqCst) == child.handle()
@@ -268,6 +290,10 @@ impl SetPin {
     /// The child of the next link. The link stays with the child, so that it is
     /// known to have been told.
     fn pop(&self) -> Option<u64> {
+        table::root_if_used()?.transit.during(|| self.move_on())
+    }
+
+    fn move_on(&self) -> Option<u64> {
         loop {
             let index = self.set.ready.pop(&LINKS)?;
             let link = LINKS.get(index)?;
@@ -313,7 +339,9 @@ impl Drop for SetPin {
 /// that publish it at once, the first to seal the list tells all.
 /// Async-signal-safe.
 pub fn tell(slot: &Slot) {
-    slot.watchers.seal(&LINKS).for_each(deliver);
+    if let Some(root) = table::root_if_used() {
+        root.transit.during(|| slot.watchers.seal(&LINKS).for_each(deliver));
+    }
 }
 
 /// Moves a link to its set and wakes that. The links of a set that was closed

@@ -9,6 +9,7 @@ use crate::by_pid;
 use crate::handler::{FUNCTIONS, LAYERS, PREVIOUS};
 use crate::reap;
 use crate::set::{self, Engine, SetPin};
+use crate::sync;
 use crate::sys::fd;
 use crate::sys::signal::{Disposition, Kept, is_sigchld_blocked};
 use crate::sys::{Errno, Result, host};
@@ -30,8 +31,8 @@ pub struct Notice {
     /// The set whose pipe is the program's own, or 0 when it has not asked for the
     /// handler.
     pipe: AtomicU64,
-    /// One installs or removes at a time. Never taken by the handler.
-    lock: AtomicI32,
+    /// See `Locked`.
+    lock: sync::AtomicI32,
 }
 
 impl Notice {
@@ -54,10 +55,12 @@ pub fn running() -> Option<&'static Notice> {
 static LAYER: AtomicUsize = AtomicUsize::new(0);
 static BURIED: AtomicUsize = AtomicUsize::new(0);
 
-struct Locked(&'static Root);
+/// One at a time installs or removes the handler, adopts a child, or adds one to
+/// a set on a self-pipe. Never taken by the handler.
+pub struct Locked(&'static Root);
 
 impl Locked {
-    fn enter() -> Result<Locked> {
+    pub fn enter() -> Result<Locked> {
         let root = table::root()?;
         while root.sigchld.lock.swap(1, SeqCst) != 0 {
             host::yield_now();
@@ -68,7 +71,7 @@ impl Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        self.0.sigchld.lock.store(0, SeqCst);
+        self.0.sigchld.lock.swap(0, SeqCst);
     }
 }
 

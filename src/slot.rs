@@ -110,6 +110,11 @@ impl Slot {
         self.life.update(|word| (!word.is_collected()).then_some(word.ended().collected()));
     }
 
+    /// Whether somebody else had reaped it.
+    pub fn was_gone(&self) -> bool {
+        self.life.word().has_ended() && self.usage_known.load(SeqCst) == 0
+    }
+
     fn decide(&self, status: Status) {
         let open = pack(Status::RUNNING);
         let _ = self.status.compare_exchange(open, pack(status), SeqCst, SeqCst);

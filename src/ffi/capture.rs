@@ -75,7 +75,8 @@ pub struct chld_sink {
     /// nothing more, so that the child is not held up.
     pub mode: u32,
     /// For CHLD_SINK_FD. It stays the caller's, in the mode it is in. As long as
-    /// it takes nothing, its stream is not read.
+    /// it takes nothing, its stream is not read: what it has not taken at the
+    /// limit stays in the pipe, and counts in `total`.
     pub fd: i32,
     /// For CHLD_SINK_HEAD, _TAIL, _ENDS.
     pub buffer: *mut c_char,

@@ -4,7 +4,7 @@ use super::{child, child_that_ends, explore, exited, kernel, root};
 use crate::pin::Pin;
 use crate::status::{State, Status};
 use crate::sys::Errno;
-use crate::{act, ask, graveyard, init, reap};
+use crate::{act, ask, graveyard, init, launch, reap};
 use core::sync::atomic::Ordering::SeqCst;
 use loom::thread::{self, JoinHandle};
 
@@ -200,6 +200,21 @@ fn a_pid_that_comes_back_is_the_new_child_s() {
 }
 
 #[test]
+fn a_stranger_is_adopted_once() {
+    explore("two adopt one child", 4, || {
+        kernel::start(PID);
+        let adopters = [(); 2].map(|()| thread::spawn(|| launch::adopt(PID)));
+        kernel::end(PID, 7);
+        let mut adopted = adopters.map(|adopter| adopter.join().unwrap());
+        adopted.sort_by_key(Result::is_err);
+        let [Ok(handle), Err(Errno::EEXIST)] = adopted else { panic!("{adopted:?}") };
+        assert_eq!(look(handle), Some(exited(7)));
+        assert_reaped_once(PID);
+        ask::close(handle).unwrap();
+    });
+}
+
+#[test]
 fn a_stranger_may_have_the_pid_of_a_child_of_before() {
     explore("a stranger's end with the pid of a child whose handle is open", 4, || {
         let handle = child(PID);
@@ -218,12 +233,26 @@ fn a_stranger_may_have_the_pid_of_a_child_of_before() {
 }
 
 #[test]
-#[ignore = "asks about a pid that was reaped since the look: docs/protocol.md"]
 fn a_child_that_ends_as_it_starts_is_no_stranger() {
     explore("a start against reap_strangers", 3, || {
         let duty = thread::spawn(|| init::reap_strangers(|_, _| ()).unwrap());
         let handle = child_that_ends(PID, 7);
         assert_eq!(duty.join().unwrap(), 0, "no stranger was there");
+        assert_eq!(look(handle), Some(exited(7)));
+        assert_reaped_once(PID);
+        ask::close(handle).unwrap();
+    });
+}
+
+#[test]
+fn a_child_that_is_reaped_meanwhile_is_no_stranger() {
+    explore("two lookers and reap_strangers", 4, || {
+        let handle = child(PID);
+        let duty = thread::spawn(|| init::reap_strangers(|_, _| ()).unwrap());
+        let looker = looker(handle);
+        kernel::end(PID, 7);
+        assert_eq!(duty.join().unwrap(), 0, "no stranger was there");
+        looker.join().unwrap();
         assert_eq!(look(handle), Some(exited(7)));
         assert_reaped_once(PID);
         ask::close(handle).unwrap();

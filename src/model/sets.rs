@@ -69,6 +69,39 @@ fn added_while_it_ends_told_once() {
 }
 
 #[test]
+fn added_twice_at_once_told_once() {
+    explore("two add one child to one set", 3, || {
+        let (set, handle) = (open(), child(PID));
+        let adders = [(); 2].map(|()| thread::spawn(move || add(set, handle)));
+        kernel::end(PID, 7);
+        let mut added = adders.map(|adder| adder.join().unwrap());
+        added.sort_by_key(Result::is_err);
+        assert_eq!(added, [Ok(()), Err(Errno::EEXIST)]);
+        look(handle);
+        assert_eq!(told(set, handle), 1);
+        close(set);
+        ask::close(handle).unwrap();
+    });
+}
+
+#[test]
+fn added_again_while_it_is_told() {
+    explore("add again against deliver and take", 3, || {
+        let (set, handle) = (open(), child(PID));
+        add(set, handle).unwrap();
+        kernel::end(PID, 7);
+        let adder = thread::spawn(move || add(set, handle));
+        let looker = thread::spawn(move || look(handle));
+        let count = told(set, handle);
+        assert_eq!(adder.join().unwrap(), Err(Errno::EEXIST));
+        looker.join().unwrap();
+        assert_eq!(count + told(set, handle), 1);
+        close(set);
+        ask::close(handle).unwrap();
+    });
+}
+
+#[test]
 fn two_publish_told_once() {
     explore("two publish to a set", 4, || {
         let (set, handle) = (open(), child(PID));

@@ -83,7 +83,11 @@ pub fn pid() -> i32 {
     unsafe { libc::getpid() }
 }
 
+#[cfg(loom)]
+pub use loom::thread::yield_now;
+
 /// Lets another thread run.
+#[cfg(not(loom))]
 pub fn yield_now() {
     // SAFETY: no arguments; a failure would change nothing.
     unsafe { libc::sched_yield() };

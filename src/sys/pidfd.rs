@@ -12,7 +12,7 @@ const SYS_PIDFD_OPEN: libc::c_long = 434;
 /// A descriptor, close-on-exec, for a process that has not been reaped.
 /// Since Linux 5.3.
 pub fn open(pid: i32) -> Result<OwnedFd> {
-    if cfg!(feature = "no-probes") {
+    if cfg!(any(loom, feature = "no-probes")) {
         return Err(Errno::ENOSYS);
     }
     // SAFETY: numbers only.
@@ -21,7 +21,7 @@ pub fn open(pid: i32) -> Result<OwnedFd> {
 }
 
 /// Whether the kernel, and the sandbox in front of it, has them at all.
-static THERE: AtomicU8 = AtomicU8::new(if cfg!(feature = "no-probes") { NO } else { UNKNOWN });
+static THERE: AtomicU8 = AtomicU8::new(if cfg!(any(loom, feature = "no-probes")) { NO } else { UNKNOWN });
 const UNKNOWN: u8 = 0;
 const YES: u8 = 1;
 const NO: u8 = 2;

@@ -237,6 +237,10 @@ pub fn reap(pid: i32) {
     {}
 }
 
+pub fn pid() -> i32 {
+    numbers(libc::SYS_getpid as i64, [0; 6]).map_or(0, |pid| pid as i32)
+}
+
 pub fn parent() -> i32 {
     numbers(libc::SYS_getppid as i64, [0; 6]).map_or(0, |pid| pid as i32)
 }
