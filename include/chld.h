@@ -788,7 +788,7 @@ typedef struct chld_error {
  * failure nothing is left: no child, no zombie, no descriptor, no slot.
  *
  * Returns 0, or the errno that `reterr` has with its step:
- * -EINVAL ret or argv is NULL or empty, options that do not exist or
+ * -EINVAL `ret` or `argv` is NULL or empty, options that do not exist or
  * contradict each other (steps "arguments", "options", "environment", "stdio",
  * "map", "terminal", "group", "limit", "death_signal", "signals"); -E2BIG options
  * of a later version that this library does not know ("options"), or arguments
@@ -798,8 +798,9 @@ typedef struct chld_error {
  * nowhere ("open", "chdir"); -ENOMEM, -EAGAIN, -EMFILE, -ENFILE out of memory,
  * processes, descriptors ("memory", "pipe", "pty", "open", "clone"); -EPERM the
  * caller may not do what a step is named for. A step can say anything else that
- * the call it is named for says. The manual page and docs/options.md have all of
- * it: option, step, errnos, since which kernel, what happens without.
+ * the call it is named for says. The section STEPS of the manual page, and
+ * docs/options.md, have all of it: option, step, errnos, since which kernel, what
+ * happens without.
  * Ownership: the handle is the caller's, until chld_close(). The caller's ends of
  * pipes and pseudo-terminals are the library's: chld_close_fd() or chld_close()
  * closes them. Descriptors that were passed stay the caller's to close. Nothing
@@ -1732,11 +1733,11 @@ typedef struct chld_capture_wait {
  * disposition. The child's stdin is closed after the input; the pipes of stdout
  * and stderr stay open, in the mode they were in.
  *
- * Returns 0; -ETIMEDOUT if the child lives after the last step of the plan, or
- * the errno of the last signal that could not be sent; -ENOENT if there is
- * no pipe for a stream; -EBUSY if it is being captured; -EINVAL unknown flags,
- * modes, plans, NULL for a buffer, a limit below -1; -E2BIG options of a later
- * version; -EBADF if `id` is no child, or `fd` not open; -EAGAIN, -ENOMEM without
+ * Returns 0; -ETIMEDOUT if the child lives after the last step of the plan;
+ * -EPERM, or what else sending says, if the last signal of the plan could not
+ * be sent; -ENOENT if there is no pipe for a stream; -EBUSY if it is being
+ * captured; -EINVAL unknown flags, modes, plans, NULL for a buffer, a limit
+ * below -1; -E2BIG options of a later version; -EBADF if `id` is no child, or `fd` not open; -EAGAIN, -ENOMEM without
  * memory or room for another capture. Without pidfds also what chld_set_open()
  * says.
  * Ownership: a growing buffer is the caller's; without `ret` it is freed.

@@ -183,11 +183,11 @@ pub struct chld_capture_result {
 /// disposition. The child's stdin is closed after the input; the pipes of stdout
 /// and stderr stay open, in the mode they were in.
 ///
-/// Returns 0; -ETIMEDOUT if the child lives after the last step of the plan, or
-/// the errno of the last signal that could not be sent; -ENOENT if there is
-/// no pipe for a stream; -EBUSY if it is being captured; -EINVAL unknown flags,
-/// modes, plans, NULL for a buffer, a limit below -1; -E2BIG options of a later
-/// version; -EBADF if `id` is no child, or `fd` not open; -EAGAIN, -ENOMEM without
+/// Returns 0; -ETIMEDOUT if the child lives after the last step of the plan;
+/// -EPERM, or what else sending says, if the last signal of the plan could not
+/// be sent; -ENOENT if there is no pipe for a stream; -EBUSY if it is being
+/// captured; -EINVAL unknown flags, modes, plans, NULL for a buffer, a limit
+/// below -1; -E2BIG options of a later version; -EBADF if `id` is no child, or `fd` not open; -EAGAIN, -ENOMEM without
 /// memory or room for another capture. Without pidfds also what chld_set_open()
 /// says.
 /// Ownership: a growing buffer is the caller's; without `ret` it is freed.

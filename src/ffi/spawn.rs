@@ -396,7 +396,7 @@ unsafe impl super::growth::Growing for chld_spawn_options {
 /// failure nothing is left: no child, no zombie, no descriptor, no slot.
 ///
 /// Returns 0, or the errno that `reterr` has with its step:
-/// -EINVAL ret or argv is NULL or empty, options that do not exist or
+/// -EINVAL `ret` or `argv` is NULL or empty, options that do not exist or
 /// contradict each other (steps "arguments", "options", "environment", "stdio",
 /// "map", "terminal", "group", "limit", "death_signal", "signals"); -E2BIG options
 /// of a later version that this library does not know ("options"), or arguments
@@ -406,8 +406,9 @@ unsafe impl super::growth::Growing for chld_spawn_options {
 /// nowhere ("open", "chdir"); -ENOMEM, -EAGAIN, -EMFILE, -ENFILE out of memory,
 /// processes, descriptors ("memory", "pipe", "pty", "open", "clone"); -EPERM the
 /// caller may not do what a step is named for. A step can say anything else that
-/// the call it is named for says. The manual page and docs/options.md have all of
-/// it: option, step, errnos, since which kernel, what happens without.
+/// the call it is named for says. The section STEPS of the manual page, and
+/// docs/options.md, have all of it: option, step, errnos, since which kernel, what
+/// happens without.
 /// Ownership: the handle is the caller's, until chld_close(). The caller's ends of
 /// pipes and pseudo-terminals are the library's: chld_close_fd() or chld_close()
 /// closes them. Descriptors that were passed stay the caller's to close. Nothing
