@@ -79,9 +79,12 @@ def returns(functions, page):
 
 
 def example(source):
-    """A program of docs/man/examples, without the comment it begins with."""
-    code = source.split(" */\n", 1)[1].strip("\n")
-    return [".Bd -literal -offset indent", *literal(code), ".Ed"]
+    """A program of docs/man/examples, and what the comment that it begins with
+    says it prints."""
+    comment, code = source.split(" */\n", 1)
+    printed = "\n".join(line[5:] for line in comment.split("Prints:\n")[1].splitlines())
+    return [".Bd -literal -offset indent", *literal(code.strip("\n")), ".Ed", ".Pp", "It prints:",
+            ".Bd -literal -offset indent", *literal(printed), ".Ed"]
 
 
 def errors(functions, page):
