@@ -3,7 +3,7 @@
  *   exec no-such-program: No such file or directory
  *   sh -c 'exit 3' exited with code 3
  *   sh -c 'kill -SEGV $$' killed by SIGSEGV (segmentation fault)
- *   sh -c 'sleep 60' killed by SIGTERM (terminated)
+ *   sh -c 'exec sleep 60' killed by SIGTERM (terminated)
  */
 #include <chld.h>
 #include <stdio.h>
@@ -54,6 +54,6 @@ int main(void)
         return 1;
     run("exit 3", 10000);
     run("kill -SEGV $$", 10000);
-    run("sleep 60", 100);
+    run("exec sleep 60", 100);
     return 0;
 }
