@@ -2,12 +2,11 @@
 # others as they are written in docs/man.
 
 PYTHON ?= python3
-MAN := $(O)/man/.made
 
-$(MAN): include/chld.h docs/options.md Cargo.toml $(wildcard docs/man/* docs/man/examples/*)
+$(O)/man/.made: include/chld.h docs/options.md Cargo.toml $(wildcard docs/man/* docs/man/examples/*)
 	$(PYTHON) docs/man/generate.py $(O)/man
 	@touch $@
 
-man: $(MAN)
+man: $(O)/man/.made
 
 .PHONY: man

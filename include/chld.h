@@ -1652,6 +1652,9 @@ typedef struct chld_capture_result {
      * How the child ended. CHLD_STATE_RUNNING if it has not.
      */
     chld_status status;
+    /**
+     * What came on its stdout and on its stderr.
+     */
     struct chld_captured out;
     struct chld_captured err;
     /**

@@ -195,9 +195,26 @@ def document(path):
         return try_document(path, (ROOT / path).read_text())
 
 
-for file in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]):
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+for file in DOCUMENTS:
     if blocks(file.read_text()):
         document(str(file.relative_to(ROOT)))
+
+
+def dead_links(file, text):
+    """The files that a document leads to, and that are not there."""
+    targets = re.findall(r"\]\(([^)#:\s]+)\)", text)
+    return [target for target in targets if not (file.parent / target).exists()]
+
+
+@check("documents lead to files that are there")
+def links():
+    require(dead_links(ROOT / "README.md", "[x](docs/no-such.md)"), "a dead link is not seen")
+    dead = [f"{file.name} leads to {target}" for file in DOCUMENTS
+            for target in dead_links(file, file.read_text())]
+    require(not dead, "\n".join(dead))
+    return f"{len(DOCUMENTS)} documents"
 
 
 @check("the program in README.md is examples/first.c, letter by letter")

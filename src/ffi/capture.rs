@@ -149,6 +149,7 @@ pub struct chld_captured {
 pub struct chld_capture_result {
     /// How the child ended. CHLD_STATE_RUNNING if it has not.
     pub status: chld_status,
+    /// What came on its stdout and on its stderr.
     pub out: chld_captured,
     pub err: chld_captured,
     /// How many bytes of the input the pipe has taken.

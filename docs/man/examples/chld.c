@@ -29,7 +29,7 @@ static chld_id start(const char *const *argv)
     return CHLD_NONE;
 }
 
-/* So much time for a script, then SIGTERM, and SIGKILL if that is not enough. */
+/* So much time for a script, then SIGTERM; SIGKILL if that does not help. */
 static void run(const char *script, int timeout_ms)
 {
     const char *argv[] = {"sh", "-c", script, NULL};
@@ -39,9 +39,10 @@ static void run(const char *script, int timeout_ms)
 
     if (child == CHLD_NONE)
         exit(1);
-    if (chld_wait(child, timeout_ms, &status) < 0 && chld_stop(child, NULL, &status) < 0)
+    if (chld_wait(child, timeout_ms, &status) < 0 &&
+        chld_stop(child, NULL, &status) < 0)
         exit(1);
-    if (chld_close(child) < 0 || chld_status_text(&status, text, sizeof text) < 0)
+    if (chld_status_text(&status, text, sizeof text) < 0 || chld_close(child) < 0)
         exit(1);
     printf("sh -c '%s' %s\n", script, text);
 }

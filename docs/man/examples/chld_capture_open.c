@@ -43,9 +43,9 @@ int main(void)
     if (chld_capture_open(child, &options, &capturing) < 0)
         return 1;
     done = until_done(capturing);
-    if (chld_capture_close(capturing, &result) < 0 || chld_close(child) < 0 || done != 1)
+    if (chld_capture_close(capturing, &result) < 0 || chld_close(child) < 0)
         return 1;
     if (chld_status_text(&result.status, text, sizeof text) > 0)
         printf("%s, after %d bytes\n", text, (int)result.out.total);
-    return 0;
+    return done != 1;
 }

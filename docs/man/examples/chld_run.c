@@ -27,7 +27,8 @@ static int run(const char *const *argv, const char *input, int limit_ms)
         return -1;
     }
     if (chld_status_text(&result.status, text, sizeof text) > 0)
-        printf("%s %s%s\n", argv[0], text, result.timed_out ? ", after its time was over" : "");
+        printf("%s %s%s\n", argv[0], text,
+               result.timed_out ? ", after its time was over" : "");
     if (result.out.data)
         fputs(result.out.data, stdout);
     return chld_buffer_free(result.out.data);

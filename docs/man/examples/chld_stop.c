@@ -22,7 +22,8 @@ static int end_job(chld_id job, chld_status *ret)
 
 int main(void)
 {
-    const char *argv[] = {"sh", "-c", "trap '' TERM; echo; while :; do sleep 10; done", NULL};
+    const char *script = "trap '' TERM; echo; while :; do sleep 10; done";
+    const char *argv[] = {"sh", "-c", script, NULL};
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
     struct pollfd ready = {-1, POLLIN, 0};
     chld_status status;
