@@ -134,7 +134,7 @@ def section(text, title):
 
 def said_of(text, title, name):
     """What a section says of a function: its own item of it, or all."""
-    parts = re.split(r"^ +((?:chld_\w+\(\)(?:, )?)+)\n", section(text, title), flags=re.M)
+    parts = re.split(r"^ +((?:chld_\w+\(\)(?:,\s+)?)+)\n", section(text, title), flags=re.M)
     for heads, body in zip(parts[1::2], parts[2::2]):
         if f"{name}()" in heads:
             return " ".join(body.split())
