@@ -1,11 +1,13 @@
 """The code that the documents show is compiled, run, and prints what they say.
 
 In README.md and docs/*.md a block is fenced and names its language, or is
-indented and then `sh`.
+indented, and then is `cmake` if it looks like that, else `sh`.
 
-    c        a program, if it has a main(). Else what is between the braces of
-             main(): after the usual #includes, and after the lines of a comment
-             <!-- before ... --> above it.
+    c        a program, if it has a main(); a part of a file in examples/, which
+             `make demo` runs, if it is one letter by letter. Else what is
+             between the braces of main(): after the usual #includes, and after
+             the lines of a comment <!-- before ... --> above it.
+    cmake    what a project says that builds program.c with the installed tree.
     python   a program, which finds libchld.so in LD_LIBRARY_PATH.
     sh       commands in a folder with include/, build/, examples/ and program.c
              (examples/first.c); pkg-config finds an installed tree, and what cc
@@ -72,7 +74,7 @@ def blocks(text):
             before = match["before"]
             continue
         code = match["fenced"] if match["fence"] else re.sub("^ {4}", "", match["indented"], flags=re.M)
-        language = match["language"] if match["fence"] else "sh"
+        language = match["language"] if match["fence"] else indented_language(code)
         if language == "text" and found and found[-1].prints is None:
             found[-1].prints = code
             continue
@@ -81,7 +83,18 @@ def blocks(text):
     return found
 
 
+def indented_language(code):
+    return "cmake" if re.match(r"(find_package|add_|target_)\w*\(", code) else "sh"
+
+
+def of_an_example(code):
+    return code.count("\n") > 2 and any(code in file.read_text()
+                                        for file in ROOT.glob("examples/**/*.[ch]"))
+
+
 def run_c(block, name):
+    if block.prints is None and of_an_example(block.code):
+        return None
     source, program = scratch() / f"{name}.c", scratch() / name
     code = block.code
     if not re.search(r"^int main\(", code, re.M):
@@ -103,13 +116,36 @@ def run_sh(block, name):
         need("pkg-config")
     source = scratch() / f"{name}.sh"
     source.write_text(block.code)
-    installed, folder = scratch() / "documented-install", workplace()
-    if not installed.exists():
-        run("make", "install", f"O={scratch() / 'documented-made'}", f"PREFIX={installed}")
+    prefix, folder = installed(), workplace()
     return run("sh", "-eu", source, cwd=folder, env={
-        "PKG_CONFIG_PATH": str(installed / "lib/pkgconfig"),
-        "LD_LIBRARY_PATH": str(installed / "lib"),
-        "PATH": f"{folder / 'bin'}:{installed / 'bin'}:/usr/local/bin:/usr/bin:/bin"}).stdout
+        "PKG_CONFIG_PATH": str(prefix / "lib/pkgconfig"),
+        "LD_LIBRARY_PATH": str(prefix / "lib"),
+        "PATH": f"{folder / 'bin'}:{prefix / 'bin'}:/usr/local/bin:/usr/bin:/bin"}).stdout
+
+
+PROJECT = """\
+cmake_minimum_required(VERSION 3.13)
+project(documented C)
+add_executable(program program.c)
+"""
+
+
+def run_cmake(block, name):
+    need("cmake")
+    source, built = scratch() / name, scratch() / f"{name}-built"
+    source.mkdir()
+    (source / "CMakeLists.txt").write_text(PROJECT + block.code)
+    shutil.copy(ROOT / "examples/first.c", source / "program.c")
+    run("cmake", "-S", source, "-B", built, f"-DCMAKE_PREFIX_PATH={installed()}")
+    run("cmake", "--build", built)
+    return run(built / "program", env={"LD_LIBRARY_PATH": str(installed() / "lib")}).stdout
+
+
+def installed():
+    prefix = scratch() / "documented-install"
+    if not prefix.exists():
+        run("make", "install", f"O={scratch() / 'documented-made'}", f"PREFIX={prefix}")
+    return prefix
 
 
 def workplace():
@@ -126,7 +162,7 @@ def workplace():
     return folder
 
 
-RUN = {"c": run_c, "python": run_python, "sh": run_sh}
+RUN = {"c": run_c, "cmake": run_cmake, "python": run_python, "sh": run_sh}
 
 
 def exemption(path, block):
@@ -171,6 +207,8 @@ WRONG = {
     "a program that does not compile": "```c\nint main(void)\n{\n    return chld();\n}\n```\n",
     "a program that fails": "```c\nexit(1);\n```\n",
     "other output": '```c\nprintf("1\\n");\n```\n\n```text\n2\n```\n',
+    "a part of no example": "```c\nstatic int show(void)\n{\n    return 0;\n}\n```\n",
+    "CMake that fails": "To do:\n\n    find_package(no_such_package REQUIRED)\n",
     "Python that fails": "```python\nraise SystemExit(1)\n```\n",
     "a command that fails": "To do:\n\n    false\n    true\n",
 }
