@@ -87,4 +87,4 @@ FORCE:
 
 include examples/loops.mk examples/examples.mk c-tests/faults.mk c-tests/tests.mk c-tests/checks.mk
 include c-tests/model.mk
-include bench/bench.mk
+include bench/bench.mk docs/man.mk

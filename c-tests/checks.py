@@ -14,7 +14,8 @@ import time
 sys.dont_write_bytecode = True
 
 from check import tools
-from check import source, header, built, linking, reach  # these register their checks
+# These register their checks.
+from check import source, header, built, linking, reach, manual, documented
 
 
 def verdict(function):

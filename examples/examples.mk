@@ -15,7 +15,6 @@ demo:
 	@mkdir -p $(O)
 	@echo 'Building the library and its examples (the first time, about a minute) ...'
 	@$(MAKE) examples >$(O)/examples.log 2>&1 || { cat $(O)/examples.log; exit 1; }
-	@python3 examples/check_readme.py
 	@sh examples/demo.sh $(EXAMPLES) $(LOOPS_MISSING:%=loops/%)
 
 .PHONY: examples demo

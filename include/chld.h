@@ -117,8 +117,8 @@ int chld_status_encode(const struct chld_status *status);
 /**
  * What a shell's `$?` would be: the exit code, or 128 + n for signal n.
  *
- * Returns it, -EINVAL for a child that has not ended or stopped, or -ENODATA
- * for CHLD_STATE_LOST.
+ * Returns that number, -EINVAL for a child that has not ended or stopped, or
+ * -ENODATA for CHLD_STATE_LOST.
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_status_shell_code(const struct chld_status *status);
@@ -170,7 +170,7 @@ const char *chld_signal_text(int signal);
  * The signal that a name means: "KILL", "SIGKILL", "sigkill", "9", "RTMIN+3",
  * "SIGRTMAX-1".
  *
- * Returns its number, or -EINVAL.
+ * Returns its number, or -EINVAL if it names none.
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_signal_number(const char *name);
@@ -184,6 +184,9 @@ int chld_signal_number(const char *name);
  */
 #define CHLD_NONE 0
 
+/**
+ * Nothing failed.
+ */
 #define CHLD_STEP_NONE 0
 
 /**
@@ -785,20 +788,26 @@ typedef struct chld_error {
  * failure nothing is left: no child, no zombie, no descriptor, no slot.
  *
  * Returns 0, or the errno that `reterr` has with its step:
- * -EINVAL ret or argv is NULL or empty, options that do not exist or
+ * -EINVAL `ret` or `argv` is NULL or empty, options that do not exist or
  * contradict each other (steps "arguments", "options", "environment", "stdio",
- * "map", "terminal", "group", "limit", "death_signal"); -E2BIG options of a later
- * version that this library does not know, or arguments too long for the kernel
- * ("exec"); -EBADF a descriptor that is not open ("stdio", "map", "chdir",
- * "exec", "cgroup"); -ENOMEM, -EAGAIN, -EMFILE, -ENFILE out of memory,
- * processes, descriptors ("memory", "pipe", "pty", "open", "clone"); anything
- * that the calls say which the later steps are named for. docs/options.md has
- * the table: option, step, errnos, since which kernel, what happens without.
- *
- * Ownership: the handle is the caller's, until chld_close(). Nothing that was
- * passed is kept. Thread-safe, but reads the environment, as every function
- * that does races with setenv(). Not async-signal-safe. Blocks until the exec,
- * and on opening a path as open() would. Not a cancellation point. Since 0.1.
+ * "map", "terminal", "group", "limit", "death_signal", "signals"); -E2BIG options
+ * of a later version that this library does not know ("options"), or arguments
+ * too long for the kernel ("exec"); -EBADF a descriptor that is not open ("stdio",
+ * "map", "chdir", "exec", "cgroup"); -ENOENT, -EACCES, -ENOEXEC the program is
+ * missing, may not be run, or is none ("exec", "interpreter"), or a path leads
+ * nowhere ("open", "chdir"); -ENOMEM, -EAGAIN, -EMFILE, -ENFILE out of memory,
+ * processes, descriptors ("memory", "pipe", "pty", "open", "clone"); -EPERM the
+ * caller may not do what a step is named for. A step can say anything else that
+ * the call it is named for says. The section STEPS of the manual page, and
+ * docs/options.md, have all of it: option, step, errnos, since which kernel, what
+ * happens without.
+ * Ownership: the handle is the caller's, until chld_close(). The caller's ends of
+ * pipes and pseudo-terminals are the library's: chld_close_fd() or chld_close()
+ * closes them. Descriptors that were passed stay the caller's to close. Nothing
+ * else that was passed is kept.
+ * Thread-safe, but reads the environment, as every function that does races with
+ * setenv(). Not async-signal-safe. Blocks until the exec, and on opening a path as
+ * open() would. Not a cancellation point. Since 0.1.
  */
 int chld_spawn(chld_id *ret,
                const char *const *argv,
@@ -813,9 +822,10 @@ int chld_spawn(chld_id *ret,
  * `pid`: the child, which nobody has reaped.
  *
  * Returns 0, -ECHILD if it is no child of this process, -EEXIST if the library
- * has it already, -EINVAL if `ret` is NULL, -ENOMEM, -EAGAIN.
- * Ownership: the handle is the caller's, until chld_close(). Thread-safe, not
- * async-signal-safe, never blocks. Since 0.1.
+ * has it already, -EINVAL if `ret` is NULL, -ENOMEM, -EAGAIN without memory or
+ * room in the table of children.
+ * Ownership: the handle is the caller's, until chld_close().
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_adopt(chld_id *ret, int pid);
 
@@ -935,7 +945,8 @@ typedef struct chld_resources {
  *
  * Returns 0, -ETIMEDOUT if it has not ended by then, -EBADF if `id` is no
  * child, -EINVAL if `timeout_ms` is below -1, -EAGAIN if more than 16,000
- * calls are at work on this child.
+ * calls are at work on this child. With a limit and without pidfds, also what
+ * chld_set_open() says.
  * Thread-safe. Not async-signal-safe: see chld_peek(). Blocks, no longer than
  * it is told to. Not a cancellation point. Since 0.1.
  */
@@ -952,9 +963,11 @@ int chld_wait(chld_id id, int timeout_ms, chld_status *ret);
  *
  * Costs one look per child: a program with hundreds of children keeps a set.
  *
- * Returns 0, -ETIMEDOUT, -ECHILD if there is no child in the list, -EBADF if
- * one of them is none, -EINVAL for a NULL list or a `timeout_ms` below -1,
- * -ENOMEM, -EAGAIN.
+ * Returns 0, -ETIMEDOUT if none has ended by then, -ECHILD if there is no child
+ * in the list, -EBADF if one of them is none, -EINVAL for a NULL list or a
+ * `timeout_ms` below -1, -EAGAIN as chld_wait() does, -ENOMEM without memory for
+ * a long list. With more than 32 children, or without pidfds, also what
+ * chld_set_open() says.
  * Thread-safe, not async-signal-safe. Blocks, no longer than it is told to.
  * Not a cancellation point. Since 0.1.
  */
@@ -974,7 +987,9 @@ int chld_wait_any(const chld_id *ids,
  * Each stop and each continuation is told once, to one caller; the kernel
  * keeps only the latest. The end is told as chld_wait() tells it.
  *
- * Returns as chld_wait() does, and -EINVAL for unknown bits in `changes`.
+ * Returns as chld_wait() does, and -EINVAL for unknown bits in `changes`. With a
+ * limit it keeps a SIGCHLD handler installed, and may say what chld_set_open()
+ * says.
  * Thread-safe, not async-signal-safe. Blocks, no longer than it is told to.
  * Not a cancellation point. Since 0.1.
  */
@@ -1033,8 +1048,8 @@ typedef uint64_t chld_set;
  * Returns 0, -EINVAL for unknown flags or a NULL `ret`, -EMFILE, -ENFILE,
  * -ENOMEM, -EAGAIN without descriptors, memory, or room for another set, -EBUSY
  * if four foreign SIGCHLD handlers lie on top of ours.
- * Ownership: the set is the caller's, until chld_set_close(). Thread-safe, not
- * async-signal-safe, never blocks. Since 0.1.
+ * Ownership: the set is the caller's, until chld_set_close().
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_set_open(uint32_t flags, chld_set *ret);
 
@@ -1043,19 +1058,23 @@ int chld_set_open(uint32_t flags, chld_set *ret);
  * chld_close() of the child takes it out.
  *
  * Returns 0, -EEXIST if it is in this set already, -EBADF if one of the two is
- * none, -ENOSPC at the system's limit for epoll, -ENOMEM, -EAGAIN; -ENOSYS if
- * the child has no pidfd, as one that was started when no descriptor was left:
- * a set opened with CHLD_SET_SIGCHLD takes it.
+ * none, -ENOSPC at the system's limit for epoll, -ENOMEM, -EAGAIN without memory
+ * or room; -ENOSYS if the child has no pidfd, as one that was started when no
+ * descriptor was left: a set opened with CHLD_SET_SIGCHLD takes it.
+ * Ownership: both handles stay the caller's.
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
-int chld_set_add(chld_set set, chld_id id);
+int chld_set_add(chld_set set,
+                 chld_id id);
 
 /**
  * The descriptor to poll for reading: it stays readable as long as
  * chld_set_next() has something to tell (level-triggered), and now and then for
- * nothing. It belongs to the set: do not read it, do not close it.
+ * nothing.
  *
  * Returns the descriptor, or -EBADF if `set` is none.
+ * Ownership: it belongs to the set, and chld_set_close() closes it: do not read
+ * it, do not close it.
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_set_fd(chld_set set);
@@ -1193,9 +1212,11 @@ int chld_sigchld_remove(void);
 /**
  * A descriptor that becomes readable with every SIGCHLD, after
  * chld_sigchld_install(). Poll it, and call chld_sigchld_pending() when it is
- * readable; do not read it, do not close it.
+ * readable.
  *
  * Returns the descriptor, or -ENOENT if the handler is not installed.
+ * Ownership: it belongs to the library, and chld_sigchld_remove() closes it: do
+ * not read it, do not close it.
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_sigchld_fd(void);
@@ -1399,11 +1420,14 @@ int chld_kill_group(chld_id id, int signal);
  * the child's group was signalled if it leads one, else the child alone, and
  * `ret_survivors` is not written; -ESRCH once a call has told the child's end
  * (until then, what is left of its group and session is found); -EINVAL if
- * `signal` is none; -EBADF if `id` is no child; -EMFILE, -ENFILE, -ENOMEM.
- * Thread-safe, not async-signal-safe. Reads all of /proc; blocks for a second
- * at most, see above. Since 0.1.
+ * `signal` is none; -EBADF if `id` is no child; -EMFILE, -ENFILE, -ENOMEM
+ * without descriptors or memory for the search.
+ * Thread-safe, not async-signal-safe. Blocks for a second at most, see above, and
+ * reads all of /proc. Since 0.1.
  */
-int chld_kill_tree(chld_id id, int signal, uint32_t *ret_survivors);
+int chld_kill_tree(chld_id id,
+                   int signal,
+                   uint32_t *ret_survivors);
 
 /**
  * Ends a child by degrees: sends the first signal, waits, sends the next.
@@ -1416,16 +1440,18 @@ int chld_kill_tree(chld_id id, int signal, uint32_t *ret_survivors);
  * returns. Afterwards it cannot: CHLD_STOP_SWEEP sees to those that are left.
  *
  * Returns 0; -ETIMEDOUT if it has not ended after the last step (it is in the
- * kernel, or the plan has no SIGKILL), or the errno with which the last signal
- * could not be sent, -EPERM most often; -EINVAL for a plan that has unknown
- * targets, flags or signals, a wait below -1, or a group that the child does
- * not lead; -E2BIG for a later version's plan; -EBADF if `id` is no child;
- * without pidfds also what chld_set_open() says.
+ * kernel, or the plan has no SIGKILL); -EPERM, or what else sending says, if the
+ * last signal could not be sent; -EINVAL for a plan that has unknown targets,
+ * flags or signals, a wait below -1, or a group that the child does not lead;
+ * -E2BIG for a later version's plan; -EBADF if `id` is no child. Without pidfds
+ * also what chld_set_open() says.
  * Thread-safe, not async-signal-safe. Blocks, no longer than the plan's waits
  * together, and what chld_kill_tree() takes. Not a cancellation point.
  * Since 0.1.
  */
-int chld_stop(chld_id id, const struct chld_stop_plan *plan, chld_status *ret);
+int chld_stop(chld_id id,
+              const struct chld_stop_plan *plan,
+              chld_status *ret);
 
 /*
  * Capturing output
@@ -1644,6 +1670,9 @@ typedef struct chld_capture_result {
      * How the child ended. CHLD_STATE_RUNNING if it has not.
      */
     chld_status status;
+    /**
+     * What came on its stdout and on its stderr.
+     */
     struct chld_captured out;
     struct chld_captured err;
     /**
@@ -1725,12 +1754,13 @@ typedef struct chld_capture_wait {
  * disposition. The child's stdin is closed after the input; the pipes of stdout
  * and stderr stay open, in the mode they were in.
  *
- * Returns 0; -ETIMEDOUT, or the errno of the last signal that could not be
- * sent, if the child lives after the last step of the plan; -ENOENT if there is
- * no pipe for a stream; -EBUSY if it is being captured; -EINVAL unknown flags,
- * modes, plans, NULL for a buffer, a limit below -1; -E2BIG options of a later
- * version; -EBADF if `id` is no child, or `fd` not open; -EAGAIN, -ENOMEM, and
- * without pidfds what chld_set_open() says.
+ * Returns 0; -ETIMEDOUT if the child lives after the last step of the plan;
+ * -EPERM, or what else sending says, if the last signal of the plan could not
+ * be sent; -ENOENT if there is no pipe for a stream; -EBUSY if it is being
+ * captured; -EINVAL unknown flags, modes, plans, NULL for a buffer, a limit
+ * below -1; -E2BIG options of a later version; -EBADF if `id` is no child, or `fd` not open; -EAGAIN, -ENOMEM without
+ * memory or room for another capture. Without pidfds also what chld_set_open()
+ * says.
  * Ownership: a growing buffer is the caller's; without `ret` it is freed.
  * Thread-safe, but nobody else may use the pipes meanwhile. Not
  * async-signal-safe. Blocks, for no longer than the limit, the plan's waits,
@@ -1755,8 +1785,11 @@ int chld_capture(chld_id id,
  * if it could not be started, which `reterr` tells; else what chld_capture()
  * returns. A child that its plan did not end is left to the library, as by
  * chld_close().
- * Ownership, threads, blocking: as for chld_spawn() and chld_capture().
- * Since 0.1.
+ * Ownership: a growing buffer is the caller's; without `ret` it is freed. There is
+ * no handle to close. What chld_spawn() says of descriptors that are passed goes
+ * for these too.
+ * Thread-safe, as chld_spawn() is. Not async-signal-safe. Blocks, as chld_spawn()
+ * and chld_capture() do. Not a cancellation point. Since 0.1.
  */
 int chld_run(const char *const *argv,
              const chld_spawn_options *spawn_options,
@@ -1773,8 +1806,9 @@ int chld_run(const char *const *argv,
  * stay until chld_capture_close(); the options themselves need not.
  *
  * Returns 0, or as chld_capture() does.
- * Ownership: the handle is the caller's, until chld_capture_close(); the child
- * stays its own. Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * Ownership: the handle is the caller's, until chld_capture_close(); so is the
+ * child's, which that leaves as it is.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_capture_open(chld_id id,
                       const struct chld_capture_options *options,
@@ -1805,8 +1839,8 @@ int chld_capture_step(chld_capturing capturing, struct chld_capture_wait *ret);
  *
  * Returns 0, -EBUSY while another call has this capture, -EBADF if `capturing`
  * is none, or no longer.
- * Ownership: a growing buffer is the caller's. Thread-safe, not
- * async-signal-safe, never blocks. Since 0.1.
+ * Ownership: a growing buffer is the caller's, for chld_buffer_free().
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_capture_close(chld_capturing capturing,
                        struct chld_capture_result *ret);
@@ -1816,7 +1850,8 @@ int chld_capture_close(chld_capturing capturing,
  *
  * `data`: from chld_captured; NULL does nothing.
  *
- * Returns 0. Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * Returns 0.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_buffer_free(char *data);
 
@@ -1852,27 +1887,27 @@ int chld_pid(chld_id id);
 
 /**
  * A descriptor that poll(), epoll and every event loop find readable once the
- * child has ended; then chld_wait(id, 0, …) has its status. It belongs to the
- * library, which closes it after chld_close(): do not read it, do not close it,
- * and take it out of an epoll before.
+ * child has ended; then chld_wait(id, 0, …) has its status.
  *
  * It is the child's pidfd where the kernel has those. Where not, it is a pipe
  * that the SIGCHLD handler pokes, which stays installed until chld_close().
  *
- * Returns the descriptor, -EBADF if `id` is no child; without pidfds also
- * -EMFILE, -ENFILE, -ENOMEM, -EAGAIN, -EBUSY, as chld_set_open() does.
+ * Returns the descriptor, or -EBADF if `id` is no child. Without pidfds also what
+ * chld_set_open() says.
+ * Ownership: it belongs to the library, which closes it after chld_close(): do not
+ * read it, do not close it, and take it out of an epoll before.
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_exit_fd(chld_id id);
 
 /**
  * The caller's end of the pipe that CHLD_STDIO_PIPE put on the child's stdin,
- * to be written to; in blocking mode, close-on-exec. It belongs to the library:
- * chld_close_fd() or chld_close() closes it. Writing when the child no longer
- * reads raises SIGPIPE, as with every pipe.
+ * to be written to; in blocking mode, close-on-exec. Writing when the child no
+ * longer reads raises SIGPIPE, as with every pipe.
  *
  * Returns the descriptor, -ENOENT if there is none or it was closed, -EBADF if
  * `id` is no child.
+ * Ownership: it belongs to the library: chld_close_fd() or chld_close() closes it.
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_stdin_fd(chld_id id);
@@ -1880,14 +1915,18 @@ int chld_stdin_fd(chld_id id);
 /**
  * The same for its stdout, to be read from.
  *
- * Returns as chld_stdin_fd() does. Since 0.1.
+ * Returns as chld_stdin_fd() does.
+ * Ownership: as for chld_stdin_fd().
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_stdout_fd(chld_id id);
 
 /**
  * The same for its stderr, to be read from.
  *
- * Returns as chld_stdin_fd() does. Since 0.1.
+ * Returns as chld_stdin_fd() does.
+ * Ownership: as for chld_stdin_fd().
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_stderr_fd(chld_id id);
 

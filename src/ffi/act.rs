@@ -75,9 +75,10 @@ pub extern "C" fn chld_kill_group(id: chld_id, signal: c_int) -> c_int {
 /// the child's group was signalled if it leads one, else the child alone, and
 /// `ret_survivors` is not written; -ESRCH once a call has told the child's end
 /// (until then, what is left of its group and session is found); -EINVAL if
-/// `signal` is none; -EBADF if `id` is no child; -EMFILE, -ENFILE, -ENOMEM.
-/// Thread-safe, not async-signal-safe. Reads all of /proc; blocks for a second
-/// at most, see above. Since 0.1.
+/// `signal` is none; -EBADF if `id` is no child; -EMFILE, -ENFILE, -ENOMEM
+/// without descriptors or memory for the search.
+/// Thread-safe, not async-signal-safe. Blocks for a second at most, see above, and
+/// reads all of /proc. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_kill_tree(
     id: chld_id,
@@ -146,11 +147,11 @@ unsafe impl growth::Growing for chld_stop_plan {
 /// returns. Afterwards it cannot: CHLD_STOP_SWEEP sees to those that are left.
 ///
 /// Returns 0; -ETIMEDOUT if it has not ended after the last step (it is in the
-/// kernel, or the plan has no SIGKILL), or the errno with which the last signal
-/// could not be sent, -EPERM most often; -EINVAL for a plan that has unknown
-/// targets, flags or signals, a wait below -1, or a group that the child does
-/// not lead; -E2BIG for a later version's plan; -EBADF if `id` is no child;
-/// without pidfds also what chld_set_open() says.
+/// kernel, or the plan has no SIGKILL); -EPERM, or what else sending says, if the
+/// last signal could not be sent; -EINVAL for a plan that has unknown targets,
+/// flags or signals, a wait below -1, or a group that the child does not lead;
+/// -E2BIG for a later version's plan; -EBADF if `id` is no child. Without pidfds
+/// also what chld_set_open() says.
 /// Thread-safe, not async-signal-safe. Blocks, no longer than the plan's waits
 /// together, and what chld_kill_tree() takes. Not a cancellation point.
 /// Since 0.1.

@@ -31,15 +31,15 @@ pub extern "C" fn chld_pid(id: chld_id) -> c_int {
 }
 
 /// A descriptor that poll(), epoll and every event loop find readable once the
-/// child has ended; then chld_wait(id, 0, …) has its status. It belongs to the
-/// library, which closes it after chld_close(): do not read it, do not close it,
-/// and take it out of an epoll before.
+/// child has ended; then chld_wait(id, 0, …) has its status.
 ///
 /// It is the child's pidfd where the kernel has those. Where not, it is a pipe
 /// that the SIGCHLD handler pokes, which stays installed until chld_close().
 ///
-/// Returns the descriptor, -EBADF if `id` is no child; without pidfds also
-/// -EMFILE, -ENFILE, -ENOMEM, -EAGAIN, -EBUSY, as chld_set_open() does.
+/// Returns the descriptor, or -EBADF if `id` is no child. Without pidfds also what
+/// chld_set_open() says.
+/// Ownership: it belongs to the library, which closes it after chld_close(): do not
+/// read it, do not close it, and take it out of an epoll before.
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_exit_fd(id: chld_id) -> c_int {
@@ -47,12 +47,12 @@ pub extern "C" fn chld_exit_fd(id: chld_id) -> c_int {
 }
 
 /// The caller's end of the pipe that CHLD_STDIO_PIPE put on the child's stdin,
-/// to be written to; in blocking mode, close-on-exec. It belongs to the library:
-/// chld_close_fd() or chld_close() closes it. Writing when the child no longer
-/// reads raises SIGPIPE, as with every pipe.
+/// to be written to; in blocking mode, close-on-exec. Writing when the child no
+/// longer reads raises SIGPIPE, as with every pipe.
 ///
 /// Returns the descriptor, -ENOENT if there is none or it was closed, -EBADF if
 /// `id` is no child.
+/// Ownership: it belongs to the library: chld_close_fd() or chld_close() closes it.
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_stdin_fd(id: chld_id) -> c_int {
@@ -61,7 +61,9 @@ pub extern "C" fn chld_stdin_fd(id: chld_id) -> c_int {
 
 /// The same for its stdout, to be read from.
 ///
-/// Returns as chld_stdin_fd() does. Since 0.1.
+/// Returns as chld_stdin_fd() does.
+/// Ownership: as for chld_stdin_fd().
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_stdout_fd(id: chld_id) -> c_int {
     quietly(|| ask::stream(valid(id)?, CHLD_STDOUT))
@@ -69,7 +71,9 @@ pub extern "C" fn chld_stdout_fd(id: chld_id) -> c_int {
 
 /// The same for its stderr, to be read from.
 ///
-/// Returns as chld_stdin_fd() does. Since 0.1.
+/// Returns as chld_stdin_fd() does.
+/// Ownership: as for chld_stdin_fd().
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_stderr_fd(id: chld_id) -> c_int {
     quietly(|| ask::stream(valid(id)?, CHLD_STDERR))

@@ -150,6 +150,7 @@ pub struct chld_captured {
 pub struct chld_capture_result {
     /// How the child ended. CHLD_STATE_RUNNING if it has not.
     pub status: chld_status,
+    /// What came on its stdout and on its stderr.
     pub out: chld_captured,
     pub err: chld_captured,
     /// How many bytes of the input the pipe has taken.
@@ -184,12 +185,13 @@ pub struct chld_capture_result {
 /// disposition. The child's stdin is closed after the input; the pipes of stdout
 /// and stderr stay open, in the mode they were in.
 ///
-/// Returns 0; -ETIMEDOUT, or the errno of the last signal that could not be
-/// sent, if the child lives after the last step of the plan; -ENOENT if there is
-/// no pipe for a stream; -EBUSY if it is being captured; -EINVAL unknown flags,
-/// modes, plans, NULL for a buffer, a limit below -1; -E2BIG options of a later
-/// version; -EBADF if `id` is no child, or `fd` not open; -EAGAIN, -ENOMEM, and
-/// without pidfds what chld_set_open() says.
+/// Returns 0; -ETIMEDOUT if the child lives after the last step of the plan;
+/// -EPERM, or what else sending says, if the last signal of the plan could not
+/// be sent; -ENOENT if there is no pipe for a stream; -EBUSY if it is being
+/// captured; -EINVAL unknown flags, modes, plans, NULL for a buffer, a limit
+/// below -1; -E2BIG options of a later version; -EBADF if `id` is no child, or `fd` not open; -EAGAIN, -ENOMEM without
+/// memory or room for another capture. Without pidfds also what chld_set_open()
+/// says.
 /// Ownership: a growing buffer is the caller's; without `ret` it is freed.
 /// Thread-safe, but nobody else may use the pipes meanwhile. Not
 /// async-signal-safe. Blocks, for no longer than the limit, the plan's waits,
@@ -225,8 +227,11 @@ pub unsafe extern "C" fn chld_capture(
 /// if it could not be started, which `reterr` tells; else what chld_capture()
 /// returns. A child that its plan did not end is left to the library, as by
 /// chld_close().
-/// Ownership, threads, blocking: as for chld_spawn() and chld_capture().
-/// Since 0.1.
+/// Ownership: a growing buffer is the caller's; without `ret` it is freed. There is
+/// no handle to close. What chld_spawn() says of descriptors that are passed goes
+/// for these too.
+/// Thread-safe, as chld_spawn() is. Not async-signal-safe. Blocks, as chld_spawn()
+/// and chld_capture() do. Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_run(
     argv: *const *const c_char,
@@ -306,8 +311,9 @@ pub struct chld_capture_wait {
 /// stay until chld_capture_close(); the options themselves need not.
 ///
 /// Returns 0, or as chld_capture() does.
-/// Ownership: the handle is the caller's, until chld_capture_close(); the child
-/// stays its own. Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+/// Ownership: the handle is the caller's, until chld_capture_close(); so is the
+/// child's, which that leaves as it is.
+/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_capture_open(
     id: chld_id,
@@ -364,8 +370,8 @@ pub unsafe extern "C" fn chld_capture_step(
 ///
 /// Returns 0, -EBUSY while another call has this capture, -EBADF if `capturing`
 /// is none, or no longer.
-/// Ownership: a growing buffer is the caller's. Thread-safe, not
-/// async-signal-safe, never blocks. Since 0.1.
+/// Ownership: a growing buffer is the caller's, for chld_buffer_free().
+/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_capture_close(
     capturing: chld_capturing,
@@ -383,7 +389,8 @@ pub unsafe extern "C" fn chld_capture_close(
 ///
 /// `data`: from chld_captured; NULL does nothing.
 ///
-/// Returns 0. Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+/// Returns 0.
+/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_buffer_free(data: *mut c_char) -> c_int {
     quietly(|| {

@@ -53,9 +53,11 @@ pub extern "C" fn chld_sigchld_remove() -> c_int {
 
 /// A descriptor that becomes readable with every SIGCHLD, after
 /// chld_sigchld_install(). Poll it, and call chld_sigchld_pending() when it is
-/// readable; do not read it, do not close it.
+/// readable.
 ///
 /// Returns the descriptor, or -ENOENT if the handler is not installed.
+/// Ownership: it belongs to the library, and chld_sigchld_remove() closes it: do
+/// not read it, do not close it.
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_sigchld_fd() -> c_int {

@@ -28,8 +28,8 @@ pub const CHLD_SET_SIGCHLD: u32 = 1;
 /// Returns 0, -EINVAL for unknown flags or a NULL `ret`, -EMFILE, -ENFILE,
 /// -ENOMEM, -EAGAIN without descriptors, memory, or room for another set, -EBUSY
 /// if four foreign SIGCHLD handlers lie on top of ours.
-/// Ownership: the set is the caller's, until chld_set_close(). Thread-safe, not
-/// async-signal-safe, never blocks. Since 0.1.
+/// Ownership: the set is the caller's, until chld_set_close().
+/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_set_open(flags: u32, ret: *mut chld_set) -> c_int {
     quietly(|| {
@@ -47,9 +47,10 @@ pub unsafe extern "C" fn chld_set_open(flags: u32, ret: *mut chld_set) -> c_int 
 /// chld_close() of the child takes it out.
 ///
 /// Returns 0, -EEXIST if it is in this set already, -EBADF if one of the two is
-/// none, -ENOSPC at the system's limit for epoll, -ENOMEM, -EAGAIN; -ENOSYS if
-/// the child has no pidfd, as one that was started when no descriptor was left:
-/// a set opened with CHLD_SET_SIGCHLD takes it.
+/// none, -ENOSPC at the system's limit for epoll, -ENOMEM, -EAGAIN without memory
+/// or room; -ENOSYS if the child has no pidfd, as one that was started when no
+/// descriptor was left: a set opened with CHLD_SET_SIGCHLD takes it.
+/// Ownership: both handles stay the caller's.
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_add(set: chld_set, id: chld_id) -> c_int {
@@ -61,9 +62,11 @@ pub extern "C" fn chld_set_add(set: chld_set, id: chld_id) -> c_int {
 
 /// The descriptor to poll for reading: it stays readable as long as
 /// chld_set_next() has something to tell (level-triggered), and now and then for
-/// nothing. It belongs to the set: do not read it, do not close it.
+/// nothing.
 ///
 /// Returns the descriptor, or -EBADF if `set` is none.
+/// Ownership: it belongs to the set, and chld_set_close() closes it: do not read
+/// it, do not close it.
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_fd(set: chld_set) -> c_int {

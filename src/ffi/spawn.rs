@@ -15,6 +15,7 @@ pub type chld_id = u64;
 /// No child. Never a valid handle.
 pub const CHLD_NONE: u64 = 0;
 
+/// Nothing failed.
 pub const CHLD_STEP_NONE: i32 = 0;
 
 /// argv is NULL or empty.
@@ -395,20 +396,26 @@ unsafe impl super::growth::Growing for chld_spawn_options {
 /// failure nothing is left: no child, no zombie, no descriptor, no slot.
 ///
 /// Returns 0, or the errno that `reterr` has with its step:
-/// -EINVAL ret or argv is NULL or empty, options that do not exist or
+/// -EINVAL `ret` or `argv` is NULL or empty, options that do not exist or
 /// contradict each other (steps "arguments", "options", "environment", "stdio",
-/// "map", "terminal", "group", "limit", "death_signal"); -E2BIG options of a later
-/// version that this library does not know, or arguments too long for the kernel
-/// ("exec"); -EBADF a descriptor that is not open ("stdio", "map", "chdir",
-/// "exec", "cgroup"); -ENOMEM, -EAGAIN, -EMFILE, -ENFILE out of memory,
-/// processes, descriptors ("memory", "pipe", "pty", "open", "clone"); anything
-/// that the calls say which the later steps are named for. docs/options.md has
-/// the table: option, step, errnos, since which kernel, what happens without.
-///
-/// Ownership: the handle is the caller's, until chld_close(). Nothing that was
-/// passed is kept. Thread-safe, but reads the environment, as every function
-/// that does races with setenv(). Not async-signal-safe. Blocks until the exec,
-/// and on opening a path as open() would. Not a cancellation point. Since 0.1.
+/// "map", "terminal", "group", "limit", "death_signal", "signals"); -E2BIG options
+/// of a later version that this library does not know ("options"), or arguments
+/// too long for the kernel ("exec"); -EBADF a descriptor that is not open ("stdio",
+/// "map", "chdir", "exec", "cgroup"); -ENOENT, -EACCES, -ENOEXEC the program is
+/// missing, may not be run, or is none ("exec", "interpreter"), or a path leads
+/// nowhere ("open", "chdir"); -ENOMEM, -EAGAIN, -EMFILE, -ENFILE out of memory,
+/// processes, descriptors ("memory", "pipe", "pty", "open", "clone"); -EPERM the
+/// caller may not do what a step is named for. A step can say anything else that
+/// the call it is named for says. The section STEPS of the manual page, and
+/// docs/options.md, have all of it: option, step, errnos, since which kernel, what
+/// happens without.
+/// Ownership: the handle is the caller's, until chld_close(). The caller's ends of
+/// pipes and pseudo-terminals are the library's: chld_close_fd() or chld_close()
+/// closes them. Descriptors that were passed stay the caller's to close. Nothing
+/// else that was passed is kept.
+/// Thread-safe, but reads the environment, as every function that does races with
+/// setenv(). Not async-signal-safe. Blocks until the exec, and on opening a path as
+/// open() would. Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_spawn(
     ret: *mut chld_id,
@@ -466,9 +473,10 @@ pub unsafe fn request_of<'a>(
 /// `pid`: the child, which nobody has reaped.
 ///
 /// Returns 0, -ECHILD if it is no child of this process, -EEXIST if the library
-/// has it already, -EINVAL if `ret` is NULL, -ENOMEM, -EAGAIN.
-/// Ownership: the handle is the caller's, until chld_close(). Thread-safe, not
-/// async-signal-safe, never blocks. Since 0.1.
+/// has it already, -EINVAL if `ret` is NULL, -ENOMEM, -EAGAIN without memory or
+/// room in the table of children.
+/// Ownership: the handle is the caller's, until chld_close().
+/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_adopt(ret: *mut chld_id, pid: c_int) -> c_int {
     super::quietly(|| {

@@ -72,8 +72,8 @@ pub unsafe extern "C" fn chld_status_encode(status: *const chld_status) -> c_int
 
 /// What a shell's `$?` would be: the exit code, or 128 + n for signal n.
 ///
-/// Returns it, -EINVAL for a child that has not ended or stopped, or -ENODATA
-/// for CHLD_STATE_LOST.
+/// Returns that number, -EINVAL for a child that has not ended or stopped, or
+/// -ENODATA for CHLD_STATE_LOST.
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_status_shell_code(status: *const chld_status) -> c_int {
@@ -143,7 +143,7 @@ pub extern "C" fn chld_signal_text(signal: c_int) -> *const c_char {
 /// The signal that a name means: "KILL", "SIGKILL", "sigkill", "9", "RTMIN+3",
 /// "SIGRTMAX-1".
 ///
-/// Returns its number, or -EINVAL.
+/// Returns its number, or -EINVAL if it names none.
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_signal_number(name: *const c_char) -> c_int {

@@ -76,7 +76,8 @@ pub const CHLD_CHANGE_CONTINUED: u32 = 2;
 ///
 /// Returns 0, -ETIMEDOUT if it has not ended by then, -EBADF if `id` is no
 /// child, -EINVAL if `timeout_ms` is below -1, -EAGAIN if more than 16,000
-/// calls are at work on this child.
+/// calls are at work on this child. With a limit and without pidfds, also what
+/// chld_set_open() says.
 /// Thread-safe. Not async-signal-safe: see chld_peek(). Blocks, no longer than
 /// it is told to. Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]
@@ -103,9 +104,11 @@ pub unsafe extern "C" fn chld_wait(
 ///
 /// Costs one look per child: a program with hundreds of children keeps a set.
 ///
-/// Returns 0, -ETIMEDOUT, -ECHILD if there is no child in the list, -EBADF if
-/// one of them is none, -EINVAL for a NULL list or a `timeout_ms` below -1,
-/// -ENOMEM, -EAGAIN.
+/// Returns 0, -ETIMEDOUT if none has ended by then, -ECHILD if there is no child
+/// in the list, -EBADF if one of them is none, -EINVAL for a NULL list or a
+/// `timeout_ms` below -1, -EAGAIN as chld_wait() does, -ENOMEM without memory for
+/// a long list. With more than 32 children, or without pidfds, also what
+/// chld_set_open() says.
 /// Thread-safe, not async-signal-safe. Blocks, no longer than it is told to.
 /// Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]
@@ -148,7 +151,9 @@ unsafe fn list<'a>(ids: *const chld_id, count: usize) -> Result<&'a [chld_id]> {
 /// Each stop and each continuation is told once, to one caller; the kernel
 /// keeps only the latest. The end is told as chld_wait() tells it.
 ///
-/// Returns as chld_wait() does, and -EINVAL for unknown bits in `changes`.
+/// Returns as chld_wait() does, and -EINVAL for unknown bits in `changes`. With a
+/// limit it keeps a SIGCHLD handler installed, and may say what chld_set_open()
+/// says.
 /// Thread-safe, not async-signal-safe. Blocks, no longer than it is told to.
 /// Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]

@@ -1,0 +1,75 @@
+"""Which page has what. generate.py sees that each function, type and constant
+of the header is in exactly one of them."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Page:
+    name: str
+    title: str        # "name - title"
+    functions: list   # the first one names the page
+    types: list
+    prefixes: list    # of constants
+    see: list
+
+
+def page(title, functions, types="", prefixes="", see=""):
+    functions = functions.split()
+    return Page(functions[0], title, functions, types.split(), prefixes.split(), see.split())
+
+
+PAGES = [
+    page("how a child ended, in every form",
+         "chld_status_decode chld_status_encode chld_status_shell_code chld_status_text "
+         "chld_status_raise", "chld_status", "CHLD_STATE_", see="chld_signal_name chld_wait"),
+    page("names of signals", "chld_signal_name chld_signal_text chld_signal_number",
+         see="chld_kill chld_status_text"),
+    page("start a child process", "chld_spawn",
+         "chld_id chld_spawn_options chld_stdio chld_fd_map chld_limit chld_error",
+         "CHLD_SPAWN_ CHLD_STDIO_ CHLD_GROUP_ CHLD_SEARCH_ CHLD_SIGNALS_ CHLD_MASK_ CHLD_NONE "
+         "CHLD_ERROR_ITEM CHLD_STEP_",
+         see="chld_adopt chld_close chld_error_text chld_run chld_set_open chld_stdin_fd "
+         "chld_stop chld_wait"),
+    page("say why a child could not be started", "chld_error_text chld_step_name",
+         see="chld_spawn chld_status_text"),
+    page("take over a child that was started by other means", "chld_adopt",
+         see="chld_close chld_spawn chld_wait"),
+    page("wait for children", "chld_wait chld_wait_any chld_wait_change", "chld_event",
+         "CHLD_CHANGE_", see="chld_peek chld_reap chld_set_open chld_status_text chld_stop "
+         "chld_usage"),
+    page("what is known of a child, without asking the kernel", "chld_peek chld_usage",
+         "chld_resources", see="chld_reap chld_sigchld_install chld_wait"),
+    page("many children in an event loop",
+         "chld_set_open chld_set_add chld_set_fd chld_set_next chld_set_close", "chld_set",
+         "CHLD_SET_", see="chld_capture_open chld_engine chld_spawn chld_wait"),
+    page("reap in a SIGCHLD handler, or be told by it",
+         "chld_sigchld_install chld_sigchld_remove chld_sigchld_fd chld_sigchld_pending",
+         prefixes="CHLD_SIGCHLD_", see="chld_environment chld_peek chld_reap"),
+    page("reap by polling", "chld_reap", see="chld_peek chld_reap_strangers chld_sigchld_install"),
+    page("what waits run on, and what stands in their way", "chld_engine chld_environment",
+         prefixes="CHLD_ENGINE_ CHLD_ENV_", see="chld_set_open chld_sigchld_install"),
+    page("the duty of an init", "chld_subreaper chld_reap_strangers",
+         see="chld_kill_tree chld_reap chld_sigchld_install"),
+    page("signal a child, its group or its tree", "chld_kill chld_kill_group chld_kill_tree",
+         see="chld_signal_number chld_spawn chld_stop chld_subreaper"),
+    page("end a child by degrees", "chld_stop", "chld_stop_plan chld_rung",
+         "CHLD_TARGET_ CHLD_STOP_", see="chld_kill chld_wait"),
+    page("feed a child and keep what it writes", "chld_run chld_capture chld_buffer_free",
+         "chld_capture_options chld_feed chld_sink chld_capture_result chld_captured",
+         "CHLD_CAPTURE_EOF CHLD_FEED_ CHLD_SINK_",
+         see="chld_capture_open chld_spawn chld_stop"),
+    page("a capture that an event loop drives",
+         "chld_capture_open chld_capture_step chld_capture_close",
+         "chld_capturing chld_capture_wait chld_poll", "CHLD_CAPTURE_FDS",
+         see="chld_capture chld_set_open"),
+    page("the caller's ends of a child's pipes",
+         "chld_stdin_fd chld_stdout_fd chld_stderr_fd chld_close_fd",
+         prefixes="CHLD_STD", see="chld_capture chld_close chld_spawn"),
+    page("a descriptor that tells of a child's end", "chld_exit_fd",
+         see="chld_close chld_set_open chld_wait"),
+    page("the pid and the user pointer of a child", "chld_pid chld_user",
+         see="chld_kill chld_spawn"),
+    page("give up a child's handle", "chld_close", see="chld_close_fd chld_spawn chld_stop"),
+    page("the version of the library", "chld_version"),
+]
