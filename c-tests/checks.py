@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 
 from check import tools
 from check import source, header, built, linking, reach  # these register their checks
+from check import installed
 
 
 def verdict(function):

@@ -16,7 +16,7 @@ $(O)/$(DIST).tar: FORCE
 	rm -rf $(O)/$(DIST) $@
 	mkdir -p $(O)/$(DIST)/.cargo
 	git ls-files -z | xargs -0 cp -P --parents -t $(O)/$(DIST)
-	cd $(O)/$(DIST) && $(CARGO) vendor --locked --quiet vendor > .cargo/config.toml
+	cd $(O)/$(DIST) && $(CARGO) vendor --locked vendor > .cargo/config.toml
 	$(DIST_TAR) -C $(O) -cf $@ $(DIST)
 	rm -rf $(O)/$(DIST)
 
