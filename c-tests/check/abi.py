@@ -39,9 +39,9 @@ def recorded_symbols():
 @check("abi: the symbols and their versions are the recorded ones")
 def symbols():
     found, recorded = symbols_of(LIBRARY), recorded_symbols()
+    compare(found, recorded, "symbols")
     must_fail(compare, found - {"chld_wait@CHLD_0.1"}, recorded, "symbols")
     must_fail(compare, found | {"chld_wait@CHLD_0.2"}, recorded, "symbols")
-    compare(found, recorded, "symbols")
     return ", ".join(sorted({symbol.split("@")[1] for symbol in recorded}))
 
 
@@ -59,9 +59,9 @@ def constants():
     HERE_NOW.mkdir(exist_ok=True)
     (HERE_NOW / "constants.txt").write_text("\n".join(found) + "\n")
     recorded = (RECORDED / "constants.txt").read_text().splitlines()
+    compare(found, recorded, "constants")
     spoilt = constants_of(spoilt_header("CHLD_STATE_LOST 15", "CHLD_STATE_LOST 14"))
     must_fail(compare, spoilt, recorded, "constants")
-    compare(found, recorded, "constants")
     return f"{len(recorded)} constants"
 
 
