@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 
 from check import tools
 from check import source, header, built, linking, reach  # these register their checks
-from check import installed, abi
+from check import installed, abi, packages
 
 
 def verdict(function):
