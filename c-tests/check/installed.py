@@ -42,12 +42,12 @@ class Tree:
         return {name: path for name, path in self.paths().items()
                 if path.is_symlink() or not path.is_dir()}
 
-    def expected(self):
+    def expected(self, build=BUILD):
         names = {f"include/{path.name}" for path in (ROOT / "include").glob("*.h*")}
         names |= {f"{self.libdir}/{name}" for name in (
             "libchld.a", "libchld.so", SONAME, f"libchld.so.{VERSION}", "pkgconfig/chld.pc",
             "cmake/chld/chld-config.cmake", "cmake/chld/chld-config-version.cmake")}
-        pages = (BUILD / "man").glob("*.[137]")
+        pages = (build / "man").glob("*.[137]")
         return names | {f"share/man/man{path.suffix[1:]}/{path.name}" for path in pages}
 
     def naming(self, path):
