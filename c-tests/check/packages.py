@@ -77,7 +77,7 @@ def build_packages():
 
 @check("the Debian packages are built, have nothing for lintian, and are complete")
 def debian():
-    packages, changes = build_packages()
+    here, (packages, changes) = source(), build_packages()
     require(len(packages) == 2, f"built: {packages}")
     lintian = ["lintian", "--display-info", "--pedantic", "--fail-on=error,warning,info,pedantic"]
     done = run(*lintian, changes, succeed=False)
