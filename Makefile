@@ -4,11 +4,6 @@
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 SONAME  := libchld.so.$(firstword $(subst ., ,$(VERSION)))
 
-PREFIX     ?= /usr/local
-LIBDIR     ?= $(PREFIX)/lib
-INCLUDEDIR ?= $(PREFIX)/include
-DESTDIR    ?=
-
 CARGO   ?= cargo
 ifeq ($(origin CC),default)
 CC := gcc
@@ -21,7 +16,7 @@ CARGOFLAGS ?= --locked
 
 O   := build
 RAW := target/release/libchld.a
-LIB := $(O)/libchld.a $(O)/libchld.so.$(VERSION) $(O)/$(SONAME) $(O)/libchld.so $(O)/chld.pc
+LIB := $(O)/libchld.a $(O)/libchld.so.$(VERSION) $(O)/$(SONAME) $(O)/libchld.so
 
 all: $(LIB)
 
@@ -49,42 +44,26 @@ $(O)/chld.o: $(RAW) $(O)/exports
 $(O)/libchld.a: $(O)/chld.o
 	rm -f $@ && ar rcsD $@ $<
 
-$(O)/libchld.so.$(VERSION): $(O)/chld.o
-	$(CC) -shared -nostartfiles -Wl,-soname,$(SONAME) -Wl,-z,defs -Wl,-z,relro -Wl,-z,now \
+# Made of the exports and of the "Since" in their comments: docs/ABI.md.
+$(O)/chld.map: $(O)/exports include/chld.h packaging/symbol-versions.awk
+	awk -f packaging/symbol-versions.awk $(O)/exports include/chld.h > $@.new && mv $@.new $@
+
+$(O)/libchld.so.$(VERSION): $(O)/chld.o $(O)/chld.map
+	$(CC) $(LDFLAGS) -shared -nostartfiles -Wl,-soname,$(SONAME) \
+	    -Wl,--version-script=$(O)/chld.map -Wl,-z,defs -Wl,-z,relro -Wl,-z,now \
 	    -Wl,-z,noexecstack -Wl,-z,noseparate-code -Wl,--build-id -o $@ $<
 
 $(O)/$(SONAME) $(O)/libchld.so: $(O)/libchld.so.$(VERSION)
 	ln -sf libchld.so.$(VERSION) $@
 
-# Always anew: PREFIX may be another one than last time.
-$(O)/chld.pc: FORCE
-	@mkdir -p $(O)
-	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' \
-	    'Name: chld' 'Description: Child processes: start them, wait for them, say how they ended' \
-	    'Version: $(VERSION)' 'Libs: -L$${libdir} -lchld' 'Cflags: -I$${includedir}' > $@
-
-install: all
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
-	install -m 644 include/chld.h $(DESTDIR)$(INCLUDEDIR)/
-	install -m 644 $(O)/libchld.a $(DESTDIR)$(LIBDIR)/
-	install -m 755 $(O)/libchld.so.$(VERSION) $(DESTDIR)$(LIBDIR)/
-	$(STRIP) --strip-unneeded $(DESTDIR)$(LIBDIR)/libchld.so.$(VERSION)
-	ln -sf libchld.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
-	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libchld.so
-	install -m 644 $(O)/chld.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
-
-uninstall:
-	rm -f $(DESTDIR)$(INCLUDEDIR)/chld.h $(DESTDIR)$(LIBDIR)/libchld.a \
-	    $(DESTDIR)$(LIBDIR)/libchld.so $(DESTDIR)$(LIBDIR)/$(SONAME) \
-	    $(DESTDIR)$(LIBDIR)/libchld.so.$(VERSION) $(DESTDIR)$(LIBDIR)/pkgconfig/chld.pc
-
 clean:
 	rm -rf $(O)
 	$(CARGO) clean
 
-FORCE:
-.PHONY: all install uninstall clean FORCE
+.PHONY: all clean
 
-include examples/loops.mk examples/examples.mk c-tests/faults.mk c-tests/tests.mk c-tests/checks.mk
+include packaging/install.mk packaging/dist.mk
+include examples/loops.mk examples/examples.mk
+include c-tests/faults.mk c-tests/tests.mk c-tests/checks.mk
 include c-tests/model.mk
 include bench/bench.mk docs/man.mk

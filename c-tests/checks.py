@@ -15,7 +15,9 @@ sys.dont_write_bytecode = True
 
 from check import tools
 # These register their checks.
-from check import source, header, built, linking, reach, manual, documented
+from check import source, header, built, linking, reach
+from check import manual, documented
+from check import installed, abi, packages
 
 
 def verdict(function):

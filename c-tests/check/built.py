@@ -10,11 +10,12 @@ ARCHIVE = BUILD / "libchld.a"
 
 
 def symbols(*arguments):
-    """(name, type) of each symbol that nm lists, versions left out."""
+    """(name, type) of each symbol that nm lists, without versions: neither their
+    own symbols nor what follows an @."""
     need("nm")
     lines = run("nm", *arguments).stdout.splitlines()
     pairs = [line.split()[-2:] for line in lines if len(line.split()) >= 2]
-    return {(name.split("@")[0], kind) for kind, name in pairs}
+    return {(name.split("@")[0], kind) for kind, name in pairs if kind != "A"}
 
 
 def differences(there, listed):

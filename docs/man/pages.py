@@ -41,7 +41,7 @@ PAGES = [
     page("what is known of a child, without asking the kernel", "chld_peek chld_usage",
          "chld_resources", see="chld_reap chld_sigchld_install chld_wait"),
     page("many children in an event loop",
-         "chld_set_open chld_set_add chld_set_fd chld_set_next chld_set_close", "chld_set",
+         "chld_set_open chld_set_add chld_set_fd chld_set_next chld_set_wait chld_set_close", "chld_set",
          "CHLD_SET_", see="chld_capture_open chld_engine chld_spawn chld_wait"),
     page("reap in a SIGCHLD handler, or be told by it",
          "chld_sigchld_install chld_sigchld_remove chld_sigchld_fd chld_sigchld_pending",
