@@ -122,8 +122,8 @@ TEST(beside_poll_in_reap_mode)
  * and waitid() on such a pidfd does not wait. */
 TEST(a_wait_waits_though_a_loop_has_made_the_descriptor_non_blocking)
 {
-    static const int limits[] = { -1, 60000 };
-    for (int i = 0; i < 2; i++) {
+    static const int limits[] = { -1, 60000, -1 };
+    for (int i = 0; i < 3; i++) {
         struct gate gate = gate_make();
         chld_status status = { -1, -1, -1, -1 };
         chld_id id = START_AT(&gate, 8);
@@ -131,7 +131,8 @@ TEST(a_wait_waits_though_a_loop_has_made_the_descriptor_non_blocking)
         REQUIRE(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);
         struct later later;
         later_kill(&later, id, SIGTERM);
-        CHECK_CALL(chld_wait(id, limits[i], &status), 0);
+        CHECK_CALL(i < 2 ? chld_wait(id, limits[i], &status)
+                         : chld_wait_change(id, 0, limits[i], &status), 0);
         later_join(&later);
         CHECK_STATUS(status, CHLD_STATE_KILLED, SIGTERM);
         CHECK_CALL(chld_close(id), 0);

@@ -7,7 +7,6 @@
 //! `take` does both by one question where that makes no difference to anybody.
 
 use crate::by_pid;
-use crate::deadline::Deadline;
 use crate::pin::Pin;
 use crate::set;
 use crate::sigchld;
@@ -16,7 +15,7 @@ use crate::status::Status;
 use crate::sys::wait::{self, Change, Rusage, Whom};
 use crate::sys::{self, Errno, Result, pidfd, poll};
 use crate::table::{self, CHILDREN};
-use crate::watch;
+use crate::watch::Watch;
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 /// How one of several children ended.
@@ -83,10 +82,12 @@ fn is_known_by_pidfd(pin: &Pin) -> bool {
 /// Blocks until the child has ended.
 pub fn block(pin: &Pin) -> Result<Status> {
     loop {
-        if let Some(status) = ask(pin, 0)? {
-            return Ok(status);
+        match ask(pin, 0) {
+            Ok(Some(status)) => return Ok(status),
+            Ok(None) => poll::pause(), // another call is reaping it
+            Err(Errno::EAGAIN) => Watch::of(pin)?.await_end()?,
+            Err(errno) => return Err(errno),
         }
-        poll::pause(); // another call is reaping it
     }
 }
 
@@ -105,22 +106,17 @@ fn ask(pin: &Pin, hang: i32) -> Result<Option<Status>> {
 }
 
 /// waitid on the child without consuming what it tells, by the best name that
-/// the kernel knows.
+/// the kernel knows. EAGAIN where it should block, and somebody has made the
+/// pidfd non-blocking, as some event loops do with all that they are given.
 pub fn peek(pin: &Pin, options: i32) -> Result<Option<Change>> {
     loop {
         let whom = pin.whom();
-        let answer = sys::retry(|| wait::waitid(whom, options | wait::PEEK));
-        match (answer, whom) {
+        match sys::retry(|| wait::waitid(whom, options | wait::PEEK)) {
             // A container profile may object to P_PIDFD as to anything new.
-            (Err(errno), Whom::Pidfd(_)) if errno.means_unsupported() => {
+            Err(errno) if errno.means_unsupported() && matches!(whom, Whom::Pidfd(_)) => {
                 wait::forget_pidfd();
             }
-            // Somebody has made the pidfd non-blocking, which some event loops do
-            // with all that they are given: waitid() does not wait on it then.
-            (Err(Errno::EAGAIN), Whom::Pidfd(fd)) if options & wait::NO_HANG == 0 => {
-                watch::sleep(&mut [poll::readable(fd)], Deadline::Never, false)?;
-            }
-            (other, _) => return other,
+            other => return other,
         }
     }
 }

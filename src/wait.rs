@@ -141,16 +141,19 @@ pub fn wait_change(handle: u64, changes: Changes, deadline: Deadline) -> Result<
         which |= kernel::CONTINUED;
     }
     let mut alarm = None;
+    let mut block = deadline == Deadline::Never;
     loop {
-        if let Some(status) = look_for_change(&pin, which, deadline == Deadline::Never)? {
-            return Ok(status);
-        }
-        match (deadline, &alarm) {
-            (Deadline::Never, _) => {}
-            (Deadline::Now, _) => return Err(Errno::ETIMEDOUT),
-            // No descriptor tells of a stop; only SIGCHLD does.
-            (Deadline::At(_), None) => alarm = Some(Alarm::set()?),
-            (Deadline::At(_), Some(alarm)) => alarm.sleep(deadline)?,
+        match look_for_change(&pin, which, block) {
+            Ok(Some(status)) => return Ok(status),
+            Err(Errno::EAGAIN) if block => block = false,
+            Err(errno) => return Err(errno),
+            Ok(None) => match (deadline, &alarm) {
+                _ if block => {}
+                (Deadline::Now, _) => return Err(Errno::ETIMEDOUT),
+                // No descriptor tells of a stop; only SIGCHLD does.
+                (_, None) => alarm = Some(Alarm::set()?),
+                (_, Some(alarm)) => alarm.sleep(deadline)?,
+            },
         }
     }
 }
@@ -165,6 +168,7 @@ fn look_for_change(pin: &Pin, which: i32, block: bool) -> Result<Option<Status>>
     match reap::peek(pin, which | kernel::EXITED | hang) {
         Ok(None) => return Ok(None),
         Ok(Some(change)) if !Status::of_change(&change).has_ended() => {}
+        Err(Errno::EAGAIN) => return Err(Errno::EAGAIN),
         // Ended, or gone: that is told by the usual way.
         _ => return reap::take(pin),
     }
