@@ -59,6 +59,8 @@ pub struct Report {
     /// The child has written here: the memory is shared.
     pub seen: AtomicI32,
     words: [AtomicI32; 3],
+    /// The pid of the process between caller and detached child, as it knows it.
+    between: AtomicI32,
 }
 
 impl Report {
@@ -73,9 +75,8 @@ impl Report {
     }
 }
 
-/// A report in the pipe, in ints: written by one call, so it comes whole. The
-/// last is the pid of who has failed.
-pub const REPORT_INTS: usize = 4;
+/// A report in the pipe, in ints: written by one call, so it comes whole.
+pub const REPORT_INTS: usize = 5;
 
 fn pack(failure: Failure) -> [i32; 3] {
     [failure.step as i32, failure.index, failure.errno.0]
@@ -86,8 +87,14 @@ fn unpack([step, index, errno]: [i32; 3]) -> Option<Failure> {
     Some(Failure { step, index, errno: Errno(errno) })
 }
 
-pub fn failure_from_pipe([step, index, errno, pid]: [i32; REPORT_INTS]) -> Option<(Failure, i32)> {
-    unpack([step, index, errno]).map(|failure| (failure, pid))
+/// The failure, and who has failed if that is not the process `started` but one
+/// below it. (In a pid namespace of their own they know other numbers than we.)
+pub fn failure_from_pipe(
+    [step, index, errno, between, pid]: [i32; REPORT_INTS],
+    started: i32,
+) -> Option<(Failure, Option<i32>)> {
+    let failure = unpack([step, index, errno])?;
+    Some((failure, (between == started && pid != started).then_some(pid)))
 }
 
 impl ChildHalf for Plan<'_> {
@@ -114,6 +121,7 @@ impl<'a> Between<'a> {
 impl ChildHalf for Between<'_> {
     fn run(&self) -> ! {
         self.plan.report.seen.store(1, Relaxed);
+        self.plan.report.between.store(raw::pid(), Relaxed);
         let Some(stack) = self.stack.take() else { raw::exit(0) };
         match clone::clone_on(self.share_memory, stack, self.plan) {
             Err(errno) => self.plan.fail(Failure::new(Step::Clone, 0, errno)),
@@ -141,7 +149,8 @@ impl Plan<'_> {
         self.report.store(words);
         if self.kept(REPORT) >= 0 {
             let [step, index, errno] = words;
-            let report = [step, index, errno, raw::pid()].map(i32::to_ne_bytes);
+            let between = self.report.between.load(Relaxed);
+            let report = [step, index, errno, between, raw::pid()].map(i32::to_ne_bytes);
             let report = report.as_flattened();
             // An empty pipe takes it at once, but for a signal or bad luck.
             let _ = (0..100).find(|_| raw::write(self.kept(REPORT), report).is_ok());

@@ -126,7 +126,7 @@ fn start(plan: &mut Plan) -> Result<Started, Failure> {
         plan.highest_needed = plan.highest_needed.max(report);
         let started = mechanism::start(plan).map_err(|errno| blame(plan.request, errno))?;
         let Some(started) = started else { continue };
-        let mut failed = started.pid;
+        let mut orphan = None;
         let failure = match pipe {
             None => plan.report.failure(),
             Some((read, write)) => {
@@ -135,14 +135,14 @@ fn start(plan: &mut Plan) -> Result<Started, Failure> {
                 mechanism::memory_was_shared(shared);
                 match shared {
                     true => plan.report.failure(),
-                    false => read_report(&read, &started, &mut failed),
+                    false => read_report(&read, &started, &mut orphan),
                 }
             }
         };
         let Some(failure) = failure else { return Ok(started) };
         reap_now(&started);
-        if failed != started.pid {
-            reap_orphan(failed);
+        if let Some(pid) = orphan {
+            reap_orphan(pid);
         }
         // Once the table was the child's own, the plan may name descriptors that
         // only it had; and another try would be no better.
@@ -165,14 +165,19 @@ fn blame(request: &Request, errno: Errno) -> Failure {
 /// Waits for the end of the pipe, which is the exec, or for a report. A child of
 /// which neither can be known must not run.
 #[inline(never)]
-fn read_report(pipe: &OwnedFd, started: &Started, failed: &mut i32) -> Option<Failure> {
+fn read_report(
+    pipe: &OwnedFd,
+    started: &Started,
+    orphan: &mut Option<i32>,
+) -> Option<Failure> {
     let mut report = [[0u8; 4]; REPORT_INTS];
     let bytes = report.as_flattened_mut();
     let size = bytes.len();
     match fd::read_full(pipe.number(), bytes) {
         Ok(count) if count == size => {
-            let (failure, pid) = child::failure_from_pipe(report.map(i32::from_ne_bytes))?;
-            *failed = pid;
+            let report = report.map(i32::from_ne_bytes);
+            let failure;
+            (failure, *orphan) = child::failure_from_pipe(report, started.pid)?;
             Some(failure)
         }
         Ok(_) => None,

@@ -201,7 +201,7 @@ fn a_pid_that_comes_back_is_the_new_child_s() {
 
 #[test]
 fn a_stranger_is_adopted_once() {
-    explore("two adopt one child", 4, || {
+    explore("two adopt one child", 6, || {
         kernel::start(PID);
         let adopters = [(); 2].map(|()| thread::spawn(|| launch::adopt(PID)));
         kernel::end(PID, 7);
@@ -216,7 +216,7 @@ fn a_stranger_is_adopted_once() {
 
 #[test]
 fn a_stranger_may_have_the_pid_of_a_child_of_before() {
-    explore("a stranger's end with the pid of a child whose handle is open", 4, || {
+    explore("a stranger's end with the pid of a child whose handle is open", 6, || {
         let handle = child(PID);
         kernel::end(PID, 7);
         assert_eq!(look(handle), Some(exited(7)));
@@ -234,7 +234,7 @@ fn a_stranger_may_have_the_pid_of_a_child_of_before() {
 
 #[test]
 fn a_child_that_ends_as_it_starts_is_no_stranger() {
-    explore("a start against reap_strangers", 3, || {
+    explore("a start against reap_strangers", 6, || {
         let duty = thread::spawn(|| init::reap_strangers(|_, _| ()).unwrap());
         let handle = child_that_ends(PID, 7);
         assert_eq!(duty.join().unwrap(), 0, "no stranger was there");
@@ -246,7 +246,7 @@ fn a_child_that_ends_as_it_starts_is_no_stranger() {
 
 #[test]
 fn a_child_that_is_reaped_meanwhile_is_no_stranger() {
-    explore("two lookers and reap_strangers", 4, || {
+    explore("a looker and reap_strangers", 4, || {
         let handle = child(PID);
         let duty = thread::spawn(|| init::reap_strangers(|_, _| ()).unwrap());
         let looker = looker(handle);
