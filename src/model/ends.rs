@@ -33,7 +33,7 @@ fn assert_reaped_once(pid: i32) {
 
 /// Empties the queue of children that were closed while they ran and have ended:
 /// one look at those checked before, which begins a new round, and one at all.
-fn bury_all() {
+pub fn bury_all() {
     graveyard::sweep();
     graveyard::sweep();
     assert_eq!(root().detached.load(SeqCst), 0, "the queue has lost one");

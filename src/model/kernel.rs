@@ -1,9 +1,9 @@
-//! Processes, as a kernel without pidfds shows them. Each call is one step: a
-//! read-modify-write, which sees the latest state as a call under the kernel's
-//! lock does.
+//! Processes, as a kernel shows them. Each call is one step: a read-modify-write,
+//! which sees the latest state as a call under the kernel's lock does.
 //!
 //! It checks what the library promises: after the reap, when the pid may be
-//! another's, no signal is sent to it and nothing is asked about it.
+//! another's, no signal is sent to it and nothing is asked about it. A pidfd stays
+//! the process's own, and may be used after that.
 
 use super::memory::{Lasting, MOST};
 use crate::sync::AtomicU32;
@@ -86,6 +86,19 @@ pub fn is_reaped(pid: i32) -> bool {
     process(pid).now() == REAPED
 }
 
+/// A number that no descriptor has: the library closes it.
+const PIDFDS: i32 = 1 << 30;
+
+pub fn pidfd(pid: i32) -> i32 {
+    PIDFDS + pid
+}
+
+/// By pidfd.
+pub fn send_signal(pidfd: i32, _signal: i32) -> Result<()> {
+    let there = ![REAPED, STOLEN].contains(&process(pidfd - PIDFDS).now());
+    there.then_some(()).ok_or(Errno::ESRCH)
+}
+
 pub fn kill(pid: i32, _signal: i32) -> Result<()> {
     let state = process(pid).now();
     assert!(state == RUNNING || state >= ZOMBIE, "a signal to a pid that may be another's");
@@ -95,8 +108,8 @@ pub fn kill(pid: i32, _signal: i32) -> Result<()> {
 
 pub fn waitid(whom: Whom, options: i32) -> Result<Option<Change>> {
     match whom {
-        Whom::Pid(pid) => one(pid, options),
-        Whom::Pidfd(_) => unreachable!("no child has one here"),
+        Whom::Pid(pid) => one(pid, options, false),
+        Whom::Pidfd(pidfd) => one(pidfd - PIDFDS, options, true),
         Whom::Any => {
             assert_eq!(options & (PEEK | NO_HANG), PEEK | NO_HANG, "strangers are never reaped");
             let pids = FIRST_PID..FIRST_PID + MOST as i32;
@@ -109,9 +122,10 @@ pub fn waitid(whom: Whom, options: i32) -> Result<Option<Change>> {
     }
 }
 
-fn one(pid: i32, options: i32) -> Result<Option<Change>> {
+fn one(pid: i32, options: i32, by_pidfd: bool) -> Result<Option<Change>> {
     loop {
         match process(pid).now() {
+            REAPED if by_pidfd => return Err(Errno::ECHILD),
             NONE | REAPED => panic!("asked about a pid that may be another's"),
             STOLEN => return Err(Errno::ECHILD),
             RUNNING if options & NO_HANG != 0 => return Ok(None),

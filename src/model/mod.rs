@@ -12,7 +12,9 @@ pub mod kernel;
 #[allow(unsafe_code)]
 pub mod memory;
 mod sets;
+mod taking;
 
+use crate::pin::Pin;
 use crate::slab::{Node, Places, Slab};
 use crate::status::{State, Status};
 use crate::table::{self, CHILDREN, LINKS, Root, SETS};
@@ -52,6 +54,14 @@ fn explore(name: &str, preemptions: usize, scene: impl Fn() + Send + Sync + 'sta
 /// A running child of the library.
 fn child(pid: i32) -> u64 {
     start(pid, || kernel::start(pid))
+}
+
+/// One that has a pidfd, too.
+fn child_with_pidfd(pid: i32) -> u64 {
+    let handle = child(pid);
+    let pin = Pin::new(handle).expect("just started");
+    pin.slot.pidfd.store(kernel::pidfd(pid), SeqCst);
+    handle
 }
 
 /// One that has ended before its start is over.

@@ -39,7 +39,11 @@ pub fn available() -> bool {
     THERE.load(Relaxed) != NO
 }
 
+#[cfg(loom)]
+pub use crate::model::kernel::send_signal;
+
 /// ESRCH once the process has been reaped, whoever has its pid by then.
+#[cfg(not(loom))]
 pub fn send_signal(pidfd: i32, signal: i32) -> Result<()> {
     send(pidfd, signal, 0)
 }
@@ -53,7 +57,7 @@ pub fn takes_signals(pidfd: i32) -> bool {
     TAKES_SIGNALS.load(Relaxed)
 }
 
-static TAKES_SIGNALS: AtomicBool = AtomicBool::new(false);
+static TAKES_SIGNALS: AtomicBool = AtomicBool::new(cfg!(loom));
 
 const TO_PROCESS_GROUP: u32 = 1 << 2;
 

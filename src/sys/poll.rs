@@ -34,8 +34,12 @@ pub fn urgent(fd: i32) -> PollFd {
     PollFd { fd, events: libc::POLLPRI, revents: 0 }
 }
 
+#[cfg(loom)]
+pub use loom::thread::yield_now as pause;
+
 /// Lets others go on, of whatever priority: sched_yield() lets no thread of a
 /// lower one run.
+#[cfg(not(loom))]
 #[cold]
 pub fn pause() {
     let _ = poll(&mut [], Some(50_000), false);
