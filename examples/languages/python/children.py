@@ -1,7 +1,7 @@
 """The ten children of children.txt, in Python, and asyncio's own beside chld's.
 
-    python3 children.py ../children.txt         with chld.py (ctypes)
-    python3 children.py ../children.txt cffi    with chld_cffi.py
+    python3 children.py ../children.txt           with chld.py (ctypes)
+    python3 children.py --cffi ../children.txt    with chld_cffi.py
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import importlib
 import signal
 import sys
 
-chld = importlib.import_module("chld_cffi" if "cffi" in sys.argv[2:] else "chld")
+chld = importlib.import_module("chld_cffi" if "--cffi" in sys.argv else "chld")
 
 BESIDE = 40
 
@@ -45,15 +45,16 @@ def stop(argv, name):
 
 def ten(path):
     ways = {"wait": wait, "exec": wait, "run": run, "limit": limit, "stop": stop}
-    for line in open(path):
-        if line.strip() and not line.startswith("#"):
-            name, way, what = line.strip().split(maxsplit=2)
-            argv = [what] if way == "exec" else ["sh", "-c", what]
-            try:
-                said = ways[way](argv, name)
-            except chld.SpawnError as error:
-                said = f" {error} (step {error.step}, index {error.index}, errno {error.errno})"
-            print(f"{name}:{said}")
+    with open(path) as file:
+        lines = [line for line in file if line.strip() and not line.startswith("#")]
+    for line in lines:
+        name, way, what = line.strip().split(maxsplit=2)
+        argv = [what] if way == "exec" else ["sh", "-c", what]
+        try:
+            said = ways[way](argv, name)
+        except chld.SpawnError as error:
+            said = f" {error} (step {error.step}, index {error.index}, errno {error.errno})"
+        print(f"{name}:{said}")
 
 
 async def own(code):
@@ -99,6 +100,6 @@ async def beside():
           f"{sum(right[1::2])} of {BESIDE} of chld")
 
 
-ten(sys.argv[1])
+ten(sys.argv[-1])
 asyncio.run(beside())
 print("engine:", chld.engine())
