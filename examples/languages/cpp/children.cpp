@@ -89,11 +89,14 @@ void both()
         ours[i] = chld::child({"sh", "-c", "sleep 0.1; exit $0", std::to_string(100 + i)}, how);
         set.add(ours[i]);
     }
-    for (pollfd ready{set.fd(), POLLIN, 0}; told < beside && poll(&ready, 1, 30000) == 1;)
+    for (pollfd ready{set.fd(), POLLIN, 0}; told < beside;) {
+        if (poll(&ready, 1, 30000) == 0)
+            break;
         for (; auto event = set.next(); told++) {
             auto which = static_cast<chld::child *>(event->user) - ours.data();
             ours_right += event->id == ours[which].id() && event->status.code == 100 + which;
         }
+    }
     for (int i = 0; i < beside; i++) {
         int word = own[i] ? pclose(own[i]) : -1;
         own_right += WIFEXITED(word) && WEXITSTATUS(word) == i;

@@ -86,6 +86,7 @@ const c = Object.fromEntries([
   'int chld_error_text(const chld_error *error, _Out_ uint8 *buffer, size_t size)',
   'const char *chld_step_name(int step)',
   'int chld_buffer_free(void *data)',
+  'int chld_reap()',
   'int chld_engine()',
 ].map((prototype) => [/chld_(\w+)\(/.exec(prototype)[1], lib.func(prototype)]));
 
@@ -163,6 +164,8 @@ function blank(name) {
   return { ...koffi.decode(Buffer.alloc(type.size), type), size: type.size };
 }
 
+const TIME = c.engine() === 1 ? -1 : 50;
+
 /** Tells of the ends of all children: see the top of this file. */
 const watcher = {
   waiting: new Map(),
@@ -184,7 +187,10 @@ const watcher = {
 
   async watch() {
     while (this.waiting.size > 0) {
-      await poll([{ fd: c.set_fd(this.set), events: 1, revents: 0 }], 1, -1);
+      // Without pidfds it is SIGCHLD that makes the descriptor readable, and libuv's
+      // handler for that may lie on top of the library's, and not call it.
+      await poll([{ fd: c.set_fd(this.set), events: 1, revents: 0 }], 1, TIME);
+      if (TIME >= 0) c.reap();
       for (let event = {}; c.set_next(this.set, event) === 0; event = {}) {
         const tell = this.waiting.get(event.id);
         this.waiting.delete(event.id);
