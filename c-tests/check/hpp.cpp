@@ -199,6 +199,7 @@ static void runs()
 
 int main()
 {
+    alarm(100); // if a wait does not end
     errors();
     owners();
     waiting();
