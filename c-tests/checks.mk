@@ -1,6 +1,6 @@
 # What can be seen without running the library: c-tests/checks.py.
 
-check: all
+check: all $(O)/c-tests/deny
 	CC="$(CC)" CARGO="$(CARGO)" python3 c-tests/checks.py
 
 .PHONY: check

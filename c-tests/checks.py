@@ -18,6 +18,7 @@ from check import tools
 from check import source, header, built, linking, reach
 from check import manual, documented
 from check import installed, abi, packages
+from check import languages
 
 
 def verdict(function):

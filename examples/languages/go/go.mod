@@ -1,0 +1,3 @@
+module example.org/children
+
+go 1.19
