@@ -117,7 +117,7 @@ def row_overshoot():
 
 def row_capture(mebibytes, form):
     size = int(mebibytes) << 20
-    buffer = bytearray(size) if form == "buffer" else None
+    buffer = bytearray(size) if form == "into" else None
 
     def into_buffer():
         with subprocess.Popen([CHILD, "w", mebibytes], stdout=subprocess.PIPE, bufsize=0) as child:
