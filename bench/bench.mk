@@ -70,6 +70,18 @@ bench: bench-build
 	python3 bench/bench.py
 
 bench-quick: bench-build
-	python3 bench/bench.py --quick --seconds 80 --ms 20
+	python3 bench/bench.py --quick --seconds 90
 
-.PHONY: bench bench-build bench-quick
+# Each contender in each row once, for CI: no time is asserted.
+bench-smoke: bench-build
+	python3 bench/smoke.py
+
+# Why a start costs what it costs.
+bench-explain: bench-build $(BENCH)/steps
+	python3 bench/explain.py
+
+$(BENCH)/steps: bench/steps.c
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) -o $@ $<
+
+.PHONY: bench bench-build bench-quick bench-smoke bench-explain
