@@ -3,11 +3,12 @@ times the cost of raw system calls each one has.
 
 A round visits every row once, in random order. In a visit each contender runs in
 a process of its own, in random order, with a raw one before and after it; its
-figure is divided by the mean of those two. What is shown is the median of these
+figure is divided by the geometric mean of those two. What is shown is the median of these
 ratios over the rounds, and half the distance of their quartiles."""
 
 import argparse
 import itertools
+import math
 import os
 import random
 import resource
@@ -125,7 +126,8 @@ def visit(runner, row, names, progress, ratios):
 
 def compare(ratios, mine, before, after, metric):
     if all(metric in figures for figures in (mine, before, after)):
-        mean = (before[metric] + after[metric]) / 2
+        # Of ratios the geometric mean: noise then does not shift the median.
+        mean = math.sqrt(before[metric] * after[metric])
         if mean:
             ratios.append(mine[metric] / mean)
 

@@ -78,7 +78,8 @@ def measured(runner):
 
 
 def measure(runner, build):
-    """By contender: what is known of bytes, heap, threads, parent, child."""
+    """By contender: what is known of bytes, heap calls, threads, page faults and
+    system calls."""
     prints = {name: {"bytes": size} for name, size in sizes(build).items()}
     strace = shutil.which("strace")
     if not strace:

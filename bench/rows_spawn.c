@@ -69,7 +69,14 @@ void row_spawn(char **arguments)
     report("wall", typical(samples, done));
 }
 
-/* COUNT: for strace, and for a count of heap calls. */
+static double faults(int who)
+{
+    struct rusage usage;
+    must(getrusage(who, &usage), "getrusage");
+    return (double)usage.ru_minflt;
+}
+
+/* COUNT: for strace, and for counts of heap calls and page faults. */
 void row_cycles(char **arguments)
 {
     extern unsigned long heap_calls(void) __attribute__((weak));
@@ -77,9 +84,12 @@ void row_cycles(char **arguments)
     struct task *task = new_tasks(1);
     cycle(task, argv, 0);
     unsigned long before = heap_calls ? heap_calls() : 0;
+    double own = faults(RUSAGE_SELF), theirs = faults(RUSAGE_CHILDREN);
     int count = atoi(arguments[0]);
     for (int i = 0; i < count; i++)
         cycle(task, argv, 0);
+    report("faults", (faults(RUSAGE_SELF) - own) / count);
+    report("child_faults", (faults(RUSAGE_CHILDREN) - theirs) / count);
     if (heap_calls)
         report("heap", (double)(heap_calls() - before) / count);
     FILE *status = fopen("/proc/self/status", "re");

@@ -56,6 +56,8 @@ FOOTPRINT = {
     "bytes": "bytes added to a static program",
     "heap": "heap calls per child",
     "threads": "threads",
+    "faults": "page faults per child, caller",
+    "child_faults": "page faults per child, child",
     "parent": "system calls per child, caller",
     "child": "system calls per child, child",
 }
