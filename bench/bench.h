@@ -119,5 +119,7 @@ void expect_code(const struct task *task, int code);
 void end_task(const struct task *task);
 /** Makes stdin a pipe, on which children wait; returns its other end. */
 int hold_stdin(void);
+/** Makes stdout a pipe, to which children write; returns its other end. */
+int catch_stdout(void);
 
 #endif

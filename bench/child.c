@@ -5,6 +5,7 @@
  *
  *   x       ends at once
  *   r       reads stdin to its end first
+ *   h       the same, and writes a byte to stdout when it begins
  *   t MS    sleeps, then writes the monotonic time to stdout as its last act
  *   w MIB   writes that many MiB to stdout
  *
@@ -78,7 +79,9 @@ __attribute__((used)) void run(long *stack)
 {
     const char *mode = stack[0] > 1 ? (const char *)stack[2] : "x";
     const char *argument = stack[0] > 2 ? (const char *)stack[3] : NULL;
-    if (mode[0] == 'r')
+    if (mode[0] == 'h')
+        call(SYS_write, 1, (long)block, 1);
+    if (mode[0] == 'r' || mode[0] == 'h')
         while (call(SYS_read, 0, (long)block, 1) > 0)
             ;
     else if (mode[0] == 't')

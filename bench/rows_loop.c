@@ -6,45 +6,33 @@
 #include "bench.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MOST 4096
 static double walls[MOST], cpus[MOST];
 
-/* Until the child sleeps in its read. Before that a part of its start would be
- * measured: after fork() all of its exec, after vfork() its first page faults. */
-static void await_asleep(const struct task *task)
+/* Until so many children have come to their read. Before that a part of their
+ * start would be measured: after fork() all of the exec, after vfork() the first
+ * page faults. They say so themselves: to look into /proc would make reaping them
+ * slower. */
+static void await_readers(int said, size_t count)
 {
-    const struct timespec moment = {0, 20000};
-    char path[32], line[256];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)task->pid);
-    for (int64_t began = now_ns(); now_ns() - began < 10000000000; nanosleep(&moment, NULL)) {
-        int fd = (int)must(open(path, O_RDONLY | O_CLOEXEC), path);
-        line[must(read(fd, line, sizeof line - 1), path)] = '\0';
-        close(fd);
-        const char *name_end = strrchr(line, ')');
-        if (name_end && strncmp(name_end, ") S", 3) == 0)
-            return;
-    }
-    errno = ETIMEDOUT;
-    die(path);
+    char byte;
+    for (size_t i = 0; i < count; i++)
+        if (read(said, &byte, 1) != 1)
+            die("no child says that it reads");
 }
 
-static struct task *start_all(void *loop, size_t count)
+static struct task *start_all(void *loop, int said, size_t count)
 {
-    char *argv[] = {(char *)child_path, "r", NULL};
+    char *argv[] = {(char *)child_path, "h", NULL};
     struct task *tasks = new_tasks(count);
     for (size_t i = 0; i < count; i++)
         contender.start(loop, task_at(tasks, i), argv);
-    for (size_t i = 0; i < count; i++)
-        await_asleep(task_at(tasks, i));
+    await_readers(said, count);
     return tasks;
 }
 
@@ -68,11 +56,11 @@ static void drop_all(int holder)
  * its place, which is not measured. */
 void row_exit(char **arguments)
 {
-    char *argv[] = {(char *)child_path, "r", NULL};
+    char *argv[] = {(char *)child_path, "h", NULL};
     size_t count = (size_t)atoi(arguments[0]);
-    int holder = hold_stdin();
+    int holder = hold_stdin(), said = catch_stdout();
     void *loop = contender.open();
-    struct task *tasks = start_all(loop, count);
+    struct task *tasks = start_all(loop, said, count);
     size_t done = 0;
     unsigned random = 1;
     for (int64_t began = now_ns(); done < 10 || (done < MOST && now_ns() - began < row_budget_ns);
@@ -89,7 +77,7 @@ void row_exit(char **arguments)
             die("another child was told");
         expect_code(ended, 128 + 15);
         contender.start(loop, victim, argv);
-        await_asleep(victim);
+        await_readers(said, 1);
     }
     drop_all(holder);
     report("wall", typical(walls, done));
@@ -100,12 +88,13 @@ void row_exit(char **arguments)
 void row_burst(char **arguments)
 {
     size_t count = (size_t)atoi(arguments[0]);
+    int said = catch_stdout();
     void *loop = contender.open();
     size_t done = 0;
     for (int64_t began = now_ns(); done < 3 || (done < MOST && now_ns() - began < row_budget_ns);
          done++) {
         int holder = hold_stdin();
-        struct task *tasks = start_all(loop, count);
+        struct task *tasks = start_all(loop, said, count);
         int64_t cpu = cpu_ns();
         int64_t wall = now_ns();
         end_all(loop, holder, count);

@@ -99,16 +99,6 @@ void row_cycles(char **arguments)
             report("threads", atoi(line + 8) - 1);
 }
 
-/* Makes stdout a pipe for the child's time of death; returns its other end. */
-static int catch_stdout(void)
-{
-    int ends[2];
-    must(pipe2(ends, O_CLOEXEC), "pipe2");
-    must(dup2(ends[1], 1), "dup2");
-    close(ends[1]);
-    return ends[0];
-}
-
 static int64_t since_stamp(int64_t now, int stamps)
 {
     struct timespec time;
