@@ -21,6 +21,9 @@ OURS = ("chld", "chld_sigchld")
 # raw_all is raw where nobody waits for many.
 ALONE = [name for name in CONTENDERS if name != "raw_all"]
 LOOPS = [name for name in CONTENDERS if name not in ("rust", "python")]
+# Where a process takes seconds.
+FEW = ["raw", "chld", "chld_sigchld", "posix_spawn", "fork"]
+FEW_LOOPS = ["raw", "raw_all", *FEW[1:4], "skalibs", "libuv", "glib"]
 THREADED = ["raw", "chld", "chld_sigchld", "libuv", "glib"]
 
 # What the library with its default engine is to reach, as a ratio to raw: by the
@@ -77,6 +80,7 @@ class Row:
 @dataclass
 class Sizes:
     """How large the rows are that come in sizes."""
+
     megabytes: tuple
     descriptors: tuple
     exits: tuple
@@ -94,7 +98,8 @@ SIZES = {
 
 def spawn_rows(sizes):
     parents = [Row(f"spawn + wait, parent of {size // 1024 or size} {'GB' if size > 1023 else 'MB'}",
-                   f"spawn {size} 0 0", megabytes=size, heavy=size > 1023)
+                   f"spawn {size} 0 0", contenders=FEW if size > 1023 else ALONE, megabytes=size,
+                   heavy=size > 1023)
                for size in sizes.megabytes]
     pipes = Row("spawn with three pipes", "spawn 5 0 3")
     descriptors = [Row(f"spawn with {count:,} open descriptors", f"spawn 5 {count} 0",
@@ -108,8 +113,9 @@ def spawn_rows(sizes):
 
 def loop_rows(sizes):
     both = ("wall", "cpu")
-    exits = [Row(f"one exit among {count:,}", f"exit {count}", both, LOOPS,
-                 descriptors=2 * count, megabytes=count // 2, heavy=count > 1000)
+    exits = [Row(f"one exit among {count:,}", f"exit {count}", both,
+                 FEW_LOOPS if count > 1000 else LOOPS, descriptors=2 * count,
+                 megabytes=count // 2, heavy=count > 1000)
              for count in sizes.exits]
     burst = Row(f"burst of {sizes.burst:,}", f"burst {sizes.burst}", both, LOOPS,
                 descriptors=2 * sizes.burst, heavy=sizes.burst > 500)

@@ -15,6 +15,9 @@
 #include <unistd.h>
 
 #define MOST 4096
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 static double samples[MOST], switches[MOST];
 
 /* Whether to measure once more: two at least, then as long as there is time. */
@@ -31,6 +34,9 @@ static void touch(size_t megabytes)
     if (memory == MAP_FAILED)
         die("mmap");
     madvise(memory, size, MADV_NOHUGEPAGE);
+    /* Since Linux 5.14, and faster. */
+    if (madvise(memory, size, MADV_POPULATE_WRITE) == 0)
+        return;
     for (size_t i = 0; i < size; i += 4096)
         memory[i] = 1;
 }
