@@ -73,7 +73,8 @@ class Runner:
             self.failed[row.label, name] = "did not end in two minutes"
             return {}
         if done.returncode:
-            self.failed[row.label, name] = done.stderr.strip() or f"exit code {done.returncode}"
+            said = " ".join(done.stderr.split())[:200]
+            self.failed[row.label, name] = said or f"exit code {done.returncode}"
             return {}
         figures = {key: float(value) for key, value in map(str.split, done.stdout.splitlines())}
         missing = [metric for metric in row.metrics if metric not in figures]

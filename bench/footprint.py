@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 
 CYCLES = 50
 
@@ -36,7 +35,7 @@ def cycles(runner, build, name, count, wrapper=(), **environment):
     done = subprocess.run(command, env=environment, capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, timeout=120)
     if done.returncode:
-        sys.exit(f"{' '.join(command)}: {done.stderr}")
+        raise RuntimeError(f"{' '.join(command)}: {' '.join(done.stderr.split())[:200]}")
     return {key: float(value) for key, value in map(str.split, done.stdout.splitlines())}
 
 
@@ -86,7 +85,10 @@ def measure(runner, build):
         print("left out: system calls (strace is not installed)")
     for name in measured(runner):
         mine = prints.setdefault(name, {})
-        mine.update(heap_and_threads(runner, build, name))
-        if strace:
-            mine["parent"], mine["child"] = system_calls(runner, build, name)
+        try:
+            mine.update(heap_and_threads(runner, build, name))
+            if strace:
+                mine["parent"], mine["child"] = system_calls(runner, build, name)
+        except RuntimeError as error:
+            print(f"left out: footprint of {name}: {error}")
     return prints

@@ -121,13 +121,17 @@ def row_overshoot():
 
 def row_capture(mebibytes, form):
     size = int(mebibytes) << 20
+    # In memory already: a slice of it is written to each page.
     buffer = bytearray(size) if form == "into" else None
+    if buffer:
+        buffer[::4096] = bytes(size // 4096)
 
     def into_buffer():
         with subprocess.Popen([CHILD, "w", mebibytes], stdout=subprocess.PIPE, bufsize=0) as child:
             got, view = 0, memoryview(buffer)
-            while got < size:
-                got += child.stdout.readinto(view[got:])
+            while piece := child.stdout.readinto(view[got:]):
+                got += piece
+            expect(got, size)
             expect(child.stdout.read(1), b"")
             expect(child.wait(), 7)
 
