@@ -7,6 +7,8 @@ import shutil
 import subprocess
 
 CYCLES = 50
+# Those that are linked statically too: BENCH_SIZES in bench.mk.
+SIZED = "raw", "chld", "posix_spawn", "skalibs", "libuv", "glib", "apr"
 
 
 def program_bytes(path):
@@ -24,9 +26,9 @@ def sizes(build):
         print("left out: bytes (binutils' size or the static programs are missing)")
         return {}
     base = program_bytes(empty)
-    names = [name[5:] for name in os.listdir(build) if name.startswith("size_")]
-    return {name: program_bytes(os.path.join(build, "size_" + name)) - base
-            for name in names if name != "empty"}
+    programs = {name: os.path.join(build, f"size_{name}") for name in SIZED}
+    return {name: program_bytes(program) - base
+            for name, program in programs.items() if os.path.exists(program)}
 
 
 def cycles(runner, build, name, count, wrapper=(), **environment):

@@ -96,10 +96,13 @@ SIZES = {
 }
 
 
+def of_megabytes(size):
+    return f"{size} MB" if size < 1024 else f"{size // 1024} GB"
+
+
 def spawn_rows(sizes):
-    parents = [Row(f"spawn + wait, parent of {size // 1024 or size} {'GB' if size > 1023 else 'MB'}",
-                   f"spawn {size} 0 0", contenders=FEW if size > 1023 else ALONE, megabytes=size,
-                   heavy=size > 1023)
+    parents = [Row(f"spawn + wait, parent of {of_megabytes(size)}", f"spawn {size} 0 0",
+                   contenders=FEW if size > 1023 else ALONE, megabytes=size, heavy=size > 1023)
                for size in sizes.megabytes]
     pipes = Row("spawn with three pipes", "spawn 5 0 3")
     descriptors = [Row(f"spawn with {count:,} open descriptors", f"spawn 5 {count} 0",

@@ -9,7 +9,8 @@ import time
 import rows
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SHORT = {"chld_sigchld": "sigchld", "posix_spawn": "posix", "raw_all": "P_ALL", "raw again": "(raw)"}
+SHORT = {"chld_sigchld": "sigchld", "posix_spawn": "posix", "raw_all": "P_ALL",
+         "raw again": "(raw)"}
 
 
 def label_of(row, metric):
@@ -94,7 +95,7 @@ def draw(path, table, results, names):
     labels = [row.label for row in table
               if row.command.startswith(("spawn", "exit")) and not row.deny]
     names = [name for name in names
-             if name != "raw" and any((label, "wall", name) in results for label in labels)]
+             if not name.startswith("raw") and any((label, "wall", name) in results for label in labels)]
     if not names:
         return
     data = os.path.splitext(path)[0] + ".dat"
