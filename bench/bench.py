@@ -1,10 +1,11 @@
 """Runs the contenders against each other, pinned to one CPU, and shows how many
 times the cost of raw system calls each one has.
 
-A round visits every row once, in random order. In a visit each contender runs in
-a process of its own, in random order, with a raw one before and after it; its
-figure is divided by the geometric mean of those two. What is shown is the median of these
-ratios over the rounds, and half the distance of their quartiles."""
+A round visits every row, in random order; those on which two runs have to agree
+three times. In a visit each contender runs in a process of its own, in random
+order, with a raw one before and after it; its figure is divided by the geometric
+mean of those two. What is shown is the median of these ratios over all visits, and
+half the distance of their quartiles."""
 
 import argparse
 import itertools
@@ -42,7 +43,8 @@ class Runner:
 
     def __init__(self, build, ms):
         self.environment = dict(os.environ, BENCH_CHILD=os.path.join(build, "child"),
-                                BENCH_MS=str(ms), BENCH_CPU=str(max(os.sched_getaffinity(0))))
+                                BENCH_CPU=str(max(os.sched_getaffinity(0))))
+        self.ms = ms
         self.programs, self.absent = {}, {}
         for name, package in rows.CONTENDERS.items():
             program = os.path.join(build, name)
@@ -62,7 +64,7 @@ class Runner:
 
     def run(self, row, name):
         """Its figures by metric; none if it failed, for which see `failed`."""
-        environment = dict(self.environment)
+        environment = dict(self.environment, BENCH_MS=str(self.ms * row.longer))
         if row.deny:
             environment["BENCH_DENY"] = row.deny
         command = [*self.programs[name], *row.command.split()]
@@ -138,7 +140,8 @@ def measure(runner, table, progress):
     ninth, as heavy rows do in every third: our own figures have to be exact."""
     ratios = defaultdict(list)
     for number in itertools.count():
-        for row in random.sample(table, len(table)):
+        visits = [row for row in table for _ in range(row.visits)]
+        for row in random.sample(visits, len(visits)):
             if row.heavy and number % 3:
                 continue
             names = runner.contenders(row)

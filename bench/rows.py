@@ -64,6 +64,8 @@ class Row:
     megabytes: int = 0
     # Takes seconds: not in every round.
     heavy: bool = False
+    # How many times as long as others it measures: what precedes is long, too.
+    longer: int = 1
 
     @property
     def limits(self):
@@ -75,6 +77,11 @@ class Row:
     def steady(self):
         """Two runs have to agree on it."""
         return self.command.startswith("spawn") and not self.deny
+
+    @property
+    def visits(self):
+        """How many in a round."""
+        return 3 if self.steady and self.longer == 1 else 1
 
 
 @dataclass
@@ -102,7 +109,8 @@ def of_megabytes(size):
 
 def spawn_rows(sizes):
     parents = [Row(f"spawn + wait, parent of {of_megabytes(size)}", f"spawn {size} 0 0",
-                   contenders=FEW if size > 1023 else ALONE, megabytes=size, heavy=size > 1023)
+                   contenders=FEW if size > 1023 else ALONE, megabytes=size, heavy=size > 1023,
+                   longer=12 if size > 1023 else 4 if size > 100 else 1)
                for size in sizes.megabytes]
     pipes = Row("spawn with three pipes", "spawn 5 0 3")
     descriptors = [Row(f"spawn with {count:,} open descriptors", f"spawn 5 {count} 0",
