@@ -115,28 +115,55 @@ static void close_loop(void *loop)
     apr_pool_destroy(loop);
 }
 
-static void capture(struct capture *capture)
+/* Reads a piece; 0 is the end. */
+static size_t piece(struct apr_task *own, char *to, size_t most)
+{
+    apr_size_t size = most;
+    apr_status_t status = apr_file_read(own->proc.out, to, &size);
+    if (APR_STATUS_IS_EOF(status))
+        return 0;
+    check(status, "apr_file_read");
+    return size;
+}
+
+static void put_captured(struct apr_task *own, struct capture *capture)
+{
+    spawn_as(own, capture->argv, APR_NO_PIPE, APR_FULL_BLOCK, APR_NO_PIPE);
+}
+
+static void end_captured(struct apr_task *own, struct capture *capture)
+{
+    wait_long(&own->task);
+    capture->code = own->task.code;
+}
+
+static void into(struct capture *capture)
 {
     struct apr_task own;
-    spawn_as(&own, capture->argv, APR_NO_PIPE, APR_FULL_BLOCK, APR_NO_PIPE);
-    size_t room = capture->buffer ? capture->size : 1 << 17;
-    char *buffer = capture->buffer ? capture->buffer : malloc(room);
-    for (;;) {
-        if (capture->got == room && !capture->buffer)
-            buffer = realloc(buffer, room *= 2);
-        char past_end;
-        apr_size_t size = capture->got < room ? room - capture->got : 1;
-        char *to = capture->got < room ? buffer + capture->got : &past_end;
-        apr_status_t status = apr_file_read(own.proc.out, to, &size);
-        if (APR_STATUS_IS_EOF(status))
-            break;
-        check(status, "apr_file_read");
-        capture->got += size;
+    put_captured(&own, capture);
+    size_t got, room;
+    char past;
+    do {
+        room = capture->size - capture->got;
+        got = piece(&own, room ? capture->buffer + capture->got : &past, room ? room : 1);
+        capture->got += got;
+    } while (got);
+    end_captured(&own, capture);
+}
+
+static void growing(struct capture *capture)
+{
+    struct apr_task own;
+    put_captured(&own, capture);
+    size_t got, room = 1 << 17;
+    char *buffer = malloc(room);
+    while ((got = piece(&own, buffer + capture->got, room - capture->got))) {
+        capture->got += got;
+        if (capture->got == room && !(buffer = realloc(buffer, room *= 2)))
+            die("realloc");
     }
-    if (!capture->buffer)
-        free(buffer);
-    wait_long(&own.task);
-    capture->code = own.task.code;
+    free(buffer);
+    end_captured(&own, capture);
 }
 
 const struct contender contender = {
@@ -149,5 +176,6 @@ const struct contender contender = {
     .start = start,
     .next = next,
     .close = close_loop,
-    .capture = capture,
+    .into = into,
+    .growing = growing,
 };

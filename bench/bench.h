@@ -24,10 +24,11 @@ struct task {
 /** All that a child writes to its stdout, which is `size` bytes. */
 struct capture {
     char *const *argv;
-    /** Where to, `size` bytes that are in memory; NULL: into memory of the
-     * contender's own, which grows and is given back. */
-    char *buffer;
     size_t size;
+    /** For `into`: `size` bytes that are in memory already. */
+    char *buffer;
+    /** For `splice`: where it goes. */
+    int fd;
     /** What came. */
     size_t got;
     int code;
@@ -53,7 +54,14 @@ struct contender {
     /** Several threads may have a loop each. */
     int threads;
 
-    void (*capture)(struct capture *capture);
+    /** Into capture->buffer. */
+    void (*into)(struct capture *capture);
+    /** Into memory of the contender's own, which is given back. */
+    void (*growing)(struct capture *capture);
+    /** Piece by piece to take(). */
+    void (*pieces)(struct capture *capture);
+    /** On to capture->fd, without passing through the program. */
+    void (*splice)(struct capture *capture);
 };
 
 extern const struct contender contender;
@@ -70,8 +78,12 @@ int code_of(int wait_word);
  * task->ends, the child's to `theirs`; without pipes all are -1. */
 void open_pipes(struct task *task, int theirs[3], int pipes);
 void close_ends(int ends[3]);
-/** Reads to the end: into the buffer, or into memory grown by doubling. */
-void read_all(int fd, struct capture *capture);
+/** Reads to the end, into the buffer. */
+void read_into(int fd, struct capture *capture);
+/** The same into memory that grows by doubling, and is given back. */
+void read_growing(int fd, struct capture *capture);
+/** Takes a piece: counts it. */
+void take(struct capture *capture, const char *data, size_t size);
 
 /* reaper.c: SIGCHLD, a self-pipe and waitpid(-1), as written by hand. */
 void *reaper_open(void);
@@ -107,5 +119,7 @@ void expect_code(const struct task *task, int code);
 void end_task(const struct task *task);
 /** Makes stdin a pipe, on which children wait; returns its other end. */
 int hold_stdin(void);
+/** Makes stdout a pipe, to which children write; returns its other end. */
+int catch_stdout(void);
 
 #endif

@@ -18,6 +18,8 @@ contender = $(CC) $(BENCH_CFLAGS) -o $@ $(filter %.c %.o,$^) $(1) -pthread
 
 $(BENCH)/raw: bench/raw.c $(BENCH_OBJECTS)
 	$(call contender)
+$(BENCH)/raw_all: bench/raw.c $(BENCH_OBJECTS)
+	$(call contender,-DBY_ALL)
 $(BENCH)/chld: bench/chld.c $(BENCH_OBJECTS) $(O)/libchld.a include/chld.h
 	$(call contender,-Iinclude $(O)/libchld.a)
 $(BENCH)/chld_sigchld: bench/chld.c $(BENCH_OBJECTS) $(O)/libchld.a include/chld.h
@@ -55,7 +57,7 @@ $(BENCH)/heap_count.so: bench/heap_count.c
 	$(CC) $(BENCH_CFLAGS) -fPIC -shared -o $@ $<
 
 # What cannot be built is left out; bench.py says so.
-BENCH_NEEDED   := $(patsubst %,$(BENCH)/%,child raw chld chld_sigchld posix_spawn fork)
+BENCH_NEEDED   := $(patsubst %,$(BENCH)/%,child raw raw_all chld chld_sigchld posix_spawn fork)
 BENCH_OPTIONAL := $(patsubst %,$(BENCH)/%,skalibs libuv glib apr rust heap_count.so) \
     $(BENCH_SIZES:%=$(BENCH)/size_%)
 
@@ -68,6 +70,18 @@ bench: bench-build
 	python3 bench/bench.py
 
 bench-quick: bench-build
-	python3 bench/bench.py --quick --seconds 80 --ms 20
+	python3 bench/bench.py --quick --seconds 90
 
-.PHONY: bench bench-build bench-quick
+# Each contender in each row once, for CI: no time is asserted.
+bench-smoke: bench-build
+	python3 bench/smoke.py
+
+# Why a start costs what it costs.
+bench-explain: bench-build $(BENCH)/steps
+	python3 bench/explain.py
+
+$(BENCH)/steps: bench/steps.c
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) -o $@ $<
+
+.PHONY: bench bench-build bench-quick bench-smoke bench-explain

@@ -1,12 +1,15 @@
 """Runs the contenders against each other, pinned to one CPU, and shows how many
 times the cost of raw system calls each one has.
 
-A round runs every contender of every row once, each in a process of its own, in
-random order; contenders of a row run one after the other, and each is compared
-with the raw one of its own round. What is shown is the median of those ratios
-over the rounds, and half the distance of their quartiles."""
+A round visits every row, in random order; those on which two runs have to agree
+three times. In a visit each contender runs in a process of its own, in random
+order, with a raw one before and after it; its figure is divided by the geometric
+mean of those two. What is shown is the median of these ratios over all visits, and
+half the distance of their quartiles."""
 
 import argparse
+import itertools
+import math
 import os
 import random
 import resource
@@ -27,9 +30,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build/bench", help="where the contenders are")
     parser.add_argument("--quick", action="store_true", help="smaller rows")
-    parser.add_argument("--seconds", type=int, default=480, help="stop after about so long")
-    parser.add_argument("--ms", type=int, default=30, help="how long each process measures")
-    parser.add_argument("--megabytes", type=int, default=0, help="the size of the large parent")
+    parser.add_argument("--seconds", type=int, default=540, help="stop after about so long")
+    parser.add_argument("--ms", type=int, default=15, help="how long each process measures")
     parser.add_argument("--only", default="", help="only rows with this in their name")
     parser.add_argument("--page", default="", help="put the results into this page as well")
     parser.add_argument("--no-footprint", action="store_true")
@@ -37,12 +39,15 @@ def arguments():
 
 
 class Runner:
-    def __init__(self, options):
-        self.options = options
-        self.cpu = max(os.sched_getaffinity(0))
+    """Runs one contender in one row."""
+
+    def __init__(self, build, ms):
+        self.environment = dict(os.environ, BENCH_CHILD=os.path.join(build, "child"),
+                                BENCH_CPU=str(max(os.sched_getaffinity(0))))
+        self.ms = ms
         self.programs, self.absent = {}, {}
         for name, package in rows.CONTENDERS.items():
-            program = os.path.join(options.build, name)
+            program = os.path.join(build, name)
             if name == "python":
                 self.programs[name] = [sys.executable, os.path.join(HERE, "python.py")]
             elif os.path.exists(program):
@@ -52,10 +57,14 @@ class Runner:
         # Why a contender is out of a row, by both.
         self.failed = {}
 
+    def contenders(self, row):
+        """Those that raw is compared with."""
+        return [name for name in row.contenders
+                if name != "raw" and name in self.programs and (row.label, name) not in self.failed]
+
     def run(self, row, name):
-        """One contender in one row: its figures by metric."""
-        environment = dict(os.environ, BENCH_CHILD=os.path.join(self.options.build, "child"),
-                           BENCH_MS=str(self.options.ms), BENCH_CPU=str(self.cpu))
+        """Its figures by metric; none if it failed, for which see `failed`."""
+        environment = dict(self.environment, BENCH_MS=str(self.ms * row.longer))
         if row.deny:
             environment["BENCH_DENY"] = row.deny
         command = [*self.programs[name], *row.command.split()]
@@ -66,55 +75,82 @@ class Runner:
             self.failed[row.label, name] = "did not end in two minutes"
             return {}
         if done.returncode:
-            self.failed[row.label, name] = done.stderr.strip() or f"exit code {done.returncode}"
+            said = " ".join(done.stderr.split())[:200]
+            self.failed[row.label, name] = said or f"exit code {done.returncode}"
             return {}
-        return {key: float(value) for key, value in map(str.split, done.stdout.splitlines())}
-
-    def round(self, table, number, ratios, progress):
-        """Peers take part in every third round, as heavy rows do: it is our own
-        figures that have to be exact."""
-        table = [row for row in table if number % 3 == 0 or not row.heavy]
-        for row in random.sample(table, len(table)):
-            names = [name for name in row.contenders
-                     if name in self.programs and (row.label, name) not in self.failed
-                     and (number % 3 == 0 or name == "raw" or name in rows.OURS)]
-            figures = {}
-            for name in random.sample(names, len(names)):
-                if progress(row.label, name):
-                    return
-                figures[name] = self.run(row, name)
-            # Once more, to show how far two runs of the same program differ.
-            figures["raw again"] = self.run(row, "raw")
-            for name, mine in figures.items():
-                for metric in row.metrics:
-                    raw = figures["raw"].get(metric)
-                    if name != "raw" and raw and metric in mine:
-                        ratios[row.label, metric, name].append(mine[metric] / raw)
+        figures = {key: float(value) for key, value in map(str.split, done.stdout.splitlines())}
+        missing = [metric for metric in row.metrics if metric not in figures]
+        if missing:
+            self.failed[row.label, name] = f"does not tell its {' and '.join(missing)}"
+        return figures
 
 
-def fits(row):
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    return hard == resource.RLIM_INFINITY or row.needs + 100 <= hard
+class Progress:
+    """One line on a terminal; elsewhere one each half minute."""
+
+    def __init__(self, seconds):
+        self.seconds, self.began = seconds, time.monotonic()
+        self.live, self.told = sys.stderr.isatty(), self.began
+
+    def over(self):
+        return time.monotonic() - self.began > self.seconds
+
+    def tell(self, text):
+        now = time.monotonic()
+        line = f"{now - self.began:4.0f} of {self.seconds} s  {text}"
+        if self.live:
+            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+        elif now - self.told > 30:
+            self.told = now
+            print(line, file=sys.stderr, flush=True)
+
+    def clear(self):
+        if self.live:
+            print("\r\033[K", end="", file=sys.stderr)
 
 
-def measure(runner, table, seconds):
-    ratios, began = defaultdict(list), time.monotonic()
-    number = 0
-    live = sys.stderr.isatty()
+def visit(runner, row, names, progress, ratios):
+    """raw, one, raw, another, raw: what drifts slowly is on both sides of each.
+    Ends early, with what it has, when the time is over."""
+    raws = [runner.run(row, "raw")]
+    for number, name in enumerate(names):
+        progress.tell(f"{row.label}: {name}")
+        mine = runner.run(row, name)
+        raws.append(runner.run(row, "raw"))
+        for metric in row.metrics:
+            compare(ratios[row.label, metric, name], mine, raws[number], raws[number + 1], metric)
+        if progress.over():
+            break
+    # raw itself, likewise: how far two runs of the same program differ.
+    for before, middle, after in zip(raws, raws[1:], raws[2:]):
+        for metric in row.metrics:
+            compare(ratios[row.label, metric, "raw again"], middle, before, after, metric)
 
-    def progress(label, name):
-        spent = time.monotonic() - began
-        if live:
-            print(f"\r\033[K{spent:4.0f} of {seconds} s  round {number + 1}  {label}: {name}",
-                  end="", file=sys.stderr, flush=True)
-        return spent > seconds
 
-    while time.monotonic() - began < seconds:
-        runner.round(table, number, ratios, progress)
-        number += 1
-    if live:
-        print("\r\033[K", end="", file=sys.stderr)
-    return ratios
+def compare(ratios, mine, before, after, metric):
+    if all(metric in figures for figures in (mine, before, after)):
+        # Of ratios the geometric mean: noise then does not shift the median.
+        mean = math.sqrt(before[metric] * after[metric])
+        if mean:
+            ratios.append(mine[metric] / mean)
+
+
+def measure(runner, table, progress):
+    """Peers take part in every third round only, and in the heavy rows in every
+    ninth, as heavy rows do in every third: our own figures have to be exact."""
+    ratios = defaultdict(list)
+    for number in itertools.count():
+        visits = [row for row in table for _ in range(row.visits)]
+        for row in random.sample(visits, len(visits)):
+            if row.heavy and number % 3:
+                continue
+            names = runner.contenders(row)
+            if number % (9 if row.heavy else 3):
+                names = [name for name in names if name in rows.OURS]
+            visit(runner, row, random.sample(names, len(names)), progress, ratios)
+            if progress.over():
+                progress.clear()
+                return ratios
 
 
 def summary(values):
@@ -125,24 +161,47 @@ def summary(values):
     return middle, (high - low) / 2, len(values)
 
 
+def why_not(row):
+    """Why a row cannot be measured here, or None."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and row.descriptors + 100 > hard:
+        return "RLIMIT_NOFILE is too low"
+    with open("/proc/meminfo", encoding="ascii") as file:
+        fields = dict(line.split(":") for line in file)
+    if row.megabytes * 1.5 > int(fields["MemAvailable"].split()[0]) / 1024:
+        return "too little memory"
+    return None
+
+
+def be_preferred():
+    """Before what else runs on this CPU, as far as that is allowed."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, -20)
+    except PermissionError:
+        print("left out: nice -20 (not permitted)")
+
+
 def main():
     options = arguments()
-    runner = Runner(options)
+    runner = Runner(options.build, options.ms)
     if not {"raw", "chld"} <= set(runner.programs):
         sys.exit("the contenders are not built: make bench")
     for name, package in runner.absent.items():
         print(f"left out: {name} (not built: {package} is not installed)")
-    table = rows.rows(options.quick, options.megabytes)
-    table = [row for row in table if options.only in row.label]
-    for row in [row for row in table if not fits(row)]:
-        print(f"left out: {row.label} (RLIMIT_NOFILE is too low)")
-    table = [row for row in table if fits(row)]
-    ratios = measure(runner, table, options.seconds)
+    table = []
+    for row in rows.rows("quick" if options.quick else "full"):
+        reason = why_not(row)
+        if options.only in row.label and reason:
+            print(f"left out: {row.label} ({reason})")
+        elif options.only in row.label:
+            table.append(row)
+    be_preferred()
+    ratios = measure(runner, table, Progress(options.seconds))
     for (label, name), why in runner.failed.items():
         print(f"failed: {label}: {name}: {why}")
-    results = {key: summary(values) for key, values in ratios.items()}
+    results = {key: summary(values) for key, values in ratios.items() if values}
     prints = {} if options.no_footprint else footprint.measure(runner, options.build)
-    show.everything(table, results, prints, [*runner.programs], options.page)
+    show.everything(table, results, prints, [*runner.programs], options)
     broken = [name for _, name in runner.failed if name == "raw" or name in rows.OURS]
     return 1 if broken else 0
 

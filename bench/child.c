@@ -5,6 +5,7 @@
  *
  *   x       ends at once
  *   r       reads stdin to its end first
+ *   h       the same, and writes a byte to stdout when it begins
  *   t MS    sleeps, then writes the monotonic time to stdout as its last act
  *   w MIB   writes that many MiB to stdout
  *
@@ -60,8 +61,11 @@ static void stamp_after(long ms)
     call(SYS_write, 1, (long)&time, sizeof time);
 }
 
+/* Text, and not the kernel's page of zeros: some contenders take only text. */
 static void write_all(long bytes)
 {
+    for (unsigned long i = 0; i < sizeof block; i++)
+        block[i] = 'x';
     while (bytes > 0) {
         long most = bytes < (long)sizeof block ? bytes : (long)sizeof block;
         long wrote = call(SYS_write, 1, (long)block, most);
@@ -75,7 +79,9 @@ __attribute__((used)) void run(long *stack)
 {
     const char *mode = stack[0] > 1 ? (const char *)stack[2] : "x";
     const char *argument = stack[0] > 2 ? (const char *)stack[3] : NULL;
-    if (mode[0] == 'r')
+    if (mode[0] == 'h')
+        call(SYS_write, 1, (long)block, 1);
+    if (mode[0] == 'r' || mode[0] == 'h')
         while (call(SYS_read, 0, (long)block, 1) > 0)
             ;
     else if (mode[0] == 't')

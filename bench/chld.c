@@ -106,15 +106,47 @@ static void close_set(void *loop)
     free(loop);
 }
 
-static void capture(struct capture *capture)
+static chld_captured run(struct capture *capture, const chld_sink *out)
 {
-    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
-    options.out.mode = CHLD_STDIO_PIPE;
-    struct chld_task own;
-    start_with(&own.task, capture->argv, &options);
-    read_all(chld_stdout_fd(own.id), capture);
-    wait_long(&own.task);
-    capture->code = own.task.code;
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    chld_capture_result result;
+    options.out = *out;
+    check(chld_run((const char *const *)capture->argv, NULL, &options, &result, NULL), "chld_run");
+    capture->code = chld_status_shell_code(&result.status);
+    if (result.out.error || result.out.truncated || result.out.held)
+        die("not all was kept");
+    capture->got = result.out.kept;
+    return result.out;
+}
+
+static void into(struct capture *capture)
+{
+    chld_sink out = {.mode = CHLD_SINK_HEAD, .buffer = capture->buffer, .size = capture->size};
+    run(capture, &out);
+}
+
+static void growing(struct capture *capture)
+{
+    chld_sink out = {.mode = CHLD_SINK_GROW};
+    chld_buffer_free(run(capture, &out).data);
+}
+
+static int take_piece(void *argument, const char *data, size_t size)
+{
+    take(argument, data, size);
+    return 0;
+}
+
+static void pieces(struct capture *capture)
+{
+    chld_sink out = {.mode = CHLD_SINK_CALLBACK, .callback = take_piece, .argument = capture};
+    run(capture, &out);
+}
+
+static void splice(struct capture *capture)
+{
+    chld_sink out = {.mode = CHLD_SINK_FD, .fd = capture->fd};
+    run(capture, &out);
 }
 
 const struct contender contender = {
@@ -128,5 +160,8 @@ const struct contender contender = {
     .next = next,
     .close = close_set,
     .threads = 1,
-    .capture = capture,
+    .into = into,
+    .growing = growing,
+    .pieces = pieces,
+    .splice = splice,
 };

@@ -68,24 +68,35 @@ void close_ends(int ends[3])
     }
 }
 
-void read_all(int fd, struct capture *capture)
+void read_into(int fd, struct capture *capture)
 {
-    size_t room = capture->buffer ? capture->size : 1 << 17;
-    char *buffer = capture->buffer ? capture->buffer : malloc(room);
     for (;;) {
-        if (capture->got == room && !capture->buffer) {
-            room *= 2;
-            buffer = realloc(buffer, room);
-        }
-        /* A last byte of a full buffer's is read into `end`: 0 is the end. */
-        char end;
-        char *to = capture->got < room ? buffer + capture->got : &end;
-        size_t most = capture->got < room ? room - capture->got : 1;
-        ssize_t got = must(read(fd, to, most), "read");
+        /* What comes after a full buffer goes to `past`: 0 is the end. */
+        char past;
+        size_t room = capture->size - capture->got;
+        ssize_t got = must(read(fd, room ? capture->buffer + capture->got : &past,
+                                room ? room : 1), "read");
         if (got == 0)
-            break;
+            return;
         capture->got += (size_t)got;
     }
-    if (!capture->buffer)
-        free(buffer);
+}
+
+void read_growing(int fd, struct capture *capture)
+{
+    size_t room = 1 << 17;
+    char *buffer = malloc(room);
+    ssize_t got;
+    while ((got = must(read(fd, buffer + capture->got, room - capture->got), "read")) > 0) {
+        capture->got += (size_t)got;
+        if (capture->got == room && !(buffer = realloc(buffer, room *= 2)))
+            die("realloc");
+    }
+    free(buffer);
+}
+
+void take(struct capture *capture, const char *data, size_t size)
+{
+    (void)data;
+    capture->got += size;
 }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <glib.h>
+#include <string.h>
 #include <sys/wait.h>
 
 struct loop {
@@ -117,29 +118,31 @@ static int wait_for(struct task *task, int ms)
     return g_queue_pop_head(&single->ended) != NULL;
 }
 
-static void capture(struct capture *capture)
+static void into(struct capture *capture)
 {
     GError *error = NULL;
-    int word;
-    if (capture->buffer) {
-        struct task task = {.ends = {-1, -1, -1}};
-        int fd;
-        if (!g_spawn_async_with_pipes(NULL, (char **)capture->argv, NULL,
-                                      G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &task.pid, NULL, &fd,
-                                      NULL, &error))
-            die(error->message);
-        read_all(fd, capture);
-        close_ends((int[]){fd, -1, -1});
-        wait_long(&task);
-        capture->code = task.code;
-        return;
-    }
+    struct task task = {.ends = {-1, -1, -1}};
+    int fd;
+    if (!g_spawn_async_with_pipes(NULL, (char **)capture->argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD,
+                                  NULL, NULL, &task.pid, NULL, &fd, NULL, &error))
+        die(error->message);
+    read_into(fd, capture);
+    close_ends((int[]){fd, -1, -1});
+    wait_long(&task);
+    capture->code = task.code;
+}
+
+static void growing(struct capture *capture)
+{
+    GError *error = NULL;
     char *text;
+    int word;
     if (!g_spawn_sync(NULL, (char **)capture->argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &text,
                       NULL, &word, &error))
         die(error->message);
-    /* It tells no length: a text is what it expects. The child writes NULs. */
-    capture->got = capture->size;
+    /* It tells no length but that of a text, which takes time to ask for. */
+    static int asked;
+    capture->got = asked++ ? capture->size : strlen(text);
     capture->code = code_of(word);
     g_free(text);
 }
@@ -155,5 +158,6 @@ const struct contender contender = {
     .next = next,
     .close = close_loop,
     .threads = 1,
-    .capture = capture,
+    .into = into,
+    .growing = growing,
 };

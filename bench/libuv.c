@@ -146,45 +146,51 @@ static void close_loop(void *argument)
 
 struct reading {
     struct capture *capture;
+    /* Room in `buffer`; past it, one byte, to see the end. */
     char *buffer;
     size_t room;
+    int grows;
 };
 
 static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
+    static char past[1];
     struct reading *reading = handle->data;
-    struct capture *capture = reading->capture;
-    if (!capture->buffer && reading->room - capture->got < suggested) {
+    size_t got = reading->capture->got;
+    if (reading->grows && reading->room - got < suggested) {
         reading->room = reading->room ? reading->room * 2 : 2 * suggested;
         reading->buffer = realloc(reading->buffer, reading->room);
     }
-    static char past_end[1];
-    size_t left = reading->room - capture->got;
-    *ret = left ? uv_buf_init(reading->buffer + capture->got, (unsigned)left)
-                : uv_buf_init(past_end, 1);
+    size_t left = reading->room - got;
+    *ret = left ? uv_buf_init(reading->buffer + got, (unsigned)left) : uv_buf_init(past, 1);
+}
+
+static void on_piece_room(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+{
+    static char piece[1 << 16];
+    (void)handle;
+    (void)suggested;
+    *ret = uv_buf_init(piece, sizeof piece);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
 {
     struct reading *reading = stream->data;
-    (void)buffer;
     if (got > 0)
-        reading->capture->got += (size_t)got;
+        take(reading->capture, buffer->base, (size_t)got);
     else if (got == UV_EOF)
         uv_read_stop(stream);
     else
         check((int)got, "uv_read");
 }
 
-static void capture(struct capture *capture)
+static void capture_by(uv_alloc_cb on_alloc, struct reading *reading)
 {
     static struct uv_task own;
-    struct reading reading = {.capture = capture, .buffer = capture->buffer};
-    reading.room = capture->buffer ? capture->size : 0;
-    spawn_in(single, &own.task, capture->argv, -1);
-    own.pipes[0].data = &reading;
+    spawn_in(single, &own.task, reading->capture->argv, -1);
+    own.pipes[0].data = reading;
     uv_stream_t *stream = (uv_stream_t *)&own.pipes[0];
-    check(uv_read_start(stream, on_room, on_read), "uv_read_start");
+    check(uv_read_start(stream, on_alloc, on_read), "uv_read_start");
     /* The pipe is closed with the process: all of it must be read before. */
     own.piped = 0;
     next(single);
@@ -192,9 +198,24 @@ static void capture(struct capture *capture)
         uv_run(&single->uv, UV_RUN_ONCE);
     uv_close((uv_handle_t *)stream, NULL);
     uv_run(&single->uv, UV_RUN_NOWAIT);
-    capture->code = own.task.code;
-    if (!capture->buffer)
-        free(reading.buffer);
+    reading->capture->code = own.task.code;
+}
+
+static void into(struct capture *capture)
+{
+    capture_by(on_room, &(struct reading){capture, capture->buffer, capture->size, 0});
+}
+
+static void growing(struct capture *capture)
+{
+    struct reading reading = {.capture = capture, .grows = 1};
+    capture_by(on_room, &reading);
+    free(reading.buffer);
+}
+
+static void pieces(struct capture *capture)
+{
+    capture_by(on_piece_room, &(struct reading){.capture = capture});
 }
 
 const struct contender contender = {
@@ -208,5 +229,7 @@ const struct contender contender = {
     .next = next,
     .close = close_loop,
     .threads = 1,
-    .capture = capture,
+    .into = into,
+    .growing = growing,
+    .pieces = pieces,
 };

@@ -77,6 +77,15 @@ int hold_stdin(void)
     return ends[1];
 }
 
+int catch_stdout(void)
+{
+    int ends[2];
+    must(pipe2(ends, O_CLOEXEC), "pipe2");
+    must(dup2(ends[1], 1), "dup2");
+    close(ends[1]);
+    return ends[0];
+}
+
 static const struct {
     const char *name;
     row_function *run;

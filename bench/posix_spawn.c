@@ -18,8 +18,8 @@ static void put(struct task *task, char *const argv[], const int streams[3])
     pid_t pid = fork();
     if (pid == 0) {
         for (int i = 0; i < 3; i++)
-            if (streams[i] >= 0)
-                dup2(streams[i], i);
+            if (streams[i] >= 0 && dup2(streams[i], i) < 0)
+                _exit(126);
         execve(argv[0], argv, environ);
         _exit(127);
     }
@@ -61,7 +61,7 @@ static void start(void *loop, struct task *task, char *const argv[])
     reaper_add(task);
 }
 
-static void capture(struct capture *capture)
+static void capture_by(void (*read_all)(int, struct capture *), struct capture *capture)
 {
     struct task task = {.ends = {-1, -1, -1}};
     int ends[2];
@@ -74,6 +74,16 @@ static void capture(struct capture *capture)
     capture->code = task.code;
 }
 
+static void into(struct capture *capture)
+{
+    capture_by(read_into, capture);
+}
+
+static void growing(struct capture *capture)
+{
+    capture_by(read_growing, capture);
+}
+
 const struct contender contender = {
     .task_size = sizeof(struct task),
     .spawn = spawn,
@@ -83,5 +93,6 @@ const struct contender contender = {
     .start = start,
     .next = reaper_next,
     .close = reaper_close,
-    .capture = capture,
+    .into = into,
+    .growing = growing,
 };

@@ -1,6 +1,8 @@
 /*
  * The limit: the fewest system calls that do the work. vfork, execve, waitid;
- * a pidfd and epoll for many; ppoll for a limit.
+ * a pidfd and epoll for many; ppoll for a limit. With -DBY_ALL many are waited
+ * for with waitid(P_ALL), which blocks: no other descriptor can be awaited with
+ * it, and no other part of the program may have children.
  */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -27,8 +29,8 @@ static void put(struct task *task, char *const argv[], const int streams[3])
     pid_t pid = vfork();
     if (pid == 0) {
         for (int i = 0; i < 3; i++)
-            if (streams[i] >= 0)
-                dup2(streams[i], i);
+            if (streams[i] >= 0 && dup2(streams[i], i) < 0)
+                _exit(126);
         execve(argv[0], argv, environ);
         _exit(127);
     }
@@ -43,11 +45,16 @@ static void raw_spawn(struct task *task, char *const argv[], int pipes)
     close_ends(theirs);
 }
 
+static int exit_code(const siginfo_t *info)
+{
+    return info->si_code == CLD_EXITED ? info->si_status : 128 + info->si_status;
+}
+
 static void reap(struct task *task, idtype_t type, id_t id)
 {
     siginfo_t info;
     must(waitid(type, id, &info, WEXITED), "waitid");
-    task->code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+    task->code = exit_code(&info);
 }
 
 static void raw_wait(struct task *task)
@@ -71,6 +78,38 @@ static int raw_wait_for(struct task *task, int ms)
     close(poll.fd);
     return ended;
 }
+
+#ifdef BY_ALL
+
+static struct task *by_pid[1 << 22];
+
+static void *raw_open(void)
+{
+    return by_pid;
+}
+
+static void raw_start(void *loop, struct task *task, char *const argv[])
+{
+    (void)loop;
+    raw_spawn(task, argv, 0);
+    by_pid[task->pid] = task;
+}
+
+static struct task *raw_next(void *loop)
+{
+    siginfo_t info;
+    (void)loop;
+    must(waitid(P_ALL, 0, &info, WEXITED), "waitid");
+    by_pid[info.si_pid]->code = exit_code(&info);
+    return by_pid[info.si_pid];
+}
+
+static void raw_close(void *loop)
+{
+    (void)loop;
+}
+
+#else
 
 static void *raw_open(void)
 {
@@ -101,30 +140,67 @@ static void raw_close(void *loop)
     close((int)(long)loop);
 }
 
-/* To know the size beforehand is what makes this the limit when it grows. */
-static void raw_capture(struct capture *capture)
+#endif
+
+/* The child's stdout, once `argv` runs. */
+static int put_captured(struct task *task, char *const argv[])
+{
+    int ends[2];
+    must(pipe2(ends, O_CLOEXEC), "pipe2");
+    put(task, argv, (int[]){-1, ends[1], -1});
+    close(ends[1]);
+    return ends[0];
+}
+
+static void end_captured(struct task *task, int fd, struct capture *capture)
+{
+    close(fd);
+    reap(task, P_PID, (id_t)task->pid);
+    capture->code = task->code;
+}
+
+static void raw_into(struct capture *capture)
 {
     struct task task;
-    int theirs[3], ends[2];
-    must(pipe2(ends, O_CLOEXEC), "pipe2");
-    theirs[0] = theirs[2] = -1;
-    theirs[1] = ends[1];
-    put(&task, capture->argv, theirs);
-    close(ends[1]);
-    char *buffer = capture->buffer;
-    if (!buffer)
-        buffer = mmap(NULL, capture->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                      -1, 0);
-    if (buffer == MAP_FAILED)
+    int fd = put_captured(&task, capture->argv);
+    read_into(fd, capture);
+    end_captured(&task, fd, capture);
+}
+
+/* Fresh memory of the right size: to know that beforehand is the limit. */
+static void raw_growing(struct capture *capture)
+{
+    struct task task;
+    int fd = put_captured(&task, capture->argv);
+    capture->buffer = mmap(NULL, capture->size, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (capture->buffer == MAP_FAILED)
         die("mmap");
-    struct capture into = {.buffer = buffer, .size = capture->size};
-    read_all(ends[0], &into);
-    capture->got = into.got;
-    close(ends[0]);
-    reap(&task, P_PID, (id_t)task.pid);
-    capture->code = task.code;
-    if (!capture->buffer)
-        munmap(buffer, capture->size);
+    read_into(fd, capture);
+    end_captured(&task, fd, capture);
+    munmap(capture->buffer, capture->size);
+}
+
+/* 64 KiB is what a pipe holds. */
+static void raw_pieces(struct capture *capture)
+{
+    static char piece[1 << 16];
+    struct task task;
+    int fd = put_captured(&task, capture->argv);
+    ssize_t got;
+    while ((got = must(read(fd, piece, sizeof piece), "read")) > 0)
+        take(capture, piece, (size_t)got);
+    end_captured(&task, fd, capture);
+}
+
+static void raw_splice(struct capture *capture)
+{
+    struct task task;
+    int fd = put_captured(&task, capture->argv);
+    ssize_t got;
+    while ((got = must(splice(fd, NULL, capture->fd, NULL, 1 << 20, 0), "splice")) > 0)
+        capture->got += (size_t)got;
+    end_captured(&task, fd, capture);
 }
 
 const struct contender contender = {
@@ -136,6 +212,11 @@ const struct contender contender = {
     .start = raw_start,
     .next = raw_next,
     .close = raw_close,
+#ifndef BY_ALL
     .threads = 1,
-    .capture = raw_capture,
+#endif
+    .into = raw_into,
+    .growing = raw_growing,
+    .pieces = raw_pieces,
+    .splice = raw_splice,
 };

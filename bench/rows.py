@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 # Name, and the package without which it is left out.
 CONTENDERS = {
     "raw": "gcc",
+    "raw_all": "gcc",
     "chld": "gcc",
     "chld_sigchld": "gcc",
     "posix_spawn": "gcc",
@@ -17,7 +18,36 @@ CONTENDERS = {
     "python": "python3",
 }
 OURS = ("chld", "chld_sigchld")
+# raw_all is raw where nobody waits for many.
+ALONE = [name for name in CONTENDERS if name != "raw_all"]
 LOOPS = [name for name in CONTENDERS if name not in ("rust", "python")]
+# Where a process takes seconds.
+FEW = ["raw", "chld", "chld_sigchld", "posix_spawn", "fork"]
+FEW_LOOPS = ["raw", "raw_all", *FEW[1:4], "skalibs", "libuv", "glib"]
+THREADED = ["raw", "chld", "chld_sigchld", "libuv", "glib"]
+
+# What the library with its default engine is to reach, as a ratio to raw: by the
+# beginning of a row's name, and by metric. Each has at least one row.
+TARGETS = {
+    "spawn + wait, parent of": {"wall": 1.05},
+    "spawn with three pipes": {"wall": 1.05},
+    "spawn with 1,000 open descriptors": {"wall": 0.60},
+    "spawn with 8,000 open descriptors": {"wall": 0.15},
+    "one exit among 10": {"wall": 1.05, "cpu": 1.05},
+    "one exit among 100": {"wall": 1.05, "cpu": 1.05},
+    "one exit among 1,000": {"wall": 1.05, "cpu": 1.05},
+    "one exit among 8,000": {"wall": 1.05, "cpu": 1.05},
+    "burst of": {"wall": 1.05, "cpu": 1.05},
+    "many short children, 1 thread": {"wall": 1.0},
+    "many short children, 2 threads": {"wall": 1.0},
+    "capture, caller's buffer": {"wall": 1.02},
+    "capture, growing": {"wall": 0.8},
+    "wake-up, blocking": {"wall": 1.1},
+    "wake-up, loop": {"wall": 1.1},
+    "wait with a limit: exit to return": {"wall": 1.05, "wakeups": 1},
+    "wait with a limit: overshoot": {"wall": 1.1, "wakeups": 1},
+}
+FOOTPRINT_TARGETS = {"bytes": 16384, "heap": 0, "threads": 0}
 
 
 @dataclass
@@ -25,62 +55,111 @@ class Row:
     label: str
     command: str
     metrics: tuple = ("wall",)
-    # By metric: what the library with its default engine is to reach.
-    limits: dict = field(default_factory=dict)
-    contenders: list = field(default_factory=lambda: list(CONTENDERS))
+    contenders: list = field(default_factory=lambda: ALONE)
     # BENCH_DENY, see deny.c.
     deny: str = ""
     # How many descriptors, and processes, it needs.
-    needs: int = 0
+    descriptors: int = 0
+    # And how much memory.
+    megabytes: int = 0
     # Takes seconds: not in every round.
     heavy: bool = False
+    # How many times as long as others it measures: what precedes is long, too.
+    longer: int = 1
+
+    @property
+    def limits(self):
+        exact = TARGETS.get(self.label)
+        return exact or next((limits for beginning, limits in TARGETS.items()
+                              if self.label.startswith(beginning + " ")), {})
+
+    @property
+    def steady(self):
+        """Two runs have to agree on it."""
+        return self.command.startswith("spawn") and not self.deny
+
+    @property
+    def visits(self):
+        """How many in a round."""
+        return 3 if self.steady and self.longer == 1 else 1
 
 
-def spawn_rows(megabytes):
-    sizes = [Row(f"spawn + wait, parent of {size} MB", f"spawn {size} 0 0", limits={"wall": 1.05},
-                 heavy=size > 500)
-             for size in (5, megabytes)]
+@dataclass
+class Sizes:
+    """How large the rows are that come in sizes."""
+
+    megabytes: tuple
+    descriptors: tuple
+    exits: tuple
+    burst: int
+    many: int
+    mebibytes: int
+
+
+SIZES = {
+    "smoke": Sizes((5, 16), (100,), (10, 50), 20, 128, 1),
+    "quick": Sizes((5, 256), (1000, 8000), (10, 100, 1000), 200, 512, 32),
+    "full": Sizes((5, 256, 4096), (1000, 8000), (10, 100, 1000, 8000), 1000, 1024, 256),
+}
+
+
+def of_megabytes(size):
+    return f"{size} MB" if size < 1024 else f"{size // 1024} GB"
+
+
+def spawn_rows(sizes):
+    parents = [Row(f"spawn + wait, parent of {of_megabytes(size)}", f"spawn {size} 0 0",
+                   contenders=FEW if size > 1023 else ALONE, megabytes=size, heavy=size > 1023,
+                   longer=12 if size > 1023 else 4 if size > 100 else 1)
+               for size in sizes.megabytes]
+    pipes = Row("spawn with three pipes", "spawn 5 0 3")
     descriptors = [Row(f"spawn with {count:,} open descriptors", f"spawn 5 {count} 0",
-                       limits={"wall": limit}, needs=count)
-                   for count, limit in ((1000, 0.60), (8000, 0.15))]
-    without = [Row(f"spawn without {what}", f"spawn 5 0 0", deny=what,
+                       descriptors=count)
+                   for count in sizes.descriptors]
+    without = [Row(f"spawn without {what}", "spawn 5 0 0", deny=what,
                    contenders=["raw", "chld", "posix_spawn", "fork"])
                for what in ("clone3", "close_range", "pidfd")]
-    pipes = Row("spawn with three pipes", "spawn 5 0 3", limits={"wall": 1.05})
-    return [*sizes, pipes, *descriptors, *without]
+    return [*parents, pipes, *descriptors, *without]
 
 
-def loop_rows(counts, burst, many):
-    both, limits = ("wall", "cpu"), {"wall": 1.05, "cpu": 1.05}
-    exits = [Row(f"one exit among {count:,}", f"exit {count}", both, limits, LOOPS,
-                 needs=2 * count, heavy=count > 1000)
-             for count in counts]
-    streams = [Row(f"many short children, {threads} thread{'s' * (threads > 1)}",
-                   f"many {many} {threads}", ("wall",), {"wall": 1.0}, LOOPS)
-               for threads in (1, 2)]
-    bursts = Row(f"burst of {burst:,}", f"burst {burst}", both, limits, LOOPS, needs=2 * burst,
-                 heavy=burst > 500)
-    return [*exits, bursts, *streams]
+def loop_rows(sizes):
+    both = ("wall", "cpu")
+    exits = [Row(f"one exit among {count:,}", f"exit {count}", both,
+                 FEW_LOOPS if count > 1000 else LOOPS, descriptors=2 * count,
+                 megabytes=count // 2, heavy=count > 1000)
+             for count in sizes.exits]
+    burst = Row(f"burst of {sizes.burst:,}", f"burst {sizes.burst}", both, LOOPS,
+                descriptors=2 * sizes.burst, heavy=sizes.burst > 500)
+    return [*exits, burst,
+            Row("many short children, 1 thread", f"many {sizes.many} 1", contenders=LOOPS),
+            Row("many short children, 2 threads", f"many {sizes.many} 2", contenders=THREADED)]
 
 
-def other_rows(mebibytes):
+def other_rows(sizes):
+    def capture(label, form, contenders):
+        return Row(f"capture, {label}", f"capture {sizes.mebibytes} {form}",
+                   contenders=contenders, megabytes=3 * sizes.mebibytes,
+                   heavy=sizes.mebibytes > 100)
+    limited = ("wall", "wakeups")
     return [
-        Row("capture, caller's buffer", f"capture {mebibytes} buffer", limits={"wall": 1.02},
-            heavy=mebibytes > 100),
-        Row("capture, growing", f"capture {mebibytes} grows", limits={"wall": 0.8},
-            heavy=mebibytes > 100),
-        Row("wake-up, blocking", "wake blocking", limits={"wall": 1.1}),
-        Row("wake-up, loop", "wake loop", limits={"wall": 1.1}, contenders=LOOPS),
-        Row("wait with a limit: exit to return", "limit", ("wall", "wakeups"),
-            {"wall": 1.05, "wakeups": 1}),
-        Row("wait with a limit: overshoot", "overshoot", ("wall", "wakeups"),
-            {"wall": 1.1, "wakeups": 1}),
+        capture("caller's buffer", "into", ALONE),
+        capture("growing", "growing", ALONE),
+        capture("callback", "pieces", ["raw", *OURS, "libuv"]),
+        capture("to a descriptor", "splice", ["raw", *OURS]),
+        Row("wake-up, blocking", "wake blocking"),
+        Row("wake-up, loop", "wake loop", contenders=LOOPS),
+        Row("wait with a limit: exit to return", "limit", limited),
+        Row("wait with a limit: overshoot", "overshoot", limited),
     ]
 
 
-def rows(quick, megabytes):
-    if quick:
-        return (spawn_rows(megabytes or 256) + loop_rows((10, 100, 1000), 200, 512)
-                + other_rows(32))
-    return (spawn_rows(megabytes or 1024) + loop_rows((10, 100, 1000, 8000), 1000, 2048)
-            + other_rows(256))
+def rows(size):
+    sizes = SIZES[size]
+    return spawn_rows(sizes) + loop_rows(sizes) + other_rows(sizes)
+
+
+def targets_without_row():
+    """Which of the targets the full benchmark does not measure."""
+    measured = {id(row.limits): row.metrics for row in rows("full")}
+    return [f"{beginning}, {metric}" for beginning, limits in TARGETS.items()
+            for metric in limits if metric not in measured.get(id(limits), ())]

@@ -27,8 +27,9 @@ enum Waiting {
 #[repr(C)]
 pub struct Capture {
     argv: *const *const c_char,
-    buffer: *mut u8,
     size: usize,
+    buffer: *mut u8,
+    fd: c_int,
     got: usize,
     code: c_int,
 }
@@ -47,7 +48,10 @@ pub struct Contender {
     next: *const c_void,
     close: Absent,
     threads: c_int,
-    capture: unsafe extern "C" fn(*mut Capture),
+    into: unsafe extern "C" fn(*mut Capture),
+    growing: unsafe extern "C" fn(*mut Capture),
+    pieces: Absent,
+    splice: Absent,
 }
 
 unsafe impl Sync for Contender {}
@@ -108,16 +112,17 @@ unsafe extern "C" fn wait_for(task: *mut Task, ms: c_int) -> c_int {
     }
 }
 
-unsafe extern "C" fn capture(capture: *mut Capture) {
+unsafe extern "C" fn growing(capture: *mut Capture) {
     let capture = unsafe { &mut *capture };
     let mut command = unsafe { command(capture.argv) };
-    if capture.buffer.is_null() {
-        let output = command.stderr(Stdio::inherit()).output().unwrap();
-        capture.got = output.stdout.len();
-        capture.code = code_of(output.status);
-        return;
-    }
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let output = command.stdin(Stdio::inherit()).stderr(Stdio::inherit()).output().unwrap();
+    capture.got = output.stdout.len();
+    capture.code = code_of(output.status);
+}
+
+unsafe extern "C" fn into(capture: *mut Capture) {
+    let capture = unsafe { &mut *capture };
+    let mut child = unsafe { command(capture.argv) }.stdout(Stdio::piped()).spawn().unwrap();
     let buffer = unsafe { std::slice::from_raw_parts_mut(capture.buffer, capture.size) };
     let mut stdout = child.stdout.take().unwrap();
     stdout.read_exact(buffer).unwrap();
@@ -138,5 +143,8 @@ pub static contender: Contender = Contender {
     next: std::ptr::null(),
     close: None,
     threads: 0,
-    capture,
+    into,
+    growing,
+    pieces: None,
+    splice: None,
 };

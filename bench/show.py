@@ -1,4 +1,4 @@
-"""The results: a table on the terminal, build/bench.tsv, build/bench.svg."""
+"""The results: a table on the terminal and in results.txt, results.tsv, chart.svg."""
 
 import os
 import platform
@@ -9,7 +9,8 @@ import time
 import rows
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SHORT = {"chld_sigchld": "sigchld", "posix_spawn": "posix", "raw again": "(raw)"}
+SHORT = {"chld_sigchld": "sigchld", "posix_spawn": "posix", "raw_all": "P_ALL",
+         "raw again": "(raw)"}
 
 
 def label_of(row, metric):
@@ -45,8 +46,7 @@ def targets(table, results, prints):
             verdict = "ok" if mine[0] <= limit + 0.005 else "missed"
             yield (f"{label_of(row, metric):{width}}{figure(mine[0]):>9}{mine[1]:7.2f}"
                    f"{limit:7.2f}  {verdict}")
-    limits = {"bytes": 16384, "heap": 0, "threads": 0}
-    for name, limit in limits.items():
+    for name, limit in rows.FOOTPRINT_TARGETS.items():
         mine = prints.get("chld", {}).get(name)
         if mine is not None:
             verdict = "ok" if mine <= limit else "missed"
@@ -57,6 +57,8 @@ FOOTPRINT = {
     "bytes": "bytes added to a static program",
     "heap": "heap calls per child",
     "threads": "threads",
+    "faults": "page faults per child, caller",
+    "child_faults": "page faults per child, child",
     "parent": "system calls per child, caller",
     "child": "system calls per child, child",
 }
@@ -73,8 +75,9 @@ def footprints(prints, names):
                 f"{'' if cell is None else format(cell, '.0f'):>9}" for cell in cells)
 
 
-def write_tsv(path, table, results, prints):
+def write_tsv(path, heading, results, prints):
     with open(path, "w", encoding="utf-8") as file:
+        print(f"# {heading}", file=file)
         print("row", "metric", "contender", "ratio", "spread", "rounds", sep="\t", file=file)
         for (label, metric, name), (ratio, spread, count) in results.items():
             print(label, metric, name, f"{ratio:.4f}", f"{spread:.4f}", count, sep="\t",
@@ -92,7 +95,7 @@ def draw(path, table, results, names):
     labels = [row.label for row in table
               if row.command.startswith(("spawn", "exit")) and not row.deny]
     names = [name for name in names
-             if name != "raw" and any((label, "wall", name) in results for label in labels)]
+             if not name.startswith("raw") and any((label, "wall", name) in results for label in labels)]
     if not names:
         return
     data = os.path.splitext(path)[0] + ".dat"
@@ -109,7 +112,7 @@ def draw(path, table, results, names):
 MARKS = "<!-- results -->", "<!-- end of results -->"
 
 
-def document(path, text):
+def document(path, text, chart):
     """Puts the results between two marks of a page, and the chart beside it."""
     with open(path, encoding="utf-8") as file:
         before, _, rest = file.read().partition(MARKS[0])
@@ -117,13 +120,15 @@ def document(path, text):
     block = "\n".join(("```", *text, "```"))
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"{before}{MARKS[0]}\n{block}\n{MARKS[1]}{after}")
-    if os.path.exists("build/bench.svg"):
-        shutil.copy("build/bench.svg", os.path.join(os.path.dirname(path), "bench.svg"))
+    if os.path.exists(chart):
+        shutil.copy(chart, os.path.join(os.path.dirname(path), "bench.svg"))
 
 
-def everything(table, results, prints, names, page):
-    os.makedirs("build", exist_ok=True)
-    heading = f"{time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {platform.machine()}"
+def everything(table, results, prints, names, options):
+    """The TSV is kept under its date as well, for agree.py."""
+    now = time.localtime()
+    heading = (f"{time.strftime('%Y-%m-%d', now)}, Linux {platform.release()}, "
+               f"{platform.machine()}{', --quick' if options.quick else ''}")
     text = [f"{heading}: times the cost of raw system calls", ""]
     text += ratios(table, results, names)
     text += ["", "What the library is to reach", ""]
@@ -131,9 +136,12 @@ def everything(table, results, prints, names, page):
     if prints:
         text += ["", "Footprint", "", *footprints(prints, names)]
     print("\n".join(text))
-    with open("build/bench.txt", "w", encoding="utf-8") as file:
+    with open(os.path.join(options.build, "results.txt"), "w", encoding="utf-8") as file:
         print("\n".join(text), file=file)
-    write_tsv("build/bench.tsv", table, results, prints)
-    draw("build/bench.svg", table, results, names)
-    if page:
-        document(page, text)
+    kept = os.path.join(options.build, time.strftime("results-%Y%m%d-%H%M%S.tsv", now))
+    write_tsv(kept, heading, results, prints)
+    shutil.copy(kept, os.path.join(options.build, "results.tsv"))
+    chart = os.path.join(options.build, "chart.svg")
+    draw(chart, table, results, names)
+    if options.page:
+        document(options.page, text, chart)

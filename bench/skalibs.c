@@ -111,25 +111,42 @@ static void close_loop(void *loop)
     (void)loop;
 }
 
-static void capture(struct capture *capture)
+static int put_captured(struct task *task, struct capture *capture)
+{
+    int fd;
+    task->pid = child_spawn1_pipe(capture->argv[0], (const char *const *)capture->argv,
+                                  (const char *const *)environ, &fd, 1);
+    if (!task->pid)
+        die("child_spawn1_pipe");
+    return fd;
+}
+
+static void end_captured(struct task *task, int fd, struct capture *capture)
+{
+    close(fd);
+    wait_long(task);
+    capture->code = task->code;
+}
+
+static void into(struct capture *capture)
 {
     struct task task = {.ends = {-1, -1, -1}};
-    int fd;
-    task.pid = child_spawn1_pipe(capture->argv[0], (const char *const *)capture->argv,
-                                 (const char *const *)environ, &fd, 1);
-    if (!task.pid)
-        die("child_spawn1_pipe");
-    if (capture->buffer) {
-        capture->got = allread(fd, capture->buffer, capture->size);
-    } else {
-        stralloc all = STRALLOC_ZERO;
-        must(slurp(&all, fd) - 1, "slurp");
-        capture->got = all.len;
-        stralloc_free(&all);
-    }
-    close(fd);
-    wait_long(&task);
-    capture->code = task.code;
+    char past;
+    int fd = put_captured(&task, capture);
+    capture->got = allread(fd, capture->buffer, capture->size);
+    capture->got += allread(fd, &past, 1);
+    end_captured(&task, fd, capture);
+}
+
+static void growing(struct capture *capture)
+{
+    struct task task = {.ends = {-1, -1, -1}};
+    stralloc all = STRALLOC_ZERO;
+    int fd = put_captured(&task, capture);
+    must(slurp(&all, fd) - 1, "slurp");
+    capture->got = all.len;
+    stralloc_free(&all);
+    end_captured(&task, fd, capture);
 }
 
 const struct contender contender = {
@@ -142,5 +159,6 @@ const struct contender contender = {
     .start = start,
     .next = next,
     .close = close_loop,
-    .capture = capture,
+    .into = into,
+    .growing = growing,
 };
