@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static char cgroup[PATH_MAX];
@@ -27,13 +26,13 @@ int make_cgroup(void)
     FILE *mounts = setmntent("/proc/self/mounts", "re");
     while (mounts != NULL && (one = getmntent(mounts)) != NULL && cgroup[0] == '\0') {
         if (strcmp(one->mnt_type, "cgroup2") == 0) {
-            snprintf(cgroup, sizeof cgroup, "%s/chld-faults-%d", one->mnt_dir, (int)getpid());
+            snprintf(cgroup, sizeof cgroup, "%s/chld-faults-XXXXXX", one->mnt_dir);
         }
     }
     if (mounts != NULL) {
         endmntent(mounts);
     }
-    if (cgroup[0] == '\0' || mkdir(cgroup, 0755) != 0) {
+    if (cgroup[0] == '\0' || mkdtemp(cgroup) == NULL) {
         skip("no cgroup2 that can be written is mounted");
     }
     atexit(remove_cgroup);

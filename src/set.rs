@@ -17,7 +17,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 use crate::sys::epoll;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::Zeroed;
-use crate::sys::{self, Errno, Result, host, pidfd, poll};
+use crate::sys::{Errno, Result, host, pidfd, poll};
 use crate::table::{self, LINKS, SETS};
 use crate::watch;
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
@@ -135,9 +135,11 @@ impl SetPin {
         self.set.poke.load(SeqCst) >= 0
     }
 
-    /// Wakes who polls. A full pipe is awake already.
+    /// Wakes who polls. A full pipe is awake already; an empty one may have no memory
+    /// for a byte at this moment, and nobody else to call in the next.
     pub fn poke(&self) {
-        let _ = sys::retry(|| fd::write(self.set.poke.load(SeqCst), &[0]));
+        let poke = || fd::write(self.set.poke.load(SeqCst), &[0]);
+        let _ = (0..100).find(|_| matches!(poke(), Ok(_) | Err(Errno::EAGAIN)));
     }
 
     /// Puts the pipe back to sleep. What happened before this is looked for
