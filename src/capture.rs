@@ -88,11 +88,15 @@ impl<'a> Capture<'a> {
     /// Takes turns until all is done. ETIMEDOUT, or why the signals could not be
     /// sent, if the child has survived the ladder.
     pub fn run(&mut self) -> Result<()> {
-        while !self.turn()? {
-            match self.watch.sleep(&mut self.polled(), self.ladder.until()) {
+        let mut may_have_ended = true;
+        while !self.turn(may_have_ended)? {
+            let mut fds = self.polled();
+            match self.watch.sleep(&mut fds, self.ladder.until()) {
                 Ok(()) | Err(Errno::ETIMEDOUT) => {}
                 Err(errno) => return Err(errno),
             }
+            let [.., end] = fds;
+            may_have_ended = self.watch.may_have_told(&end);
         }
         self.outcome()
     }
@@ -103,13 +107,15 @@ impl<'a> Capture<'a> {
     }
 
     /// Does what can be done now; true when there is nothing left to do.
-    pub fn turn(&mut self) -> Result<bool> {
+    pub fn turn(&mut self, may_have_ended: bool) -> Result<bool> {
         if self.finished {
             return Ok(true);
         }
-        self.watch.drain();
         // The child is looked at first: what it wrote is in the pipes by then.
-        self.look()?;
+        if may_have_ended || self.ladder.is_due() {
+            self.watch.drain();
+            self.look()?;
+        }
         self.move_bytes();
         // After the limit, nobody is waited for who does not take his bytes.
         let is_late = self.ladder.reached().0 > 0 && !self.until_eof;

@@ -95,14 +95,18 @@ impl<'a> Drain<'a> {
             let spliced = moved.is_some();
             self.waits_for_sink = false;
             let moved = match moved {
-                Some(spliced) => self.count_spliced(spliced),
+                Some(spliced) => self.count_spliced(spliced).map(|count| (count, true)),
                 None => self.read(pipe, most),
             };
             match moved {
-                Ok(0) => self.has_ended = true,
-                Ok(count) => {
+                Ok((0, _)) => self.has_ended = true,
+                Ok((count, is_full)) => {
                     self.total = self.total.wrapping_add(count as u64);
                     self.left = self.left.map(|left| left.saturating_sub(count));
+                    // That was all. To be told so by EAGAIN would be another call.
+                    if !is_full && self.left.is_none() {
+                        return;
+                    }
                 }
                 Err(Errno::EINTR) => {}
                 // The sink has filled up since it was asked.
@@ -138,10 +142,37 @@ impl<'a> Drain<'a> {
         spliced
     }
 
-    fn read(&mut self, pipe: i32, most: usize) -> Result<usize> {
+    /// Reads once, straight into the sink's own memory while it has some: how much,
+    /// and whether there was no room for more.
+    fn read(&mut self, pipe: i32, most: usize) -> Result<(usize, bool)> {
+        let (read, room) = match &mut self.sink {
+            Sink::Growing { bytes, most: limit } if bytes.len() < *limit => {
+                match bytes.make_room(most.min(limit.wrapping_sub(bytes.len()))) {
+                    Ok(room) => (bytes.read(pipe, room), room),
+                    Err(errno) => {
+                        self.give_up(errno);
+                        return Err(Errno::EINTR); // once more, without the sink
+                    }
+                }
+            }
+            Sink::Buffer(buffer) if buffer.room() > 0 => {
+                let room = buffer.room().min(most);
+                (buffer.read(pipe, room), room)
+            }
+            _ => return self.pass_on(pipe, most),
+        };
+        let count = read?;
+        self.kept = self.kept.wrapping_add(count as u64);
+        Ok((count, count == room))
+    }
+
+    /// The same for a sink that is handed the bytes.
+    #[inline(never)]
+    fn pass_on(&mut self, pipe: i32, most: usize) -> Result<(usize, bool)> {
         let mut buffer = [0u8; CHUNK];
         let most = if matches!(self.sink, Sink::Fd(_)) { most.min(WRITTEN_AT_ONCE) } else { most };
         let place = buffer.get_mut(..most.min(CHUNK)).unwrap_or_default();
+        let room = place.len();
         let count = fd::read(pipe, place)?;
         let bytes = place.get(..count).unwrap_or_default();
         if count > 0 {
@@ -154,7 +185,7 @@ impl<'a> Drain<'a> {
                 }
             }
         }
-        Ok(count)
+        Ok((count, count == room))
     }
 
     fn give_up(&mut self, errno: Errno) {

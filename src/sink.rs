@@ -27,26 +27,17 @@ pub enum Refusal {
 }
 
 impl Sink<'_> {
-    /// Takes bytes; says how many of them are kept. A full buffer takes
-    /// everything and keeps what it is there to keep.
+    /// Takes bytes that nothing read into its own memory; says how many of them
+    /// are kept. A full buffer takes everything and keeps what it is there to keep.
     pub fn take(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         match self {
-            Sink::Nothing | Sink::Buffer(_) | Sink::Growing { .. } => {}
+            Sink::Nothing | Sink::Growing { .. } => Ok(0),
+            Sink::Buffer(buffer) => Ok(buffer.take(bytes)),
             Sink::Callback { take, argument } => {
                 let answer = take(*argument, bytes.as_ptr().cast(), bytes.len());
-                return if answer == 0 { Ok(bytes.len()) } else { Err(Refusal::Stopped(answer)) };
+                if answer == 0 { Ok(bytes.len()) } else { Err(Refusal::Stopped(answer)) }
             }
-            Sink::Fd(descriptor) => return descriptor.write(bytes).map_err(Refusal::Failed),
-        }
-        match self {
-            Sink::Buffer(buffer) => Ok(buffer.take(bytes)),
-            Sink::Growing { bytes: kept, most } => {
-                let room = most.saturating_sub(kept.len());
-                let first = bytes.get(..room).unwrap_or(bytes);
-                kept.push(first).map_err(Refusal::Failed)?;
-                Ok(first.len())
-            }
-            _ => Ok(0),
+            Sink::Fd(descriptor) => descriptor.write(bytes).map_err(Refusal::Failed),
         }
     }
 }
@@ -66,6 +57,19 @@ impl<'a> Buffer<'a> {
     /// `head` is at most the length of `bytes`.
     pub fn new(bytes: &'a mut [u8], head: usize) -> Buffer<'a> {
         Buffer { head: head.min(bytes.len()), bytes, filled: 0, oldest: 0 }
+    }
+
+    /// Where nothing was put yet.
+    pub fn room(&self) -> usize {
+        self.bytes.len().saturating_sub(self.filled)
+    }
+
+    /// Reads so much into that.
+    pub fn read(&mut self, fd: i32, most: usize) -> Result<usize> {
+        let place = self.bytes.get_mut(self.filled..self.filled.wrapping_add(most));
+        let count = fd::read(fd, place.unwrap_or_default())?;
+        self.filled = self.filled.wrapping_add(count);
+        Ok(count)
     }
 
     /// Says by how much the buffer is fuller now.

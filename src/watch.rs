@@ -74,6 +74,12 @@ impl Watch {
         }
     }
 
+    /// Whether the sleep on `polled` was because of the child. Of an alarm nobody
+    /// can say: the sleep has drained it, and SIGCHLD interrupts before it is polled.
+    pub fn may_have_told(&self, polled: &PollFd) -> bool {
+        matches!(self, Watch::Alarm(_)) || polled.revents != 0
+    }
+
     /// Before the caller looks: what happens after that look wakes it again.
     pub fn drain(&self) {
         if let Watch::Alarm(alarm) = self {

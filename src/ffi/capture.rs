@@ -353,7 +353,7 @@ pub unsafe extern "C" fn chld_capture_step(
 ) -> c_int {
     quietly(|| {
         stepwise::with(valid(capturing)?, |capture| {
-            if capture.turn()? {
+            if capture.turn(true)? {
                 return capture.outcome().map(|()| 1);
             }
             // SAFETY: NULL or valid, by the header.

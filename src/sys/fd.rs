@@ -98,8 +98,17 @@ pub fn is_open(fd: i32) -> bool {
 
 /// Reads what is there; 0 at the end.
 pub fn read(fd: i32, buffer: &mut [u8]) -> Result<usize> {
-    // SAFETY: writes at most `len` bytes into a live slice.
-    let got = unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
+    // SAFETY: a live slice.
+    unsafe { read_raw(fd, buffer.as_mut_ptr(), buffer.len()) }
+}
+
+/// The same into memory that holds nothing yet.
+///
+/// # Safety
+/// `place` must be valid for writes of `size` bytes.
+pub unsafe fn read_raw(fd: i32, place: *mut u8, size: usize) -> Result<usize> {
+    // SAFETY: by this function's contract.
+    let got = unsafe { libc::read(fd, place.cast(), size) };
     super::check(got as i64).map(|count| count as usize)
 }
 
@@ -159,12 +168,14 @@ pub fn read_link(path: &CStr, buffer: &mut [u8]) -> Result<usize> {
 /// What a descriptor leads to, as far as writing to it goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// On a disk: it never makes its writer wait for a reader.
+    /// On a disk, or /dev/null: it never makes its writer wait for a reader.
     Regular,
     Pipe,
     /// A terminal, a socket, a device.
     Other,
 }
+
+const DEV_NULL: libc::dev_t = libc::makedev(1, 3);
 
 pub fn kind(fd: i32) -> Result<Kind> {
     let mut about = core::mem::MaybeUninit::<libc::stat>::zeroed();
@@ -175,6 +186,7 @@ pub fn kind(fd: i32) -> Result<Kind> {
     };
     Ok(match about.st_mode & libc::S_IFMT {
         libc::S_IFREG => Kind::Regular,
+        libc::S_IFCHR if about.st_rdev == DEV_NULL => Kind::Regular,
         libc::S_IFIFO => Kind::Pipe,
         _ => Kind::Other,
     })

@@ -1,7 +1,7 @@
 //! Memory from libc's heap: for buffers that grow and then are the caller's.
 //! Nothing else in the library allocates.
 
-use super::{Errno, Result};
+use super::{Errno, Result, fd};
 
 /// Bytes that are kept, with a NUL behind them.
 pub struct Growing {
@@ -22,36 +22,39 @@ impl Growing {
         self.used
     }
 
-    pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
-        let used = self.used.checked_add(bytes.len()).ok_or(Errno::ENOMEM)?;
-        self.make_room(used.checked_add(1).ok_or(Errno::ENOMEM)?)?;
-        // SAFETY: `first` has room for one more than `used` bytes, and is
-        // nobody else's memory.
+    /// Makes sure that there is room for more; how much, at most `most`.
+    pub fn make_room(&mut self, most: usize) -> Result<usize> {
+        let wanted = self.used.checked_add(most.min(LEAST)).ok_or(Errno::ENOMEM)?;
+        if wanted >= self.room {
+            let room = self.room.saturating_mul(2).max(wanted.checked_add(1).ok_or(Errno::ENOMEM)?);
+            // SAFETY: NULL or what realloc gave; on failure the old block stays.
+            let fresh = unsafe { libc::realloc(self.first.cast(), room) };
+            if fresh.is_null() {
+                return Err(Errno::ENOMEM);
+            }
+            (self.first, self.room) = (fresh.cast(), room);
+        }
+        Ok(self.room.wrapping_sub(self.used).wrapping_sub(1).min(most))
+    }
+
+    /// Reads into what `make_room` has promised: straight from the kernel, since a
+    /// copy would cost as much again.
+    pub fn read(&mut self, fd: i32, room: usize) -> Result<usize> {
+        // SAFETY: `first` has room for that and one more behind `used` bytes, and
+        // is nobody else's memory.
         unsafe {
-            let end = self.first.add(self.used);
-            core::ptr::copy_nonoverlapping(bytes.as_ptr(), end, bytes.len());
-            self.first.add(used).write(0);
+            let count = fd::read_raw(fd, self.first.add(self.used), room)?;
+            self.used = self.used.wrapping_add(count);
+            self.first.add(self.used).write(0);
+            Ok(count)
         }
-        self.used = used;
-        Ok(())
     }
 
-    fn make_room(&mut self, needed: usize) -> Result<()> {
-        if needed <= self.room {
-            return Ok(());
-        }
-        let room = needed.max(self.room.saturating_mul(2)).max(LEAST);
-        // SAFETY: NULL or what realloc gave; on failure the old block stays.
-        let fresh = unsafe { libc::realloc(self.first.cast(), room) };
-        if fresh.is_null() {
-            return Err(Errno::ENOMEM);
-        }
-        (self.first, self.room) = (fresh.cast(), room);
-        Ok(())
-    }
-
-    /// The memory, which now has to be given to `free`; NULL if there is none.
+    /// The memory, which now has to be given to `free`; NULL if nothing is in it.
     pub fn release(&mut self) -> *mut u8 {
+        if self.used == 0 {
+            return core::ptr::null_mut();
+        }
         (self.used, self.room) = (0, 0);
         core::mem::replace(&mut self.first, core::ptr::null_mut())
     }
