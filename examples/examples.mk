@@ -1,7 +1,7 @@
 # The examples, and `make demo`, which runs them one after the other.
 
 EXAMPLES := first failures exit_codes signals zombie polling wait_family redirect \
-    background notify poll_loop epoll_many init capture limit cleanup timeout parallel
+    background notify poll_loop epoll_many init capture limit cleanup timeout parallel supervise
 EXAMPLE_CFLAGS := -std=c11 -O2 -Wall -Wextra -pedantic -Werror
 
 $(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
@@ -19,3 +19,5 @@ demo:
 	@sh examples/demo.sh $(EXAMPLES)
 
 .PHONY: examples demo
+
+include examples/tools.mk
