@@ -106,10 +106,16 @@ static void signal_and_wait(int signal)
     until = wanted.kill_after > 0 ? tool_now() + wanted.kill_after : 0;
 }
 
+/* Whether the terminal sent it to the whole group at the stroke of a key. */
+static int is_from_keys(const siginfo_t *info)
+{
+    return info->si_code == SI_KERNEL && info->si_signo != SIGHUP && info->si_signo != SIGCONT;
+}
+
 static void forward(const siginfo_t *info)
 {
     int signal = info->si_signo;
-    if (wanted.foreground && tool_is_from_keys(info))
+    if (wanted.foreground && is_from_keys(info))
         return; /* the command has had it as well */
     if (signal == SIGCONT) {
         tool_job_continue(&job);
@@ -183,13 +189,13 @@ static void serve(const sigset_t *taken, chld_status *status)
 
 int main(int argc, char **argv)
 {
-    static const int passed_on[] = {SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM, SIGUSR1,
-                                    SIGUSR2, SIGCONT, SIGWINCH, SIGTSTP};
+    static const int taken_here[] = {SIGCHLD, SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM,
+                                     SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH, SIGTSTP};
     chld_status status;
     read_options(argc, argv);
     /* In the group of the command, the terminal stops us when it does the command. */
-    size_t count = sizeof passed_on / sizeof *passed_on - (wanted.foreground ? 1 : 0);
-    sigset_t taken = tool_take_signals(passed_on, count);
+    size_t count = sizeof taken_here / sizeof *taken_here - (wanted.foreground ? 1 : 0);
+    sigset_t taken = tool_take_signals(taken_here, count);
     signal(SIGTTIN, SIG_DFL); /* the command's, which would get EIO instead */
     signal(SIGTTOU, SIG_DFL);
     start();

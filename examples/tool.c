@@ -122,7 +122,6 @@ sigset_t tool_take_signals(const int *signals, size_t count)
     sigset_t taken;
     signal(SIGCHLD, SIG_DFL); /* ignored, it would leave no statuses */
     sigemptyset(&taken);
-    sigaddset(&taken, SIGCHLD);
     for (size_t i = 0; i < count; i++)
         if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
             sigaddset(&taken, signals[i]);
@@ -141,11 +140,6 @@ int tool_next_signal(const sigset_t *taken, double until, siginfo_t *info)
         if (errno == EAGAIN && tool_ms_left(until) == 0)
             return 0;
     }
-}
-
-int tool_is_from_keys(const siginfo_t *info)
-{
-    return info->si_code == SI_KERNEL && info->si_signo != SIGHUP && info->si_signo != SIGCONT;
 }
 
 int tool_stop_self(int number)

@@ -36,13 +36,11 @@ int tool_signal(const char *name);
 /* "TERM" for SIGTERM. */
 const char *tool_signal_name(int signal);
 
-/* Blocks SIGCHLD and `signals`, to be taken by tool_next_signal(); but those that
- * were ignored from the start, by nohup for one, stay so. */
+/* Blocks `signals`, to be taken by tool_next_signal(); but those that were ignored
+ * from the start, by nohup for one, stay so. SIGCHLD is never ignored after it. */
 sigset_t tool_take_signals(const int *signals, size_t count);
 /* The next of them, or 0 when it is `until`. */
 int tool_next_signal(const sigset_t *taken, double until, siginfo_t *info);
-/* Whether the terminal sent it to the whole group at the stroke of a key. */
-int tool_is_from_keys(const siginfo_t *info);
 /* Stops this process as `signal` (SIGTSTP, SIGTTIN or SIGTTOU) does. Returns 1 after
  * SIGCONT, which is still to be taken; 0 if the kernel does not stop it: pid 1, and
  * groups that no shell could continue. */

@@ -4,18 +4,19 @@ TOOLS   := timeout parallel init supervise
 BINDIR  ?= $(PREFIX)/bin
 MANDIR  ?= $(PREFIX)/share/man
 
+TOOL_CC = $(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude -Iexamples
+TOOL_COMMON := examples/tool.h $(O)/examples/tool.o $(O)/libchld.a
+
 $(O)/examples/tool.o: examples/tool.c examples/tool.h include/chld.h
 	@mkdir -p $(@D)
-	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude -c -o $@ $<
+	$(TOOL_CC) -c -o $@ $<
 
-$(O)/examples/timeout $(O)/examples/parallel $(O)/examples/init: \
-    $(O)/examples/%: examples/%.c examples/tool.h $(O)/examples/tool.o $(O)/libchld.a
-	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude $(LDFLAGS) -o $@ $(filter-out %.h,$^)
-
-SUPERVISE := $(sort $(wildcard examples/supervise/*.c))
-$(O)/examples/supervise: $(SUPERVISE) $(wildcard examples/supervise/*.h) examples/tool.h \
-    $(O)/examples/tool.o $(O)/libchld.a
-	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude -Iexamples $(LDFLAGS) -o $@ $(filter-out %.h,$^)
+$(O)/examples/timeout: examples/timeout.c $(TOOL_COMMON)
+$(O)/examples/init: examples/init.c $(TOOL_COMMON)
+$(O)/examples/parallel: $(wildcard examples/parallel/*) $(TOOL_COMMON)
+$(O)/examples/supervise: $(wildcard examples/supervise/*) $(TOOL_COMMON)
+$(TOOLS:%=$(O)/examples/%):
+	$(TOOL_CC) $(LDFLAGS) -o $@ $(filter-out %.h,$^)
 
 tools: $(TOOLS:%=$(O)/examples/%)
 
