@@ -93,6 +93,8 @@ static void reload(void)
         end = &one->next;
     }
     for (struct program *gone = programs; gone; gone = gone->next) {
+        if (!gone->leaving)
+            log_line(gone->name, "is not in the list any more");
         gone->leaving = 1;
         program_stop(gone);
         if (!gone->next) {
