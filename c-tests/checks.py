@@ -14,7 +14,7 @@ import time
 sys.dont_write_bytecode = True
 
 from check import tools
-from check import source, header, built, linking, reach, toolbox, toolbox_timeout, toolbox_terminal, toolbox_parallel  # these register their checks
+from check import source, header, built, linking, reach, toolbox, toolbox_timeout, toolbox_terminal, toolbox_parallel, toolbox_init  # these register their checks
 
 
 def verdict(function):

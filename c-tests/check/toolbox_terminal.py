@@ -211,7 +211,7 @@ def parallel():
         until(lambda: all(state(job) == "S" for job in jobs), "they sleep")
         terminal.type(SUSPEND)
         terminal.read_to("shell: stopped")
-        same("the jobs' states", [state(job) for job in jobs], ["T", "T"])
+        until(lambda: all(state(job) == "T" for job in jobs), "they stop")
         terminal.type("fg\n")
         until(lambda: all(state(job) == "S" for job in jobs), "they go on")
         terminal.type(INTERRUPT)
