@@ -14,7 +14,9 @@ import time
 sys.dont_write_bytecode = True
 
 from check import tools
-from check import source, header, built, linking, reach, toolbox, toolbox_timeout, toolbox_terminal, toolbox_parallel, toolbox_init  # these register their checks
+from check import source, header, built, linking, reach  # these register their checks
+from check import toolbox, toolbox_timeout, toolbox_terminal, toolbox_parallel, toolbox_init
+from check import toolbox_supervise
 
 
 def verdict(function):

@@ -53,24 +53,28 @@ def is_gone(pid):
     return state(pid) in (None, "Z")
 
 
-def marked(mark):
-    """All processes that have this in their environment."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
-                yield int(folder.name)
-        except OSError:
-            pass  # it has ended, or is somebody else's
+def new_mark():
+    """A variable of the environment by which all that a check starts is found."""
+    return "CHLD_TOOLBOX", str(uuid.uuid4())
+
+
+def is_marked(pid, mark):
+    try:
+        return "=".join(mark).encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False  # it has ended, or is somebody else's
 
 
 def end_marked(mark):
     """Kills them, each by a descriptor that was opened before it was looked at."""
-    for pid in marked(mark):
+    for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
+        if not is_marked(pid, mark):
+            continue
         try:
             process = os.pidfd_open(pid)
         except ProcessLookupError:
             continue
-        if pid in marked(mark):
+        if is_marked(pid, mark):
             signal.pidfd_send_signal(process, signal.SIGKILL)
         os.close(process)
 
@@ -80,11 +84,11 @@ class Tool:
     what it has started."""
 
     def __init__(self, name, *arguments, stdin=subprocess.DEVNULL, before=None, program=None):
-        self.mark = f"CHLD_TOOLBOX={uuid.uuid4()}"
+        self.mark = variable, value = new_mark()
         self.process = subprocess.Popen(
             [program or path(name), *map(str, arguments)], stdin=stdin, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, preexec_fn=before, start_new_session=True,
-            env={**ENVIRONMENT, **dict([self.mark.split("=")])})
+            env={**ENVIRONMENT, variable: value})
         self.pid = self.process.pid
 
     def __enter__(self):

@@ -9,7 +9,8 @@ import sys
 import time
 
 from .tools import Failed, check, require
-from .toolbox import ENVIRONMENT, PATIENCE, children, path, same, state, until
+from .toolbox import (ENVIRONMENT, PATIENCE, children, end_marked, new_mark, path, same, state,
+                      until)
 
 INTERRUPT, QUIT, SUSPEND = "\x03", "\x1c", "\x1a"
 
@@ -41,24 +42,17 @@ class Terminal:
     """A program that leads a session of its own, with a terminal."""
 
     def __init__(self, *command):
+        self.mark = name, value = new_mark()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execvpe(command[0], command, ENVIRONMENT)
+            os.execvpe(command[0], command, {**ENVIRONMENT, name: value})
         self.text = ""
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        # The hangup ends who is in the foreground; the others are found by their session.
-        for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:
-            try:
-                process = os.pidfd_open(pid)
-                if os.getsid(pid) == self.pid:
-                    signal.pidfd_send_signal(process, signal.SIGKILL)
-                os.close(process)
-            except ProcessLookupError:
-                pass
+        end_marked(self.mark)
         os.close(self.fd)
         os.waitpid(self.pid, 0)
 

@@ -1,8 +1,9 @@
 /*
  * supervise - keeps a list of programs running, and stops them in order.
  *
- * One poll() waits for the ends of all programs, by the descriptor of a set, and
- * for the program's own signals, by a signalfd. The manual is
+ * One poll() waits for the ends of all programs, each by its own descriptor, and for
+ * our own signals, by a signalfd. A set would tell of the ends as well; but when it
+ * has, what a program left in its group is out of reach. The manual is
  * examples/man/chld-supervise.1.
  */
 #define _GNU_SOURCE
@@ -182,16 +183,14 @@ static void drop_left(void)
     }
 }
 
-/* Does all that can be done; returns how long to wait for more, or -2 when nothing
- * is left to do. */
+/* Does all that is due; returns how long to wait for more, or -2 when nothing is left
+ * to do. */
 static int step(void)
 {
     int active = 0, timeout = -1;
-    for (struct program *program = programs; program; program = program->next) {
-        program_look(program);
+    for (struct program *program = programs; program; program = program->next)
         if (!has_predecessor(program) && program_step(program) < 0)
             code = NOT_ALL_ENDED;
-    }
     if (stopping)
         stop_next();
     drop_left();
@@ -205,18 +204,40 @@ static int step(void)
     return active ? timeout : -2;
 }
 
+static int runs(const struct program *program)
+{
+    return program->state == RUNNING || program->state == STOPPING;
+}
+
+static struct pollfd *wait_for_events(int signals, int timeout)
+{
+    static struct pollfd *fds;
+    nfds_t count = 1;
+    for (struct program *program = programs; program; program = program->next)
+        count += (nfds_t)runs(program);
+    fds = realloc(fds, count * sizeof *fds);
+    if (!fds)
+        tool_give_up("no memory");
+    fds[0] = (struct pollfd){signals, POLLIN, 0};
+    count = 1;
+    for (struct program *program = programs; program; program = program->next)
+        if (runs(program))
+            fds[count++] = (struct pollfd){chld_exit_fd(program->child), POLLIN, 0};
+    if (poll(fds, count, timeout) < 0)
+        memset(fds, 0, count * sizeof *fds); /* interrupted: nothing is known */
+    return fds;
+}
+
 static void serve(int signals)
 {
-    struct pollfd fds[] = {{signals, POLLIN, 0}, {chld_set_fd(programs_set), POLLIN, 0}};
     int timeout;
     while ((timeout = step()) != -2) {
-        if (poll(fds, 2, timeout) <= 0)
-            continue;
+        struct pollfd *fds = wait_for_events(signals, timeout), *next = fds + 1;
+        for (struct program *program = programs; program; program = program->next)
+            if (runs(program) && next++->revents)
+                program_ended(program);
         if (fds[0].revents)
             take_signal();
-        while (fds[1].revents && chld_set_next(programs_set, NULL) == 0) {
-            /* It only wakes: program_look() asks each program itself. */
-        }
     }
 }
 
@@ -238,12 +259,8 @@ int main(int argc, char **argv)
     int signals = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0)
         tool_give_up("signalfd: %s", strerror(errno));
-    result = chld_set_open(0, &programs_set);
-    if (result < 0)
-        tool_give_up("chld_set_open: %s", strerror(-result));
     serve(signals);
     log_line("supervise", "all have ended");
-    chld_set_close(programs_set);
     close(signals);
     while (programs) {
         struct program *program = programs;

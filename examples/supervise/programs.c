@@ -10,8 +10,6 @@
 /* How long SIGKILL may take. */
 static const double KILL_TAKES = 5;
 
-chld_set programs_set;
-
 static void wait_for_start(struct program *program, const char *why)
 {
     program->state = WAITING;
@@ -43,9 +41,6 @@ static void start(struct program *program)
     program->since = tool_now();
     program->due = 0;
     log_line(program->name, "started, pid %d", chld_pid(program->child));
-    int result = chld_set_add(programs_set, program->child);
-    if (result < 0)
-        tool_give_up("%s: cannot watch it: %s", program->name, strerror(-result));
 }
 
 /* Whether this end is one to start it again after. */
@@ -73,18 +68,13 @@ static void ended(struct program *program, const chld_status *status)
     program->state = FINISHED;
 }
 
-/* A stop that sends nothing and does not wait: it only looks. What an ended program
- * has left in its group is killed before anybody else can have the group's number:
- * the program shall not be started beside it. */
-void program_look(struct program *program)
+/* Its group can be signalled until the library has told the end. By then what it has
+ * left there is gone: it shall not be started beside that. */
+void program_ended(struct program *program)
 {
-    static const chld_rung look = {0, 0};
-    static const chld_stop_plan plan = {.size = sizeof plan, .target = CHLD_TARGET_GROUP,
-                                        .flags = CHLD_STOP_SWEEP, .rungs = &look,
-                                        .rungs_count = 1};
     chld_status status;
-    if ((program->state == RUNNING || program->state == STOPPING) &&
-        chld_stop(program->child, &plan, &status) == 0)
+    chld_kill_tree(program->child, SIGKILL, NULL);
+    if (chld_wait(program->child, 0, &status) == 0)
         ended(program, &status);
 }
 

@@ -38,13 +38,10 @@ struct program {
 int list_read(const char *path, struct program **ret);
 void program_free(struct program *program);
 
-/* The set that all running programs are in. */
-extern chld_set programs_set;
-
 /* Sends the stop signal, or no longer waits to start it. */
 void program_stop(struct program *program);
-/* Looks whether it has ended, without waiting. */
-void program_look(struct program *program);
+/* When chld_exit_fd() has said so. */
+void program_ended(struct program *program);
 /* What is due by now: a start, or SIGKILL. Returns -1 if not even that ended it. */
 int program_step(struct program *program);
 /* What it does, to the log. */
