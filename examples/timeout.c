@@ -11,7 +11,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { TIMED_OUT = 124, KILLED = 137 };
@@ -129,15 +128,6 @@ static void forward(const siginfo_t *info)
     }
 }
 
-/* A look that tells nobody of the end: the library keeps the group's number from
- * other processes until it has told. */
-static int has_ended(void)
-{
-    siginfo_t info = {.si_pid = 0};
-    int looked = waitid(P_PID, (id_t)chld_pid(job.child), &info, WEXITED | WNOHANG | WNOWAIT);
-    return looked < 0 || info.si_pid != 0;
-}
-
 /* SIGCONT does nothing to those who run, and the call says how many there are. */
 static int has_descendants(void)
 {
@@ -150,7 +140,7 @@ static int has_descendants(void)
 static int is_over(chld_status *status)
 {
     if (signalled && until > 0 && !wanted.foreground)
-        return has_ended() && !has_descendants() && chld_wait(job.child, 0, status) == 0;
+        return tool_has_ended(job.child) && !has_descendants() && chld_wait(job.child, 0, status) == 0;
     if (chld_wait_change(job.child, CHLD_CHANGE_STOPPED, 0, status) < 0)
         return 0;
     if (status->state != CHLD_STATE_STOPPED)
@@ -177,7 +167,7 @@ static void serve(const sigset_t *taken, chld_status *status)
     until = wanted.limit > 0 ? tool_now() + wanted.limit : 0;
     while (!is_over(status)) {
         double wake = until;
-        if (signalled && until > tool_now() + LOOK_AGAIN && has_ended())
+        if (signalled && until > tool_now() + LOOK_AGAIN && tool_has_ended(job.child))
             wake = tool_now() + LOOK_AGAIN;
         int signal = tool_next_signal(taken, wake, &info);
         if (signal > 0 && signal != SIGCHLD)

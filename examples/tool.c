@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -140,6 +141,13 @@ int tool_next_signal(const sigset_t *taken, double until, siginfo_t *info)
         if (errno == EAGAIN && tool_ms_left(until) == 0)
             return 0;
     }
+}
+
+int tool_has_ended(chld_id child)
+{
+    siginfo_t info = {.si_pid = 0};
+    int looked = waitid(P_PID, (id_t)chld_pid(child), &info, WEXITED | WNOHANG | WNOWAIT);
+    return looked < 0 || info.si_pid != 0;
 }
 
 int tool_stop_self(int number)

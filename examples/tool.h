@@ -41,6 +41,9 @@ const char *tool_signal_name(int signal);
 sigset_t tool_take_signals(const int *signals, size_t count);
 /* The next of them, or 0 when it is `until`. */
 int tool_next_signal(const sigset_t *taken, double until, siginfo_t *info);
+/* A look that tells nobody of the end: until the library has told it, what the child
+ * has left in its group can be signalled. */
+int tool_has_ended(chld_id child);
 /* Stops this process as `signal` (SIGTSTP, SIGTTIN or SIGTTOU) does. Returns 1 after
  * SIGCONT, which is still to be taken; 0 if the kernel does not stop it: pid 1, and
  * groups that no shell could continue. */

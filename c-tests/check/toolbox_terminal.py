@@ -142,6 +142,7 @@ def given_back():
 @check("terminal: the suspend key stops command and timeout, and both go on")
 def suspend():
     with under_shell(path("timeout"), "600", *ASKS) as terminal:
+        terminal.read_to("ready")
         command = command_of(terminal)
         for line in ("one", "two"):
             terminal.type(SUSPEND)

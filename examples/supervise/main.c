@@ -1,26 +1,20 @@
 /*
  * supervise - keeps a list of programs running, and stops them in order.
  *
- * One poll() waits for the ends of all programs, each by its own descriptor, and for
- * our own signals, by a signalfd. A set would tell of the ends as well; but when it
- * has, what a program left in its group is out of reach. The manual is
- * examples/man/chld-supervise.1.
+ * One sigtimedwait() waits for the programs' ends, for what is due, and for our own
+ * signals. A set would name those that have ended; but by then what they left in their
+ * groups is out of reach. The manual is examples/man/chld-supervise.1.
  */
 #define _GNU_SOURCE
 #include "supervise.h"
-#include <errno.h>
 #include <getopt.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 enum { NOT_ALL_ENDED = 1 };
 
 static const char *list_path, *log_path;
 static struct program *programs; /* in the order in which they are started */
-static sigset_t taken;
 static int check_only, stopping, code;
 
 static const char help[] =
@@ -128,11 +122,12 @@ static void begin_to_stop(int signal)
     stopping = 1;
 }
 
-static void take_signal(void)
+static void act_on(int signal)
 {
-    siginfo_t info;
-    int signal = tool_next_signal(&taken, tool_now(), &info);
-    if (signal == SIGHUP) {
+    if (signal == SIGCHLD) {
+        for (struct program *program = programs; program; program = program->next)
+            program_look(program);
+    } else if (signal == SIGHUP) {
         reopen_log();
         if (!stopping)
             reload();
@@ -183,11 +178,11 @@ static void drop_left(void)
     }
 }
 
-/* Does all that is due; returns how long to wait for more, or -2 when nothing is left
- * to do. */
-static int step(void)
+/* Does all that is due; returns whether anything is left to do, and when at the latest. */
+static int step(double *until)
 {
-    int active = 0, timeout = -1;
+    int active = 0;
+    *until = 0;
     for (struct program *program = programs; program; program = program->next)
         if (!has_predecessor(program) && program_step(program) < 0)
             code = NOT_ALL_ENDED;
@@ -196,54 +191,18 @@ static int step(void)
     drop_left();
     for (struct program *program = programs; program; program = program->next) {
         active |= is_active(program);
-        if (!is_active(program) || program->due <= 0 || has_predecessor(program))
-            continue;
-        int left = tool_ms_left(program->due);
-        timeout = timeout < 0 || left < timeout ? left : timeout;
+        if (is_active(program) && program->due > 0 && !has_predecessor(program) &&
+            (*until <= 0 || program->due < *until))
+            *until = program->due;
     }
-    return active ? timeout : -2;
-}
-
-static int runs(const struct program *program)
-{
-    return program->state == RUNNING || program->state == STOPPING;
-}
-
-static struct pollfd *wait_for_events(int signals, int timeout)
-{
-    static struct pollfd *fds;
-    nfds_t count = 1;
-    for (struct program *program = programs; program; program = program->next)
-        count += (nfds_t)runs(program);
-    fds = realloc(fds, count * sizeof *fds);
-    if (!fds)
-        tool_give_up("no memory");
-    fds[0] = (struct pollfd){signals, POLLIN, 0};
-    count = 1;
-    for (struct program *program = programs; program; program = program->next)
-        if (runs(program))
-            fds[count++] = (struct pollfd){chld_exit_fd(program->child), POLLIN, 0};
-    if (poll(fds, count, timeout) < 0)
-        memset(fds, 0, count * sizeof *fds); /* interrupted: nothing is known */
-    return fds;
-}
-
-static void serve(int signals)
-{
-    int timeout;
-    while ((timeout = step()) != -2) {
-        struct pollfd *fds = wait_for_events(signals, timeout), *next = fds + 1;
-        for (struct program *program = programs; program; program = program->next)
-            if (runs(program) && next++->revents)
-                program_ended(program);
-        if (fds[0].revents)
-            take_signal();
-    }
+    return active;
 }
 
 int main(int argc, char **argv)
 {
-    static const int taken_here[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
+    static const int taken_here[] = {SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
+    siginfo_t info;
+    double until;
     read_options(argc, argv);
     if (list_read(list_path, &programs) < 0)
         return TOOL_FAILED;
@@ -255,13 +214,10 @@ int main(int argc, char **argv)
     if (result < 0)
         tool_give_up("%s: %s", log_path, strerror(-result));
     signal(SIGHUP, SIG_DFL); /* also under nohup */
-    taken = tool_take_signals(taken_here, sizeof taken_here / sizeof *taken_here);
-    int signals = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals < 0)
-        tool_give_up("signalfd: %s", strerror(errno));
-    serve(signals);
+    sigset_t taken = tool_take_signals(taken_here, sizeof taken_here / sizeof *taken_here);
+    while (step(&until))
+        act_on(tool_next_signal(&taken, until, &info));
     log_line("supervise", "all have ended");
-    close(signals);
     while (programs) {
         struct program *program = programs;
         programs = program->next;

@@ -68,11 +68,14 @@ static void ended(struct program *program, const chld_status *status)
     program->state = FINISHED;
 }
 
-/* Its group can be signalled until the library has told the end. By then what it has
- * left there is gone: it shall not be started beside that. */
-void program_ended(struct program *program)
+/* When its end is told, what it has left in its group is gone, and it can be started
+ * again without finding that in its way. */
+void program_look(struct program *program)
 {
     chld_status status;
+    if ((program->state != RUNNING && program->state != STOPPING) ||
+        !tool_has_ended(program->child))
+        return;
     chld_kill_tree(program->child, SIGKILL, NULL);
     if (chld_wait(program->child, 0, &status) == 0)
         ended(program, &status);

@@ -40,8 +40,8 @@ void program_free(struct program *program);
 
 /* Sends the stop signal, or no longer waits to start it. */
 void program_stop(struct program *program);
-/* When chld_exit_fd() has said so. */
-void program_ended(struct program *program);
+/* Looks whether it has ended, without waiting. */
+void program_look(struct program *program);
 /* What is due by now: a start, or SIGKILL. Returns -1 if not even that ended it. */
 int program_step(struct program *program);
 /* What it does, to the log. */
