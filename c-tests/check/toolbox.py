@@ -3,6 +3,7 @@ each of them share."""
 
 import os
 import re
+import select
 import signal
 import subprocess
 import time
@@ -87,7 +88,7 @@ class Tool:
         self.mark = variable, value = new_mark()
         self.process = subprocess.Popen(
             [program or path(name), *map(str, arguments)], stdin=stdin, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, preexec_fn=before, start_new_session=True,
+            stderr=subprocess.PIPE, bufsize=0, preexec_fn=before, start_new_session=True,
             env={**ENVIRONMENT, variable: value})
         self.pid = self.process.pid
 
@@ -99,8 +100,17 @@ class Tool:
         self.process.communicate(timeout=PATIENCE)
 
     def line(self):
-        """The next line of its stdout."""
-        return self.process.stdout.readline().rstrip("\n")
+        """The next line of its stdout, which is read byte by byte for end()'s sake."""
+        text, end = b"", time.monotonic() + PATIENCE
+        while not text.endswith(b"\n"):
+            left = max(0, end - time.monotonic())
+            if not select.select([self.process.stdout], [], [], left)[0]:
+                raise Failed(f"it has written {text!r}, and not a whole line")
+            byte = self.process.stdout.read(1)
+            if not byte:
+                break
+            text += byte
+        return text.decode().rstrip("\n")
 
     def send(self, number):
         self.process.send_signal(number)
@@ -111,7 +121,7 @@ class Tool:
             out, err = self.process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             raise Failed("it has not ended, or somebody it started has not") from None
-        return self.process.returncode, out, err
+        return self.process.returncode, out.decode(), err.decode()
 
 
 def end_of(name, *arguments, **more):

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 
 from .tools import check, require, scratch
-from .toolbox import Tool, codes, end_of, path, same, until
+from .toolbox import PATIENCE, Tool, codes, end_of, path, same, until
 
 
 def folder():
@@ -149,8 +149,7 @@ def retries():
 def slow_input():
     with Tool("parallel", "echo", stdin=subprocess.PIPE) as tool:
         for item in ("one", "two"):
-            tool.process.stdin.write(item + "\n")
-            tool.process.stdin.flush()
+            tool.process.stdin.write(item.encode() + b"\n")
             same("its output, while the input is open", tool.line(), item)
         same("the end", tool.end()[0], 0)
 
@@ -187,7 +186,7 @@ def unread():
     with Tool("parallel", "-j2", "sh", "-c", "[ $0 = a ] && exec echo x; exec sleep 600", ":::",
               *"ab") as tool:
         tool.process.stdout.close()
-        code = tool.process.wait(60)
-        same("the end", (code, "Broken pipe" in tool.process.stderr.read()), (125, True))
+        code = tool.process.wait(PATIENCE)
+        same("the end", (code, b"Broken pipe" in tool.process.stderr.read()), (125, True))
         tool.process.stdout = open(os.devnull)
 

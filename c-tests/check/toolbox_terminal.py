@@ -125,7 +125,8 @@ def script():
         terminal.read_to("got one")
         require(terminal.foreground() != os.getpgid(terminal.pid), "it was not lent the terminal")
         terminal.type(INTERRUPT)
-        end = os.waitid(os.P_PID, terminal.pid, os.WEXITED | os.WNOWAIT)
+        look = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        end = until(lambda: os.waitid(os.P_PID, terminal.pid, look), "the script ends")
         same("how the script ended", (end.si_code, end.si_status), (os.CLD_KILLED, signal.SIGINT))
 
 

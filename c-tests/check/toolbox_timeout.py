@@ -4,7 +4,8 @@ import signal
 import subprocess
 
 from .tools import check, require
-from .toolbox import Tool, codes, end_of, is_gnu, is_gone, path, same, state, until
+from .toolbox import (PATIENCE, Tool, codes, end_of, is_gnu, is_gone, path, same, state,
+                      until)
 
 # What it says of a signal, and that it then ends with 7.
 SAYS = """
@@ -104,7 +105,7 @@ def neighbour_of(program):
     pipeline = 'sleep 600 >&2 & echo $!; exec "$0" 0.3 sleep 600'
     with Tool("timeout", "-c", pipeline, program, program="sh") as tool:
         pid = int(tool.line())
-        same("the end", tool.process.wait(60), 124)
+        same("the end", tool.process.wait(PATIENCE), 124)
         # What was killed with it is gone before it: signals go to all at once.
         return state(pid)
 
@@ -113,7 +114,7 @@ def left_by(program):
     """What becomes of a descendant that ignores TERM, when its parent does not."""
     with Tool("timeout", "-k", "0.2", "0.3", "sh", "-c", STUBBORN, program=program) as tool:
         pid = int(tool.line())
-        same("the end", tool.process.wait(60), 124)
+        same("the end", tool.process.wait(PATIENCE), 124)
         return state(pid)
 
 
