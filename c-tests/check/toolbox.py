@@ -80,15 +80,26 @@ def end_marked(mark):
         os.close(process)
 
 
+def forget_ignored():
+    """In a new process: what the checks' own caller ignores, as in the background of
+    a script, is not ignored."""
+    for name in ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "TSTP", "TTIN", "TTOU"):
+        signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_DFL)
+
+
 class Tool:
     """A tool that runs, in a session of its own. When it is left, nothing is left of
     what it has started."""
 
     def __init__(self, name, *arguments, stdin=subprocess.DEVNULL, before=None, program=None):
+        def prepare():
+            forget_ignored()
+            if before:
+                before()
         self.mark = variable, value = new_mark()
         self.process = subprocess.Popen(
             [program or path(name), *map(str, arguments)], stdin=stdin, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, bufsize=0, preexec_fn=before, start_new_session=True,
+            stderr=subprocess.PIPE, bufsize=0, preexec_fn=prepare, start_new_session=True,
             env={**ENVIRONMENT, variable: value})
         self.pid = self.process.pid
 

@@ -9,8 +9,8 @@ import sys
 import time
 
 from .tools import Failed, check, require
-from .toolbox import (ENVIRONMENT, PATIENCE, children, end_marked, new_mark, path, same, state,
-                      until)
+from .toolbox import (ENVIRONMENT, PATIENCE, children, end_marked, forget_ignored, new_mark, path,
+                      same, state, until)
 
 INTERRUPT, QUIT, SUSPEND = "\x03", "\x1c", "\x1a"
 
@@ -45,6 +45,7 @@ class Terminal:
         self.mark = name, value = new_mark()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            forget_ignored()
             os.execvpe(command[0], command, {**ENVIRONMENT, name: value})
         self.text = ""
 
