@@ -104,13 +104,13 @@ def exit_codes():
 @check("parallel: at the limit a job ends with its descendants, and its output stays")
 def limit():
     job = "echo start $0; sleep $0 & wait; echo end $0"
-    code, out, err = end_of("parallel", "-kj2", "-t0.4", "sh", "-c", job, ":::", "0", "600")
+    code, out, err = end_of("parallel", "-kj2", "-t1", "sh", "-c", job, ":::", "0", "600")
     same("code and output", (code, out), (1, "start 0\nend 0\nstart 600\n"))
     same("words", err, "parallel: 600: killed by SIGTERM (terminated), at the time limit\n")
     # Who ignores TERM: the job itself, and a descendant whose parent does not.
     for stubborn in ("trap '' TERM; echo start; while :; do sleep 0.1; done",
                      "sh -c 'trap \"\" TERM; echo start; exec sleep 600' & sleep 600"):
-        code, out, _ = end_of("parallel", "-t0.3", "-g0.2", "sh", "-c", stubborn, ":::", "1")
+        code, out, _ = end_of("parallel", "-t1", "-g0.2", "sh", "-c", stubborn, ":::", "1")
         same(stubborn, (code, out), (1, "start\n"))
 
 

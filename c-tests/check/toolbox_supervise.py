@@ -95,7 +95,7 @@ def restart():
              "missing: exec /no/such/program: No such file or directory; again in 0.01 s")
 
 
-@check("supervise: told to end, it stops the last program first, each when the one after it is gone")
+@check("supervise: told to end, it stops the last program first, and one after the other")
 def stop_order():
     says = "trap 'echo %s; exit 0' %s; echo up; while :; do sleep 0.05; done"
     lines = [f'{name} stop={how}: sh -c "{says % (name, how)}"'

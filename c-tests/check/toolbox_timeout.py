@@ -1,5 +1,6 @@
 """timeout: exit codes, signals, groups; the terminal is in toolbox_terminal.py."""
 
+import re
 import signal
 import subprocess
 
@@ -28,13 +29,13 @@ def exit_codes():
         (["0.1", "sleep", "600"], 124),
         (["--signal=INT", ".1s", "sleep", "600"], 124),
         (["0.000001d", "sleep", "600"], 124),
-        (["0.1", "sh", "-c", "trap 'exit 5' TERM; sleep 600 & wait"], 124),
-        (["-p", "0.1", "sh", "-c", "trap 'exit 5' TERM; sleep 600 & wait"], 5),
+        (["1", "sh", "-c", "trap 'exit 5' TERM; sleep 600 & wait"], 124),
+        (["-p", "1", "sh", "-c", "trap 'exit 5' TERM; sleep 600 & wait"], 5),
         (["--preserve-status", "0.1", "sleep", "600"], -signal.SIGTERM),
         (["-s", "KILL", "0.1", "sleep", "600"], 137),
         (["-s", "9", "0.1", "sleep", "600"], 137),
-        (["-k", "0.1", "0.1", "sh", "-c", stubborn], 137),
-        (["-fk", "0.1", "0.1", "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], 137),
+        (["-k", "0.1", "1", "sh", "-c", stubborn], 137),
+        (["-fk", "0.1", "1", "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], 137),
         (["10", "sh", "-c", "kill -SEGV $$"], -signal.SIGSEGV),
         (["10", "sh", "-c", "kill -KILL $$"], -signal.SIGKILL),
         (["10", "/etc/passwd"], 126),
@@ -49,7 +50,7 @@ def exit_codes():
 
 @check("timeout: what was written before the limit is there")
 def partial_output():
-    code, out, err = end_of("timeout", "-v", "0.3", "sh", "-c", "echo start; sleep 600; echo end")
+    code, out, err = end_of("timeout", "-v", "1", "sh", "-c", "echo start; sleep 600; echo end")
     same("code and output", (code, out), (124, "start\n"))
     same("what --verbose says", err, "timeout: sending signal TERM to command 'sh'\n")
 
@@ -83,8 +84,8 @@ def nohup():
 @check("timeout: descendants in the group are ended, the stubborn ones by --kill-after")
 def descendants():
     both = "sleep 600 & echo ready; exec sleep 600"
-    same("a limit", end_of("timeout", "0.3", "sh", "-c", both)[:2], (124, "ready\n"))
-    same("--kill-after", end_of("timeout", "-k", "0.2", "0.3", "sh", "-c", STUBBORN)[0], 124)
+    same("a limit", end_of("timeout", "1", "sh", "-c", both)[:2], (124, "ready\n"))
+    same("--kill-after", end_of("timeout", "-k", "0.2", "1", "sh", "-c", STUBBORN)[0], 124)
     with Tool("timeout", "-vk", "0.2", "600", "sh", "-c", STUBBORN) as tool:
         tool.line()
         tool.send(signal.SIGINT)
@@ -94,37 +95,47 @@ def descendants():
     # With time enough they may end by themselves: no SIGKILL then.
     slow = """sh -c 'trap "sleep 0.3; echo cleaned up; exit" TERM; sleep 600 & echo ready; wait' &
         exec sleep 600"""
-    code, out, err = end_of("timeout", "-vk", "60", "0.5", "sh", "-c", slow)
+    code, out, err = end_of("timeout", "-vk", "60", "1", "sh", "-c", slow)
     same("a descendant that cleans up", (code, out), (124, "ready\ncleaned up\n"))
     same("signals", err.count("sending"), 1)
 
 
-def neighbour_of(program):
+def is_spared(pid):
+    """Whether a process lives, and no signal that would end it is on its way."""
+    try:
+        status = open(f"/proc/{pid}/status").read()
+    except FileNotFoundError:
+        return False
+    pending = [int(word, 16) for word in re.findall(r"^S(?:hd|ig)Pnd:\s*(\w+)", status, re.M)]
+    deadly = 1 << (signal.SIGTERM - 1) | 1 << (signal.SIGKILL - 1)
+    return not is_gone(pid) and not any(word & deadly for word in pending)
+
+
+def spares_neighbour(program):
     """Runs a timeout that leads a group with somebody else in it, as the first of
-    a pipeline does under a shell with jobs. Returns the neighbour's state then."""
+    a pipeline does under a shell with jobs."""
     pipeline = 'sleep 600 >&2 & echo $!; exec "$0" 0.3 sleep 600'
     with Tool("timeout", "-c", pipeline, program, program="sh") as tool:
         pid = int(tool.line())
         same("the end", tool.process.wait(PATIENCE), 124)
-        # What was killed with it is gone before it: signals go to all at once.
-        return state(pid)
+        return is_spared(pid)
 
 
-def left_by(program):
-    """What becomes of a descendant that ignores TERM, when its parent does not."""
-    with Tool("timeout", "-k", "0.2", "0.3", "sh", "-c", STUBBORN, program=program) as tool:
+def spares_descendant(program):
+    """The same with a descendant that ignores TERM, whose parent does not."""
+    with Tool("timeout", "-k", "0.2", "1", "sh", "-c", STUBBORN, program=program) as tool:
         pid = int(tool.line())
         same("the end", tool.process.wait(PATIENCE), 124)
-        return state(pid)
+        return is_spared(pid)
 
 
 @check("timeout: it differs from that of GNU where its manual says so")
 def against_gnu():
-    require(neighbour_of(path("timeout")) == "S", "the rest of the pipeline was signalled")
-    require(left_by(path("timeout")) in (None, "Z"), "a descendant has outlived --kill-after")
+    require(spares_neighbour(path("timeout")), "the rest of the pipeline was signalled")
+    require(not spares_descendant(path("timeout")), "a descendant has outlived --kill-after")
     gnu = is_gnu("timeout")
-    require(neighbour_of(gnu) in (None, "Z"), "GNU's does not signal the rest of its pipeline")
-    require(left_by(gnu) == "S", "GNU's leaves nothing behind after --kill-after")
+    require(not spares_neighbour(gnu), "GNU's does not signal the rest of its pipeline")
+    require(spares_descendant(gnu), "GNU's leaves nothing behind after --kill-after")
 
 
 @check("timeout: the command has a group of its own, or with --foreground not")
@@ -159,7 +170,7 @@ def killed():
 
 @check("timeout: a command that somebody else has stopped is ended at the limit")
 def stopped():
-    with Tool("timeout", "0.5", "sh", "-c", "echo $$; kill -STOP $$; sleep 600") as tool:
+    with Tool("timeout", "1", "sh", "-c", "echo $$; kill -STOP $$; sleep 600") as tool:
         pid = int(tool.line())
         until(lambda: state(pid) in ("T", None), "the command stops")
         same("the end", tool.end()[0], 124)
