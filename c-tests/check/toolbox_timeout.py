@@ -73,12 +73,14 @@ def nohup():
     def ignore():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     look = "grep SigIgn /proc/self/status; exec sleep 600"
-    with Tool("timeout", "600", "sh", "-c", look, before=ignore) as tool:
+    with Tool("timeout", "-v", "600", "sh", "-c", look, before=ignore) as tool:
         ignored = int(tool.line().split()[1], 16)
         require(ignored & 1 << (signal.SIGHUP - 1), "the command does not ignore SIGHUP")
         tool.send(signal.SIGHUP)
         tool.send(signal.SIGTERM)
-        same("after SIGHUP and SIGTERM", tool.end()[0], -signal.SIGTERM)
+        code, _, err = tool.end()
+        same("after SIGHUP and SIGTERM", (code, err.split()[3:4], err.count("sending")),
+             (-signal.SIGTERM, ["TERM"], 1))
 
 
 @check("timeout: descendants in the group are ended, the stubborn ones by --kill-after")
