@@ -100,7 +100,8 @@ class Tool:
         self.process = subprocess.Popen(
             [program or path(name), *map(str, arguments)], stdin=stdin, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, bufsize=0, preexec_fn=prepare, start_new_session=True,
-            env={**ENVIRONMENT, variable: value})
+            # Along a PATH that can be searched, what is not found is not there.
+            env={**ENVIRONMENT, "PATH": os.defpath, variable: value})
         self.pid = self.process.pid
 
     def __enter__(self):
