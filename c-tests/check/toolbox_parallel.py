@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 
 from .tools import check, require, scratch
-from .toolbox import PATIENCE, Tool, codes, end_of, path, same, until
+from .toolbox import PATIENCE, Tool, codes, end_of, is_gone, path, same, until
 
 
 def folder():
@@ -43,9 +43,13 @@ def places():
     same("no shell", given("", "echo", "$HOME", ":::", ";x"), "$HOME ;x\n")
 
 
-# The job of the last item ends first: each waits for the mark of the next.
-BACKWARDS = """echo begin $1; while [ $1 != 3 ] && [ ! -e $0/$(($1 + 1)) ]; do sleep 0.01; done
-echo end $1; echo error $1 >&2; touch $0/$1"""
+# The job of the last item ends first: each waits until the next was reaped.
+BACKWARDS = """echo begin $1; echo $$ >$0/$1
+if [ $1 != 3 ]; then
+    next=$0/$(($1 + 1))
+    while [ ! -s $next ] || [ -e /proc/$(cat $next) ]; do sleep 0.01; done
+fi
+echo end $1; echo error $1 >&2"""
 
 
 @check("parallel: output is in one piece for each job, in the order of ends or of items")
@@ -108,10 +112,11 @@ def limit():
     same("code and output", (code, out), (1, "start 0\nend 0\nstart 600\n"))
     same("words", err, "parallel: 600: killed by SIGTERM (terminated), at the time limit\n")
     # Who ignores TERM: the job itself, and a descendant whose parent does not.
-    for stubborn in ("trap '' TERM; echo start; while :; do sleep 0.1; done",
-                     "sh -c 'trap \"\" TERM; echo start; exec sleep 600' & sleep 600"):
+    for stubborn in ("trap '' TERM; echo $$; while :; do sleep 0.1; done",
+                     "sh -c 'trap \"\" TERM; echo $$; exec sleep 600' & sleep 600"):
         code, out, _ = end_of("parallel", "-t1", "-g0.2", "sh", "-c", stubborn, ":::", "1")
-        same(stubborn, (code, out), (1, "start\n"))
+        same(stubborn, code, 1)
+        until(lambda: is_gone(int(out)), f"{stubborn}: it is gone")
 
 
 # a fails when b is there; b ends when a was reaped, or not at all.
@@ -183,9 +188,12 @@ def killed():
 
 @check("parallel: when nobody reads its output, the jobs are stopped")
 def unread():
-    with Tool("parallel", "-j2", "sh", "-c", "[ $0 = a ] && exec echo x; exec sleep 600", ":::",
-              *"ab") as tool:
+    go = os.path.join(folder(), "go")
+    job = """[ $1 = b ] && exec sleep 600
+        while [ ! -e $0 ]; do sleep 0.01; done; echo x"""
+    with Tool("parallel", "-j2", "sh", "-c", job, go, ":::", *"ab") as tool:
         tool.process.stdout.close()
+        open(go, "w").close()
         code = tool.process.wait(PATIENCE)
         same("the end", (code, b"Broken pipe" in tool.process.stderr.read()), (125, True))
         tool.process.stdout = open(os.devnull)

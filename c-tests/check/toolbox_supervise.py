@@ -254,6 +254,6 @@ def wrong_lists():
     same("no list", end_of("supervise", "/no/such/list")[0], 125)
     file.write_text("# nothing\n")
     same("an empty list", end_of("supervise", file)[0], 125)
-    file.write_text("a restart=never: printf [%s] 'b  c' \"d'e\" f\\ g\\\\ '' \"\\\"\" h'i j'k\n")
-    same("quotes", end_of("supervise", file)[1], "[b  c][d'e][f g\\][][\"][hi jk]")
+    file.write_text("a restart=never: printf [%s] 'b  c' \"d'e\" f\\ g\\\\ '' \"\\\"\" h'i j'k '\\l'\n")
+    same("quotes", end_of("supervise", file)[1], "[b  c][d'e][f g\\][][\"][hi jk][\\l]")
     same("--check of a list that is right", end_of("supervise", "--check", file), (0, "", ""))
