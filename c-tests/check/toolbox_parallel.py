@@ -114,9 +114,10 @@ def limit():
     # Who ignores TERM: the job itself, and a descendant whose parent does not.
     for stubborn in ("trap '' TERM; echo $$; while :; do sleep 0.1; done",
                      "sh -c 'trap \"\" TERM; echo $$; exec sleep 600' & sleep 600"):
-        code, out, _ = end_of("parallel", "-t1", "-g0.2", "sh", "-c", stubborn, ":::", "1")
-        same(stubborn, code, 1)
-        until(lambda: is_gone(int(out)), f"{stubborn}: it is gone")
+        with Tool("parallel", "-t1", "-g0.2", "sh", "-c", stubborn, ":::", "1") as tool:
+            code, out, _ = tool.end()
+            same(stubborn, code, 1)
+            until(lambda: is_gone(int(out)), f"{stubborn}: it is gone")
 
 
 # a fails when b is there; b ends when a was reaped, or not at all.
