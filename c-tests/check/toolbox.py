@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import subprocess
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -243,21 +244,42 @@ def leaks():
                       capture_output=True).returncode != 0:
         raise Skipped("the compiler has no sanitizers")
     run("make", "tools", f"O={made}", f"CFLAGS={flags}", f"CC={' '.join(CC)}", cwd=ROOT)
-    programs = scratch() / "leaks.list"
+    run_each(lambda name: (str(made / "examples" / name), []))
+
+
+def run_each(started_by):
+    """A short run of each tool, in which it does most of what it can. `started_by`
+    gives, for its name, the program to start and that program's first arguments."""
+    programs = Path(tempfile.mkdtemp(dir=scratch())) / "list"
     programs.write_text("""one restart=never directory=/: true
 two delay=0.01 most=0.02: false
 three: sh -c 'sed -i /^two/d "$0"; kill -HUP $PPID; sleep 0.3; kill -TERM $PPID; sleep 600' %s
 """ % programs)
     for name, arguments, code in [
-        ("timeout", ["-k", "1", "0.2", "sleep", "60"], 124),
+        ("timeout", ["-k", "1", "0.2", "sleep", "600"], 124),
         ("timeout", ["x", "true"], 125),
         ("parallel", ["-vkr1", "-j2", "sh", "-c", "echo {}; exit {}", ":::", "0", "1", "2"], 2),
         ("parallel", ["--halt", "-t1", "sh", "-c", "echo {}; exit 3", ":::", "0", "1", "2"], 1),
+        ("parallel", ["-t0.2", "sleep", ":::", "0", "600"], 1),
         ("init", ["-s", "sh", "-c", "sh -c 'sleep 0.1 &'; sleep 0.2; exit 4"], 4),
         ("supervise", [programs], 0),
     ]:
-        done, _, err = end_of(name, *arguments, program=str(made / "examples" / name))
-        require(done == code, f"{name}: {done}, not {code}\n{err}")
+        program, first = started_by(name)
+        done, _, err = end_of(name, *first, *arguments, program=program)
+        require(done == code, f"{name} {arguments}: {done}, not {code}\n{err}")
+
+
+NO_PIDFDS = ",".join(["clone3=ENOSYS", "clone:pidfd=EINVAL", "pidfd_open=ENOSYS",
+                      "pidfd_send_signal=ENOSYS", "waitid:pidfd=EINVAL", "ioctl:pidfd=ENOTTY"])
+
+
+@check("tools: they work where there are no pidfds")
+def without_pidfds():
+    run("make", "build/c-tests/deny", cwd=ROOT)
+    deny = str(BUILD / "c-tests" / "deny")
+    if run(deny, NO_PIDFDS, "--", "true", succeed=False).returncode == 77:
+        raise Skipped("the kernel offers no seccomp filters")
+    run_each(lambda name: (deny, [NO_PIDFDS, "--", path(name)]))
 
 
 def is_gnu(program):
