@@ -54,8 +54,27 @@ show_timeout() {
 
 show_parallel() {
     p=build/examples/parallel
-    printf '%s\n' pear fig plum | $p -P 3 sh -c 'sleep 0.1; echo "${#0} letters"' || return
-    printf '%s\n' 0.1 60 | exits_with 1 $p -g -t 0.5 sh -c 'echo start; sleep $0; echo end'
+    printf '%s\n' pear fig plum | $p -kvj 3 --tag sh -c 'sleep 0.1; echo "${#0} letters"' || return
+    printf '%s\n' 0.1 60 | exits_with 1 $p -t 0.5 sh -c 'echo start; sleep $0; echo end'
+}
+
+# One program stays, one is not started again, and one ends supervise when it is
+# started for the third time.
+show_supervise() {
+    s=build/examples/supervise list=build/examples/supervise.list
+    cat >$list.sh <<'END'
+echo started >>$1
+[ $(wc -l <$1) -lt 3 ] && exit 1
+kill -TERM $PPID
+exec sleep 60
+END
+    cat >$list <<END
+stays: sleep 60
+once restart=never: sh -c 'exit 3'
+returns delay=0.1: sh $list.sh $list.starts
+END
+    rm -f $list.starts
+    exits_with 0 $s $list
 }
 
 # Every loop has the same children to tell of.
@@ -75,6 +94,7 @@ show() {
     parallel) show_parallel ;;
     loops/epoll) build/examples/loops/epoll ;;
     loops/*) show_loop "$1" ;;
+    supervise) show_supervise ;;
     *) "build/examples/$1" ;;
     esac
 }
@@ -88,7 +108,9 @@ for name; do
         skipped=$((skipped + 1))
         continue
     fi
-    printf '\n%s%s%s\n' "$mark" "$(sed -n '2s/^ \* //p' "examples/$name.c")" "$plain"
+    source=examples/$name.c
+    [ -f "$source" ] || source=examples/$name/main.c
+    printf '\n%s%s%s\n' "$mark" "$(sed -n '2s/^ \* //p' "$source")" "$plain"
     show "$name" </dev/null
     code=$?
     if [ $code = 0 ]; then

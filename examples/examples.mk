@@ -1,7 +1,7 @@
 # The examples, and `make demo`, which runs them one after the other.
 
 EXAMPLES := first failures exit_codes signals zombie polling wait_family redirect \
-    background notify init capture limit cleanup timeout parallel $(LOOPS:%=loops/%)
+    background notify init capture limit cleanup timeout parallel supervise $(LOOPS:%=loops/%)
 EXAMPLE_CFLAGS := -std=c11 -O2 -Wall -Wextra -pedantic -Werror
 
 $(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
@@ -18,3 +18,5 @@ demo:
 	@sh examples/demo.sh $(EXAMPLES) $(LOOPS_MISSING:%=loops/%)
 
 .PHONY: examples demo
+
+include examples/tools.mk

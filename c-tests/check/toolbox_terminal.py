@@ -1,0 +1,216 @@
+"""timeout and init before a terminal: the keys, the foreground, stopping and
+going on under a shell with jobs, which is played by a few lines of Python."""
+
+import os
+import pty
+import select
+import signal
+import sys
+import time
+
+from .tools import Failed, check, require
+from .toolbox import (ENVIRONMENT, PATIENCE, children, end_marked, forget_ignored, new_mark, path,
+                      same, state, until)
+
+INTERRUPT, QUIT, SUSPEND = "\x03", "\x1c", "\x1a"
+
+# Runs its arguments as a job in the foreground. When the job has stopped, it says
+# so, and continues it at the line "fg", or in the background at the line "bg".
+SHELL = """
+import os, signal, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+job = os.fork()
+if job == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execvp(sys.argv[1], sys.argv[1:])
+while True:
+    _, status = os.waitpid(job, os.WUNTRACED)
+    os.tcsetpgrp(0, os.getpgrp())
+    if not os.WIFSTOPPED(status):
+        break
+    print("shell: stopped", flush=True)
+    if input() == "fg":
+        os.tcsetpgrp(0, job)
+    os.killpg(job, signal.SIGCONT)
+print("shell: ended", os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+class Terminal:
+    """A program that leads a session of its own, with a terminal."""
+
+    def __init__(self, *command):
+        self.mark = name, value = new_mark()
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            forget_ignored()
+            os.execvpe(command[0], command, {**ENVIRONMENT, name: value})
+        self.text = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        end_marked(self.mark)
+        os.close(self.fd)
+        os.waitpid(self.pid, 0)
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def read_to(self, text):
+        """Reads on until it has seen this, which then counts as read."""
+        end = time.monotonic() + PATIENCE
+        while text not in self.text:
+            ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
+            try:
+                new = os.read(self.fd, 4096).decode() if ready else ""
+            except OSError:  # everybody has closed it
+                new = ""
+            if not new:
+                raise Failed(f"the terminal has {self.text!r}, and nothing with {text!r}")
+            self.text += new
+        before, self.text = self.text.split(text, 1)
+        return before
+
+    def job(self):
+        """The shell's only child."""
+        return until(lambda: children(self.pid), "the shell has a child")[0]
+
+    def foreground(self):
+        return os.tcgetpgrp(self.fd)
+
+
+def under_shell(*command):
+    return Terminal(sys.executable, "-c", SHELL, *command)
+
+
+def command_of(terminal):
+    return until(lambda: children(terminal.job()), "the tool has a child")[0]
+
+
+WAITS = ["sh", "-c", "echo ready; exec sleep 600"]
+# Reads two lines.
+ASKS = ["sh", "-c", "echo ready; read a; echo got $a; read b; echo got $b; exit 5"]
+
+
+@check("terminal: the interrupt key ends the command and timeout alike")
+def interrupt():
+    for command in (["600"], ["-f", "600"]):
+        with under_shell(path("timeout"), *command, *WAITS) as terminal:
+            terminal.read_to("ready")
+            terminal.type(INTERRUPT)
+            terminal.read_to(f"shell: ended {-signal.SIGINT}")
+
+
+@check("terminal: with --foreground a key's signal comes once")
+def once():
+    counts = ["sh", "-c", """trap 'echo "interrupt"' INT; trap 'exit 9' TERM; echo ready
+        while :; do sleep 0.05; done"""]
+    with under_shell(path("timeout"), "-f", "600", *counts) as terminal:
+        terminal.read_to("ready")
+        terminal.type(INTERRUPT)
+        terminal.read_to("interrupt")
+        os.kill(terminal.job(), signal.SIGTERM)
+        between = terminal.read_to("shell: ended 9")
+        same("interrupts after the first", between.count("interrupt"), 0)
+
+
+@check("terminal: a command in a script can read it, and the keys end the script")
+def script():
+    with Terminal("sh", "-c", '"$0" 600 "$@"; echo after', path("timeout"), *ASKS) as terminal:
+        terminal.read_to("ready")
+        terminal.type("one\n")
+        terminal.read_to("got one")
+        require(terminal.foreground() != os.getpgid(terminal.pid), "it was not lent the terminal")
+        terminal.type(INTERRUPT)
+        look = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        end = until(lambda: os.waitid(os.P_PID, terminal.pid, look), "the script ends")
+        same("how the script ended", (end.si_code, end.si_status), (os.CLD_KILLED, signal.SIGINT))
+
+
+@check("terminal: it is given back when the command has ended")
+def given_back():
+    reads = '"$0" 600 sh -c "read a; echo got \\$a"; read b; echo then $b'
+    with Terminal("sh", "-c", reads, path("timeout")) as terminal:
+        terminal.type("one\n")
+        terminal.read_to("got one")
+        terminal.type("two\n")
+        terminal.read_to("then two")
+
+
+@check("terminal: the suspend key stops command and timeout, and both go on")
+def suspend():
+    with under_shell(path("timeout"), "600", *ASKS) as terminal:
+        terminal.read_to("ready")
+        command = command_of(terminal)
+        for line in ("one", "two"):
+            terminal.type(SUSPEND)
+            terminal.read_to("shell: stopped")
+            same("the command's state", state(command), "T")
+            terminal.type("fg\n")
+            until(lambda: state(command) == "S", "the command goes on")
+            terminal.type(f"{line}\n")
+            terminal.read_to(f"got {line}")
+        terminal.read_to("shell: ended 5")
+
+
+@check("terminal: a command that reads in the background stops, and can be brought back")
+def background():
+    with under_shell(path("timeout"), "600", *ASKS) as terminal:
+        terminal.read_to("ready")
+        terminal.type(SUSPEND)
+        terminal.read_to("shell: stopped")
+        terminal.type("bg\n")
+        terminal.read_to("shell: stopped")
+        terminal.type("fg\n")
+        terminal.type("one\ntwo\n")
+        terminal.read_to("got two")
+        terminal.read_to("shell: ended 5")
+
+
+@check("terminal: in a group that no shell continues, the suspend key stops nobody for good")
+def orphaned():
+    with Terminal(path("timeout"), "600", *ASKS) as terminal:
+        terminal.read_to("ready")
+        terminal.type(SUSPEND)
+        terminal.type("one\ntwo\n")
+        terminal.read_to("got two")
+
+
+@check("terminal: init gives it to the command, and stops and goes on with it")
+def init():
+    with under_shell(path("init"), "-s", *ASKS) as terminal:
+        terminal.read_to("ready")
+        command = command_of(terminal)
+        same("the group in the foreground", terminal.foreground(), command)
+        terminal.type("one\n")
+        terminal.read_to("got one")
+        terminal.type(SUSPEND)
+        terminal.read_to("shell: stopped")
+        terminal.type("fg\n")
+        terminal.type("two\n")
+        terminal.read_to("got two")
+        terminal.read_to("shell: ended 5")
+    with under_shell(path("init"), "-s", *WAITS) as terminal:
+        terminal.read_to("ready")
+        terminal.type(QUIT)
+        terminal.read_to(f"shell: ended {128 + signal.SIGQUIT}")
+
+
+@check("terminal: the suspend key stops parallel and its jobs, and they go on with it")
+def parallel():
+    with under_shell(path("parallel"), "-j2", "sleep", ":::", "600", "601") as terminal:
+        jobs = until(lambda: len(children(terminal.job())) == 2 and children(terminal.job()),
+                     "two jobs run")
+        until(lambda: all(state(job) == "S" for job in jobs), "they sleep")
+        terminal.type(SUSPEND)
+        terminal.read_to("shell: stopped")
+        until(lambda: all(state(job) == "T" for job in jobs), "they stop")
+        terminal.type("fg\n")
+        until(lambda: all(state(job) == "S" for job in jobs), "they go on")
+        terminal.type(INTERRUPT)
+        terminal.read_to(f"shell: ended {-signal.SIGINT}")
+        same("what is left of them", [state(job) for job in jobs], [None, None])
