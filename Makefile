@@ -47,7 +47,7 @@ $(O)/chld.o: $(RAW) $(O)/exports
 	@rm -f $@.all
 
 $(O)/libchld.a: $(O)/chld.o
-	rm -f $@ && ar rcsD $@ $<
+	rm -f $@ && $(AR) rcsD $@ $<
 
 $(O)/libchld.so.$(VERSION): $(O)/chld.o
 	$(CC) -shared -nostartfiles -Wl,-soname,$(SONAME) -Wl,-z,defs -Wl,-z,relro -Wl,-z,now \

@@ -72,7 +72,9 @@ $(T)/no-probes/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(NO_PROBES)
 
 test-sanitize: $(TEST_NAMES:%=$(T)/sanitize/%)
 
-test-programs: $(TEST_HELPERS) $(TEST_NAMES:%=$(T)/static/%) $(TEST_NAMES:%=$(T)/shared/%) \
+test-static: $(TEST_HELPERS) $(TEST_NAMES:%=$(T)/static/%)
+
+test-programs: test-static $(TEST_NAMES:%=$(T)/shared/%) \
     $(patsubst %,$(T)/no-probes/%,$(filter-out test_loops_%,$(TEST_NAMES)))
 	@if echo 'int main(void) { return 0; }' | $(CC) $(SANITIZERS) -x c -o $(T)/try - 2>/dev/null; \
 	then $(MAKE) --no-print-directory test-sanitize; \
@@ -82,4 +84,4 @@ test: all test-programs $(FAULTS_PROGS)
 	$(PYTHON) c-tests/run.py --build $(O) --unit '$(CARGO_TEST)'
 
 .PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
-.PHONY: test test-programs test-sanitize
+.PHONY: test test-static test-programs test-sanitize
