@@ -59,8 +59,8 @@ static void check_limit(int pid, const char *name, uint64_t soft, uint64_t hard)
 
 static uint64_t own_limit(int resource, bool hard)
 {
-    struct rlimit now;
-    REQUIRE(getrlimit((__rlimit_resource_t) resource, &now) == 0);
+    struct rlimit64 now; /* with 32 bit too, as /proc and the kernel have them */
+    REQUIRE(getrlimit64((__rlimit_resource_t) resource, &now) == 0);
     return hard ? now.rlim_max : now.rlim_cur;
 }
 
