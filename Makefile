@@ -29,7 +29,7 @@ all: $(LIB)
 # names. What is shipped is one relocatable object with the code that the
 # exported functions reach, whose only global symbols are theirs: it links
 # beside any other Rust library. Nothing unwinds through it, so it has no tables
-# for that, as musl has none.
+# for that, as musl has none; Arm's would ask for libgcc_s.
 $(RAW): $(wildcard src/*.rs src/*/*.rs src/*/*.h) build.rs cbindgen.toml Cargo.toml Cargo.lock
 	$(CARGO) build --release $(CARGOFLAGS)
 	@touch $@
@@ -42,6 +42,8 @@ $(O)/chld.o: $(RAW) $(O)/exports
 	$(LD) -r --gc-sections $$(sed 's/^/-u /' $(O)/exports) -o $@.all $(RAW)
 	$(OBJCOPY) --keep-global-symbols=$(O)/exports --strip-debug \
 	    --remove-section=.eh_frame --remove-section=.rela.eh_frame \
+	    --remove-section='.ARM.ex*' --remove-section='.rel.ARM.ex*' \
+	    --strip-symbol=__aeabi_unwind_cpp_pr0 --strip-symbol=__aeabi_unwind_cpp_pr1 \
 	    --remove-section=.llvmbc --remove-section=.llvmcmd --remove-section=.comment \
 	    --remove-section='.note.gnu.*' $@.all $@
 	@rm -f $@.all
@@ -86,5 +88,5 @@ FORCE:
 .PHONY: all install uninstall clean FORCE
 
 include examples/examples.mk c-tests/faults.mk c-tests/tests.mk c-tests/checks.mk
-include c-tests/model.mk
+include c-tests/model.mk c-tests/cross.mk
 include bench/bench.mk

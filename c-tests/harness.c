@@ -273,6 +273,18 @@ static void *wait_to_be_cancelled(void *unused)
     return unused;
 }
 
+/* glibc's posix_spawn(), and so make, starts programs that ignore both of its
+ * own, and musl has only one of them. */
+static void settle_signal_of_libc(int number)
+{
+    unsigned long action[ACTION_BYTES / sizeof(long)] = { 0 };
+    unsigned long standard[ACTION_BYTES / sizeof(long)] = { 0 };
+    syscall(SYS_rt_sigaction, number, NULL, action, SIGNALS / 8);
+    if (action[0] == (unsigned long) SIG_IGN) {
+        syscall(SYS_rt_sigaction, number, standard, NULL, SIGNALS / 8);
+    }
+}
+
 /* Sets every disposition anew, the ignored ones to their defaults: libc adds a
  * flag of its own when it sets one, which must not look like a change later. */
 static void settle_signals(void)
@@ -284,6 +296,8 @@ static void settle_signals(void)
         if (sigaction(number, NULL, &action) == 0) {
             action.sa_handler = action.sa_handler == SIG_IGN ? SIG_DFL : action.sa_handler;
             sigaction(number, &action, NULL);
+        } else {
+            settle_signal_of_libc(number);
         }
     }
 }
