@@ -24,7 +24,7 @@ all: $(LIB)
 # names. What is shipped is one relocatable object with the code that the
 # exported functions reach, whose only global symbols are theirs: it links
 # beside any other Rust library. Nothing unwinds through it, so it has no tables
-# for that, as musl has none.
+# for that, as musl has none; Arm's would ask for libgcc_s.
 $(RAW): $(wildcard src/*.rs src/*/*.rs src/*/*.h) build.rs cbindgen.toml Cargo.toml Cargo.lock
 	$(CARGO) build --release $(CARGOFLAGS)
 	@touch $@
@@ -37,12 +37,14 @@ $(O)/chld.o: $(RAW) $(O)/exports
 	$(LD) -r --gc-sections $$(sed 's/^/-u /' $(O)/exports) -o $@.all $(RAW)
 	$(OBJCOPY) --keep-global-symbols=$(O)/exports --strip-debug \
 	    --remove-section=.eh_frame --remove-section=.rela.eh_frame \
+	    --remove-section='.ARM.ex*' --remove-section='.rel.ARM.ex*' \
+	    --strip-symbol=__aeabi_unwind_cpp_pr0 --strip-symbol=__aeabi_unwind_cpp_pr1 \
 	    --remove-section=.llvmbc --remove-section=.llvmcmd --remove-section=.comment \
 	    --remove-section='.note.gnu.*' $@.all $@
 	@rm -f $@.all
 
 $(O)/libchld.a: $(O)/chld.o
-	rm -f $@ && ar rcsD $@ $<
+	rm -f $@ && $(AR) rcsD $@ $<
 
 # Made of the exports and of the "Since" in their comments: docs/ABI.md.
 $(O)/chld.map: $(O)/exports include/chld.h packaging/symbol-versions.awk
@@ -65,5 +67,5 @@ clean:
 include packaging/install.mk packaging/dist.mk
 include examples/loops.mk examples/examples.mk
 include c-tests/faults.mk c-tests/tests.mk c-tests/checks.mk
-include c-tests/model.mk
+include c-tests/model.mk c-tests/cross.mk
 include bench/bench.mk docs/man.mk

@@ -59,8 +59,8 @@ static void check_limit(int pid, const char *name, uint64_t soft, uint64_t hard)
 
 static uint64_t own_limit(int resource, bool hard)
 {
-    struct rlimit now;
-    REQUIRE(getrlimit((__rlimit_resource_t) resource, &now) == 0);
+    struct rlimit64 now; /* with 32 bit too, as /proc and the kernel have them */
+    REQUIRE(getrlimit64(resource, &now) == 0);
     return hard ? now.rlim_max : now.rlim_cur;
 }
 
@@ -165,7 +165,7 @@ static void raise_as_nobody(void)
         int resource = resources[i].resource;
         struct rlimit low = { 0, lower(ENOUGH, own_limit(resource, true)) };
         low.rlim_cur = lower(own_limit(resource, false), low.rlim_max);
-        REQUIRE(setrlimit((__rlimit_resource_t) resource, &low) == 0);
+        REQUIRE(setrlimit(resource, &low) == 0);
         const chld_limit limits[] = { { RLIMIT_CORE, 0, 0, 0 },
                                       { resource, 0, low.rlim_cur, low.rlim_max + 1 } };
         chld_spawn_options options = with_limits(limits, 2);

@@ -11,7 +11,7 @@ static void check_refused(const chld_spawn_options *options)
 TEST(a_size_that_never_was_is_refused)
 {
     static const size_t sizes[] = { 0, 1, 8, sizeof(chld_spawn_options) - 1, SIZE_MAX,
-                                    SIZE_MAX / 2, (size_t) 1 << 32 };
+                                    SIZE_MAX / 2, (size_t) UINT64_C(0x100000000) };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
         options.size = sizes[i];

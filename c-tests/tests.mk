@@ -69,8 +69,9 @@ $(T)/no-probes/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(NO_PROBES)
 
 test-sanitize: $(TEST_NAMES:%=$(T)/sanitize/%)
 
-test-programs: $(TEST_HELPERS) $(TEST_NAMES:%=$(T)/static/%) $(TEST_NAMES:%=$(T)/shared/%) \
-    $(TEST_NAMES:%=$(T)/no-probes/%)
+test-static: $(TEST_HELPERS) $(TEST_NAMES:%=$(T)/static/%)
+
+test-programs: test-static $(TEST_NAMES:%=$(T)/shared/%) $(TEST_NAMES:%=$(T)/no-probes/%)
 	@if echo 'int main(void) { return 0; }' | $(CC) $(SANITIZERS) -x c -o $(T)/try - 2>/dev/null; \
 	then $(MAKE) --no-print-directory test-sanitize; \
 	else rm -rf $(T)/sanitize; fi
@@ -79,4 +80,4 @@ test: all test-programs $(FAULTS_PROGS)
 	$(PYTHON) c-tests/run.py --build $(O) --unit '$(CARGO_TEST)'
 
 .PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
-.PHONY: test test-programs test-sanitize
+.PHONY: test test-static test-programs test-sanitize

@@ -79,6 +79,81 @@ pub unsafe fn clone(number: i64, a: [usize; 5], entry: Entry) -> isize {
 ///
 /// # Safety
 /// See the x86_64 version.
+#[cfg(target_arch = "x86")]
+pub unsafe fn call(number: i64, a: [usize; 6]) -> isize {
+    let result;
+    // SAFETY: number and result in eax, nothing else lost. The compiler may keep
+    // its frame in ebp and esi, so they are put aside, and all six arguments
+    // come out of memory.
+    unsafe {
+        core::arch::asm!(
+            "push ebp",
+            "push esi",
+            "mov ebx, [ecx]",
+            "mov edx, [ecx + 8]",
+            "mov esi, [ecx + 12]",
+            "mov edi, [ecx + 16]",
+            "mov ebp, [ecx + 20]",
+            "mov ecx, [ecx + 4]",
+            "int 0x80",
+            "pop esi",
+            "pop ebp",
+            inlateout("eax") number as isize => result,
+            inout("ecx") a.as_ptr() => _,
+            out("ebx") _, out("edx") _, out("edi") _,
+        );
+    }
+    result
+}
+
+/// See the x86_64 version.
+///
+/// # Safety
+/// See the x86_64 version.
+#[cfg(target_arch = "x86")]
+pub unsafe fn clone(number: i64, a: [usize; 5], entry: Entry) -> isize {
+    let result;
+    // SAFETY: see the x86_64 version, and `call` for ebp and esi. No register is
+    // left for the entry: what to call and its argument lie on top of the
+    // child's stack, where a fork's child has a copy of them, and ebp, which
+    // neither clone looks at, leads there. The argument is at a 16-aligned
+    // place, as the ABI has it.
+    unsafe {
+        let top = entry.stack_top.sub(16).cast::<usize>();
+        top.write(entry.argument as usize);
+        top.add(1).write(entry.run as usize);
+        let words = [a[0], a[1], a[2], a[3], a[4], top as usize];
+        core::arch::asm!(
+            "push ebp",
+            "push esi",
+            "mov ebx, [ecx]",
+            "mov edx, [ecx + 8]",
+            "mov esi, [ecx + 12]",
+            "mov edi, [ecx + 16]",
+            "mov ebp, [ecx + 20]",
+            "mov ecx, [ecx + 4]",
+            "int 0x80",
+            "test eax, eax",
+            "jnz 2f",
+            "mov esp, ebp",
+            "xor ebp, ebp",
+            "call [esp + 4]",
+            "ud2",
+            "2:",
+            "pop esi",
+            "pop ebp",
+            inlateout("eax") number as isize => result,
+            inout("ecx") words.as_ptr() => _,
+            out("ebx") _, out("edx") _, out("edi") _,
+        );
+    }
+    result
+}
+
+/// See the x86_64 version.
+///
+/// # Safety
+/// See the x86_64 version.
 #[cfg(target_arch = "aarch64")]
 pub unsafe fn call(number: i64, a: [usize; 6]) -> isize {
     let result;

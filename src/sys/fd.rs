@@ -77,11 +77,13 @@ pub fn pipe(flags: i32) -> Result<(OwnedFd, OwnedFd)> {
     Ok((read.above_standard()?, write.above_standard()?))
 }
 
+/// However large the file: a 32-bit program has to ask for that.
 pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
+    let flags = flags | libc::O_CLOEXEC | libc::O_LARGEFILE;
     // A FIFO or a tape may block in open, and a signal may interrupt it.
     let fd = super::retry(|| {
         // SAFETY: a live NUL-terminated path; the mode is passed always.
-        check_int(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, mode) })
+        check_int(unsafe { libc::open(path.as_ptr(), flags, mode) })
     })?;
     OwnedFd(fd).above_standard()
 }
@@ -177,11 +179,18 @@ pub enum Kind {
 
 const DEV_NULL: libc::dev_t = libc::makedev(1, 3);
 
+// With 32 bit glibc's plain fstat has no room for the size of a large file, nor
+// for an inode number of some file systems, and fails.
+#[cfg(not(all(target_env = "gnu", target_pointer_width = "32")))]
+use libc::{fstat, stat};
+#[cfg(all(target_env = "gnu", target_pointer_width = "32"))]
+use libc::{fstat64 as fstat, stat64 as stat};
+
 pub fn kind(fd: i32) -> Result<Kind> {
-    let mut about = core::mem::MaybeUninit::<libc::stat>::zeroed();
+    let mut about = core::mem::MaybeUninit::<stat>::zeroed();
     // SAFETY: writes one stat into a live local, of which zero is a value.
     let about = unsafe {
-        check_int(libc::fstat(fd, about.as_mut_ptr()))?;
+        check_int(fstat(fd, about.as_mut_ptr()))?;
         about.assume_init()
     };
     Ok(match about.st_mode & libc::S_IFMT {

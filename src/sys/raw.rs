@@ -85,7 +85,8 @@ pub fn open(path: &CStr, flags: i32) -> Result<i32> {
 
 /// The same, below an open directory.
 pub fn open_at(directory: i32, path: &CStr, flags: i32) -> Result<i32> {
-    let a = [directory as usize, path.as_ptr() as usize, flags as usize, 0, 0, 0];
+    let flags = (flags | libc::O_LARGEFILE) as usize;
+    let a = [directory as usize, path.as_ptr() as usize, flags, 0, 0, 0];
     // SAFETY: `path` is a live NUL-terminated string; the flags create nothing,
     // so there is no mode to pass.
     answer(unsafe { arch::call(libc::SYS_openat as i64, a) }).map(|fd| fd as i32)
