@@ -1379,8 +1379,10 @@ int chld_kill(chld_id id, int signal);
  * Never to another group that has the number by now. Where the kernel cannot
  * name a group by pidfd (before Linux 6.9), that is because the number stays
  * taken until the leader is reaped, and the library does that only after a call
- * has told its end. So the group of a child that has ended can be signalled as
- * long as no call has told the end; not after that.
+ * has told its end, or when its SIGCHLD handler sees it. So the group of a child
+ * that has ended can be signalled as long as no call has told the end, and no
+ * such handler is installed (CHLD_ENGINE_SIGCHLD, chld_sigchld_install()); not
+ * after that.
  *
  * Returns 0; -EINVAL if the child leads no group of its own, whose group is
  * somebody else's then, or if `signal` is none; -ESRCH once a call has told the
@@ -1388,7 +1390,8 @@ int chld_kill(chld_id id, int signal);
  * signalled; -EBADF if `id` is no child.
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
-int chld_kill_group(chld_id id, int signal);
+int chld_kill_group(chld_id id,
+                    int signal);
 
 /**
  * Sends a signal to a child and all its descendants, as far as they can be

@@ -33,8 +33,10 @@ pub extern "C" fn chld_kill(id: chld_id, signal: c_int) -> c_int {
 /// Never to another group that has the number by now. Where the kernel cannot
 /// name a group by pidfd (before Linux 6.9), that is because the number stays
 /// taken until the leader is reaped, and the library does that only after a call
-/// has told its end. So the group of a child that has ended can be signalled as
-/// long as no call has told the end; not after that.
+/// has told its end, or when its SIGCHLD handler sees it. So the group of a child
+/// that has ended can be signalled as long as no call has told the end, and no
+/// such handler is installed (CHLD_ENGINE_SIGCHLD, chld_sigchld_install()); not
+/// after that.
 ///
 /// Returns 0; -EINVAL if the child leads no group of its own, whose group is
 /// somebody else's then, or if `signal` is none; -ESRCH once a call has told the
