@@ -46,6 +46,9 @@ struct contender {
     /** The same with a limit: 1, or 0 if it still runs. */
     int (*wait_for)(struct task *task, int ms);
 
+    /** Where a start does not tell the pid: asked before one is ended by it. */
+    pid_t (*pid)(const struct task *task);
+
     /** Many children, told one by one. */
     void *(*open)(void);
     void (*start)(void *loop, struct task *task, char *const argv[]);
@@ -116,7 +119,7 @@ struct task *new_tasks(size_t count);
 struct task *task_at(struct task *tasks, size_t index);
 void expect_code(const struct task *task, int code);
 /** Sends SIGTERM to a child that has not been waited for. */
-void end_task(const struct task *task);
+void end_task(struct task *task);
 /** Makes stdin a pipe, on which children wait; returns its other end. */
 int hold_stdin(void);
 /** Makes stdout a pipe, to which children write; returns its other end. */

@@ -6,7 +6,6 @@
 
 #include <chld.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 
 #ifdef SIGCHLD_ENGINE
@@ -38,15 +37,22 @@ static void start_with(struct task *task, char *const argv[], const chld_spawn_o
 {
     struct chld_task *own = (struct chld_task *)task;
     check(chld_spawn(&own->id, (const char *const *)argv, options, NULL), "chld_spawn");
-    task->pid = chld_pid(own->id);
 }
 
 static void spawn(struct task *task, char *const argv[], int pipes)
 {
+    if (!pipes) {
+        start_with(task, argv, NULL);
+        return;
+    }
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
-    if (pipes)
-        options.in.mode = options.out.mode = options.err.mode = CHLD_STDIO_PIPE;
-    start_with(task, argv, pipes ? &options : NULL);
+    options.in.mode = options.out.mode = options.err.mode = CHLD_STDIO_PIPE;
+    start_with(task, argv, &options);
+}
+
+static pid_t pid_of(const struct task *task)
+{
+    return check(chld_pid(((const struct chld_task *)task)->id), "chld_pid");
 }
 
 static void give_up(struct task *task, const chld_status *status)
@@ -89,13 +95,7 @@ static void start(void *loop, struct task *task, char *const argv[])
 static struct task *next(void *loop)
 {
     chld_event event;
-    struct pollfd ready = {.fd = chld_set_fd(*(chld_set *)loop), .events = POLLIN};
-    int result;
-    do {
-        poll(&ready, 1, -1);
-        result = chld_set_next(*(chld_set *)loop, &event);
-    } while (result == -EAGAIN);
-    check(result, "chld_set_next");
+    check(chld_set_wait(*(chld_set *)loop, -1, &event), "chld_set_wait");
     give_up(event.user, &event.status);
     return event.user;
 }
@@ -155,6 +155,7 @@ const struct contender contender = {
     .spawn = spawn,
     .wait = wait_long,
     .wait_for = wait_for,
+    .pid = pid_of,
     .open = open_set,
     .start = start,
     .next = next,
