@@ -156,7 +156,7 @@ pub fn everyone(hint: i32) -> u32 {
         count = count.wrapping_add(look_anew(&pin));
         each = pin.slot.was_gone();
     }
-    let mut last = 0;
+    let (mut last, mut stranger) = (0, 0);
     loop {
         let in_front = match wait::waitid(Whom::Any, wait::EXITED | wait::NO_HANG | wait::PEEK) {
             Ok(None) if !each => return count,
@@ -165,6 +165,12 @@ pub fn everyone(hint: i32) -> u32 {
             // No child at all: whoever we still think runs was stolen.
             Err(_) => break,
         };
+        if in_front.pid == stranger {
+            // On the second sight only: see `init::reap_strangers`.
+            stranger = 0;
+            let _ = wait::waitid(Whom::Pid(in_front.pid), wait::EXITED | wait::NO_HANG);
+            continue;
+        }
         // Seen before: a call at work has it pinned, so it cannot go yet.
         if in_front.pid == last {
             break;
@@ -175,7 +181,7 @@ pub fn everyone(hint: i32) -> u32 {
             None if sigchld::strangers_were_auto_reaped()
                 && by_pid::is_stranger(in_front.pid) =>
             {
-                let _ = wait::waitid(Whom::Pid(in_front.pid), wait::EXITED | wait::NO_HANG);
+                stranger = in_front.pid;
             }
             None => break,
         }

@@ -3,7 +3,7 @@
 
 use super::fd::OwnedFd;
 use super::{Errno, Result, check, check_int};
-use core::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 // The same on every architecture.
 const SYS_PIDFD_SEND_SIGNAL: libc::c_long = 424;
@@ -51,13 +51,18 @@ pub fn send_signal(pidfd: i32, signal: i32) -> Result<()> {
 /// Whether signals are sent by pidfds: a sandbox may refuse that alone. Found out
 /// once, with a child that may be signalled.
 pub fn takes_signals(pidfd: i32) -> bool {
-    if !TAKES_SIGNALS.load(Relaxed) {
-        TAKES_SIGNALS.store(send_signal(pidfd, 0).is_ok(), Relaxed);
+    if TAKES_SIGNALS.load(Relaxed) == UNKNOWN {
+        match send_signal(pidfd, 0) {
+            Ok(()) => TAKES_SIGNALS.store(YES, Relaxed),
+            Err(Errno::ENOSYS) => TAKES_SIGNALS.store(NO, Relaxed),
+            // EPERM may be the sandbox's answer, or be about this child.
+            Err(_) => {}
+        }
     }
-    TAKES_SIGNALS.load(Relaxed)
+    TAKES_SIGNALS.load(Relaxed) == YES
 }
 
-static TAKES_SIGNALS: AtomicBool = AtomicBool::new(cfg!(loom));
+static TAKES_SIGNALS: AtomicU8 = AtomicU8::new(if cfg!(loom) { YES } else { UNKNOWN });
 
 const TO_PROCESS_GROUP: u32 = 1 << 2;
 
