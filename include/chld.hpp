@@ -330,14 +330,14 @@ public:
     void add(const child &who) { detail::require(chld_set_add(set_, who.id()), "chld_set_add"); }
     /** Readable as long as next() has something to tell. */
     int fd() const { return detail::require(chld_set_fd(set_), "chld_set_fd"); }
-    /** Who has ended, and how: a chld_event; nothing if nobody has. */
-    std::optional<chld_event> next()
+    /** Who has ended, and how: a chld_event; nothing if nobody has by then. */
+    std::optional<chld_event> next(milliseconds within = milliseconds(0))
     {
         chld_event event;
-        int result = chld_set_next(set_, &event);
-        if (result == -EAGAIN)
+        int result = chld_set_wait(set_, detail::limit(within), &event);
+        if (result == -ETIMEDOUT)
             return std::nullopt;
-        detail::require(result, "chld_set_next");
+        detail::require(result, "chld_set_wait");
         return event;
     }
 

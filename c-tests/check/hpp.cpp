@@ -174,7 +174,10 @@ static void sets()
     }
     REQUIRE(event->id == child.id() && event->status.code == 9 && !set.next());
     REQUIRE(failure([&] { (void)first.fd(); }).code() == std::errc::bad_file_descriptor);
+    REQUIRE(!set.next(std::chrono::milliseconds(5)));
     REQUIRE(late.stop()->killed());
+    event = set.next(chld::forever);
+    REQUIRE(event && event->id == late.id());
 }
 
 static void runs()

@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
-#include <poll.h>
 #include <sstream>
 
 using namespace std::chrono_literals;
@@ -89,13 +88,12 @@ void both()
         ours[i] = chld::child({"sh", "-c", "sleep 0.1; exit $0", std::to_string(100 + i)}, how);
         set.add(ours[i]);
     }
-    for (pollfd ready{set.fd(), POLLIN, 0}; told < beside;) {
-        if (poll(&ready, 1, 30000) == 0)
+    for (; told < beside; told++) {
+        auto event = set.next(std::chrono::seconds(30));
+        if (!event)
             break;
-        for (; auto event = set.next(); told++) {
-            auto which = static_cast<chld::child *>(event->user) - ours.data();
-            ours_right += event->id == ours[which].id() && event->status.code == 100 + which;
-        }
+        auto which = static_cast<chld::child *>(event->user) - ours.data();
+        ours_right += event->id == ours[which].id() && event->status.code == 100 + which;
     }
     for (int i = 0; i < beside; i++) {
         int word = own[i] ? pclose(own[i]) : -1;
