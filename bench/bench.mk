@@ -20,6 +20,8 @@ $(BENCH)/raw: bench/raw.c $(BENCH_OBJECTS)
 	$(call contender)
 $(BENCH)/raw_all: bench/raw.c $(BENCH_OBJECTS)
 	$(call contender,-DBY_ALL)
+$(BENCH)/parts: bench/parts.c $(BENCH_OBJECTS)
+	$(call contender)
 $(BENCH)/chld: bench/chld.c $(BENCH_OBJECTS) $(O)/libchld.a include/chld.h
 	$(call contender,-Iinclude $(O)/libchld.a)
 $(BENCH)/chld_sigchld: bench/chld.c $(BENCH_OBJECTS) $(O)/libchld.a include/chld.h
@@ -77,8 +79,9 @@ bench-smoke: bench-build
 	python3 bench/smoke.py
 
 # Why a start costs what it costs.
-bench-explain: bench-build $(BENCH)/steps
+bench-explain: bench-build $(BENCH)/steps $(BENCH)/parts
 	python3 bench/explain.py
+	python3 bench/parts.py
 
 $(BENCH)/steps: bench/steps.c
 	@mkdir -p $(@D)

@@ -426,20 +426,19 @@ pub unsafe extern "C" fn chld_spawn(
     let _host = Undisturbed::enter();
     // SAFETY: all of it is what the header says, for the length of this call.
     unsafe {
-        let (request, user) = match request_of(argv, options) {
-            Ok(request) => request,
-            Err(failure) => return failed(failure, b"", reterr),
-        };
-        if ret.is_null() && !request.detached {
-            let failure = Failure::new(Step::Arguments, 0, Errno::EINVAL);
-            return failed(failure, b"", reterr);
-        }
-        match launch::spawn(&request, user) {
-            Ok(handle) => {
-                super::write_out(ret, handle);
-                0
+        // By reference: a request is large.
+        match &request_of(argv, options) {
+            Err(failure) => failed(*failure, b"", reterr),
+            Ok((request, _)) if ret.is_null() && !request.detached => {
+                failed(Failure::new(Step::Arguments, 0, Errno::EINVAL), b"", reterr)
             }
-            Err(failure) => failed(failure, request.item(&failure), reterr),
+            Ok((request, user)) => match launch::spawn(request, *user) {
+                Ok(handle) => {
+                    super::write_out(ret, handle);
+                    0
+                }
+                Err(failure) => failed(failure, request.item(&failure), reterr),
+            },
         }
     }
 }

@@ -84,19 +84,49 @@ pub fn waitid(whom: Whom, options: i32) -> Result<Option<Change>> {
         Whom::Any if options & PEEK != 0 => (libc::P_ALL, 0),
         Whom::Any => return Err(Errno::EINVAL),
     };
-    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    let mut usage = Rusage::default();
+    let mut told = Told::nothing();
+    let mut usage = MaybeUninit::<Rusage>::uninit();
     // SAFETY: the kernel writes one siginfo and one rusage, both live locals of
     // its own layout. `syscall` is no cancellation point.
     let returned = unsafe {
-        libc::syscall(libc::SYS_waitid, kind, id, info.as_mut_ptr(), options, &raw mut usage)
+        libc::syscall(libc::SYS_waitid, kind, id, &raw mut told, options, usage.as_mut_ptr())
     };
     check(returned as i64)?;
-    // SAFETY: zero is a valid siginfo, and the kernel has overwritten it with
-    // another; the accessors read the members that SIGCHLD's siginfo has.
-    let (pid, code, status) = unsafe {
-        let info = info.assume_init();
-        (info.si_pid(), info.si_code, info.si_status())
-    };
-    Ok((pid != 0).then_some(Change { pid, code, status, usage }))
+    let Told { pid, code, status, .. } = told;
+    // SAFETY: of a child that it tells of, the kernel has written the usage.
+    let usage = || unsafe { usage.assume_init() };
+    Ok((pid != 0).then(|| Change { pid, code, status, usage: usage() }))
+}
+
+/// The kernel's siginfo, as it tells of a child on every architecture that this
+/// library knows. No more than these members is written, or has to be zeroed.
+#[repr(C)]
+struct Told {
+    signo: i32,
+    errno: i32,
+    code: i32,
+    #[cfg(target_pointer_width = "64")]
+    padding: i32,
+    pid: i32,
+    uid: u32,
+    status: i32,
+    rest: MaybeUninit<[u8; 104]>,
+}
+
+const _: () = assert!(size_of::<Told>() >= size_of::<libc::siginfo_t>());
+
+impl Told {
+    fn nothing() -> Told {
+        Told {
+            signo: 0,
+            errno: 0,
+            code: 0,
+            #[cfg(target_pointer_width = "64")]
+            padding: 0,
+            pid: 0,
+            uid: 0,
+            status: 0,
+            rest: MaybeUninit::uninit(),
+        }
+    }
 }
