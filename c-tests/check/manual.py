@@ -32,6 +32,13 @@ def made(name="manual", **sources):
     return tree
 
 
+def installed():
+    """The pages of a tree that `make install` has laid out."""
+    prefix = scratch() / "with-manual"
+    run("make", "install", f"PREFIX={prefix}")
+    return prefix / "share/man"
+
+
 def spoilt(file, old, new):
     text = file.read_text()
     require(old in text, f"{file.name} has no {old!r}: teach this check its new text")
@@ -176,7 +183,7 @@ def compiles(text):
 
 @check("man shows every function's page, typed as in the header")
 def every_function():
-    tree, unsafe, remarks = made(), unsafe_by_convention(), []
+    tree, unsafe, remarks = installed(), unsafe_by_convention(), []
     exported = words(LISTS / "exports.txt")
     for program, reader in readers().items():
         wrong, pages = [], {}
@@ -295,7 +302,7 @@ def answers(text, steps, seen):
 
 @check("man chld_spawn says what can fail, whether handlers may call it, and who closes what")
 def spawn():
-    tree, (steps, seen) = made(), failures()
+    tree, (steps, seen) = installed(), failures()
     named = len(re.findall(r"#define CHLD_STEP_", HEADER.read_text())) - 1
     require(len(steps) == named, f"{len(steps)} steps have names, the header has {named}")
     for program, reader in readers().items():
