@@ -59,6 +59,18 @@ ssize_t splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t size, 
     return moved;
 }
 
+static int unreadable = -1;
+
+/* The same. */
+ssize_t read(int fd, void *buffer, size_t size)
+{
+    if (fd == unreadable) {
+        errno = EIO;
+        return -1;
+    }
+    return syscall(SYS_read, fd, buffer, size);
+}
+
 static chld_id start_piped(const char *const *argv)
 {
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
@@ -170,4 +182,21 @@ TEST(what_a_large_pipe_holds_at_the_limit_is_read)
 {
     check_rich_pipe(0);
     check_rich_pipe(CHLD_CAPTURE_EOF);
+}
+
+/* It has much to write, and would wait for its reader for ever. */
+TEST(a_pipe_that_cannot_be_read_keeps_nobody_waiting)
+{
+    chld_id id = start_piped(ARGV(helper("flow"), "pour", "1024"));
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    chld_capture_result result = { 0 };
+    options.out.mode = CHLD_SINK_GROW;
+    unreadable = CALL(chld_stdout_fd(id));
+    CHECK_CALL(chld_capture(id, &options, &result), 0);
+    unreadable = -1;
+    CHECK_INT(result.out.error, EIO);
+    CHECK_INT((long long) result.out.kept, 0);
+    CHECK_STATUS(result.status, CHLD_STATE_KILLED, SIGPIPE);
+    CHECK_CALL(chld_stdout_fd(id), -ENOENT);
+    CHECK_CALL(chld_close(id), 0);
 }

@@ -1656,7 +1656,8 @@ typedef struct chld_captured {
     int32_t held;
     /**
      * Why nothing more was kept: a positive errno (ENOMEM; what writing to the
-     * descriptor said, EPIPE for one), or 0.
+     * descriptor said, EPIPE for one; what reading the stream said, which is
+     * closed then), or 0.
      */
     int32_t error;
     /**

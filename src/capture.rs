@@ -159,13 +159,16 @@ impl<'a> Capture<'a> {
         if let Some(fd) = self.pipes.fd(0) {
             self.feeder.pump(fd);
             if self.feeder.is_done {
-                self.pipes.close_input();
+                self.pipes.close(0);
             }
         }
         for (drain, stream) in self.drains.iter_mut().zip(1..) {
             match self.pipes.fd(stream) {
                 Some(fd) => drain.pump(fd),
                 None => drain.has_ended = true,
+            }
+            if drain.is_broken {
+                self.pipes.close(stream); // who writes must not wait for a reader
             }
         }
         // A callback that wants no more wants the child to end.

@@ -29,6 +29,8 @@ pub struct Drain<'a> {
     pub stopped: i32,
     /// The pipe's end was seen, or there is no pipe.
     pub has_ended: bool,
+    /// It cannot be read any more, though there may be more to read.
+    pub is_broken: bool,
     /// How much is still to be read, where that is known.
     left: Option<usize>,
     /// It is the sink that has to become ready.
@@ -45,6 +47,7 @@ impl<'a> Drain<'a> {
             error: None,
             stopped: 0,
             has_ended: !has_pipe,
+            is_broken: false,
             left: None,
             waits_for_sink: false,
         }
@@ -120,10 +123,10 @@ impl<'a> Drain<'a> {
                     return;
                 }
                 // A terminal that nobody has open any more.
-                Err(Errno::EIO) => self.has_ended = true,
+                Err(Errno::EIO) if fd::kind(pipe) != Ok(fd::Kind::Pipe) => self.has_ended = true,
                 Err(errno) => {
                     self.give_up(errno);
-                    self.has_ended = true;
+                    (self.has_ended, self.is_broken) = (true, true);
                 }
             }
         }

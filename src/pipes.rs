@@ -34,10 +34,11 @@ impl Pipes {
         Some(place.load(SeqCst)).filter(|fd| *fd >= 0)
     }
 
-    /// The child sees the end of its input.
-    pub fn close_input(&self) {
-        let [input, ..] = &self.pin.slot.streams;
-        pin::close_once(input);
+    /// The child sees the end of its input, or that nobody reads.
+    pub fn close(&self, stream: usize) {
+        if let Some(place) = self.pin.slot.streams.get(stream) {
+            pin::close_once(place);
+        }
     }
 }
 

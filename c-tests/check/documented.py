@@ -32,6 +32,9 @@ EXEMPT = {
     ("README.md", "make demo"): "make demo and make test are steps of .ci/run",
     ("docs/protocol.md", "free -> STARTING"): "a diagram",
     ("docs/performance.md", "20"): "figures that make bench wrote, with their date",
+    ("docs/platforms.md", "rustup"): "installs packages",
+    ("docs/platforms.md", "apt-get"): "installs packages; .ci/run does, by these names",
+    ("docs/platforms.md", "export CARGO_TARGET"): "needs a cross compiler; make cross does the same",
 }
 
 PRELUDE = """\

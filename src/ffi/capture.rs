@@ -139,7 +139,8 @@ pub struct chld_captured {
     /// 1 if somebody still has the pipe open, or had it when this was written.
     pub held: i32,
     /// Why nothing more was kept: a positive errno (ENOMEM; what writing to the
-    /// descriptor said, EPIPE for one), or 0.
+    /// descriptor said, EPIPE for one; what reading the stream said, which is
+    /// closed then), or 0.
     pub error: i32,
     /// What the callback returned to stop, or 0.
     pub stopped: i32,
