@@ -91,7 +91,7 @@ def build(target):
     binutils = {name: target.prefix + name.lower()
                 for name in ("AR", "LD", "NM", "OBJCOPY", "STRIP")}
     variables = {"O": out, "RAW": out / target.rust / "release/libchld.a", "CARGOFLAGS": flags,
-                 "CC": driver(target), **binutils}
+                 "CC": driver(target), "LOOPS": "poll epoll", **binutils}
     if target.emulator:
         variables["TEST_HELPERS"] = ""  # the kernel starts them, so they are this machine's
         shutil.copytree(tools.BUILD / "c-tests/helpers", out / "c-tests/helpers",

@@ -34,7 +34,9 @@ $$(T)/plain/test_loops_$(1).o $$(T)/sanitized/test_loops_$(1).o: \
 $(TEST_LANES:%=$$(T)/%/test_loops_$(1)): TEST_LIBS := $$($(1)_LIBS)
 endef
 $(foreach loop,$(LOOPS),$(eval $(call beside,$(loop))))
+ifneq ($(filter libev,$(LOOPS)),)
 $(TEST_LANES:%=$(T)/%/test_loops_libev): $(T)/faults_deny.o $(T)/faults_errno.o
+endif
 
 $(T)/plain/%.o: c-tests/%.c $(TEST_HEADERS)
 	@mkdir -p $(@D)
