@@ -96,9 +96,16 @@ const PIDFD_GET_INFO: u64 = (3 << 30) | ((size_of::<PidfdInfo>() as u64) << 16) 
 /// How a process ended that somebody has already reaped, as a wait status word.
 /// `None` where the kernel does not tell (before Linux 6.15).
 pub fn ended_as(pidfd: i32) -> Option<i32> {
-    let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..Default::default() };
-    // SAFETY: the request names the size of `info`, which is live; the kernel
-    // writes no more than that. On a kernel without it: ENOTTY or EINVAL.
-    let asked = check_int(unsafe { libc::ioctl(pidfd, PIDFD_GET_INFO as _, &raw mut info) });
-    (asked.is_ok() && info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)
+    // Who reaps it hides it from waitid first, and lets the kernel tell how it
+    // ended a moment later. Not for long: this may be a signal handler.
+    for _ in 0..1000 {
+        let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..Default::default() };
+        // SAFETY: the request names the size of `info`, which is live; the kernel
+        // writes no more than that. On a kernel without it: ENOTTY or EINVAL.
+        check_int(unsafe { libc::ioctl(pidfd, PIDFD_GET_INFO as _, &raw mut info) }).ok()?;
+        if info.mask & PIDFD_INFO_EXIT != 0 {
+            return Some(info.exit_code);
+        }
+    }
+    None
 }
