@@ -34,7 +34,7 @@ struct capture {
     int code;
 };
 
-/** NULL where a contender has no such thing. */
+/** NULL where a contender has no such thing. rust.rs has the same struct. */
 struct contender {
     size_t task_size;
     void (*setup)(void);
