@@ -126,15 +126,9 @@ static void gust(int number)
     }
 }
 
-bool is_under_valgrind(void)
-{
-    const char *preloaded = getenv("LD_PRELOAD");
-    return preloaded && strstr(preloaded, "vgpreload");
-}
-
 void storm_begin(void)
 {
-    if (is_under_valgrind()) {
+    if (under_valgrind()) {
         SKIP_TEST("valgrind (3.19) spoils the mask of a ppoll that a signal interrupts");
     }
     struct sigaction action = { .sa_handler = gust };

@@ -70,9 +70,6 @@ struct later {
 void later_kill(struct later *later, chld_id id, int signal);
 void later_join(struct later *later);
 
-/** Whether valgrind runs this test. */
-bool is_under_valgrind(void);
-
 /** From here on SIGALRM interrupts the process a thousand times a second, and
  * no system call is restarted after it. To be called before a child is started:
  * under valgrind the test is passed over. */

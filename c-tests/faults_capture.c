@@ -152,18 +152,25 @@ static void run_callbacks(void)
     check_run(options, INPUT);
 }
 
-static void capture(void)
+/* One that copies its input, and how it is to be captured. */
+static chld_id start_copier(chld_capture_options *options)
 {
-    char err[2];
-    chld_capture_options options = feed_all();
-    chld_capture_result result = { 0 };
+    static char err[2];
     chld_spawn_options pipes = CHLD_SPAWN_OPTIONS_INIT;
     pipes.in.mode = pipes.out.mode = pipes.err.mode = CHLD_STDIO_PIPE;
-    options.out.mode = CHLD_SINK_GROW;
-    options.err.mode = CHLD_SINK_HEAD;
-    options.err.buffer = err;
-    options.err.size = sizeof err;
-    chld_id id = start(ARGV("copy", "exit=42"), &pipes);
+    *options = feed_all();
+    options->out.mode = CHLD_SINK_GROW;
+    options->err.mode = CHLD_SINK_HEAD;
+    options->err.buffer = err;
+    options->err.size = sizeof err;
+    return start(ARGV("copy", "exit=42"), &pipes);
+}
+
+static void capture(void)
+{
+    chld_capture_options options;
+    chld_capture_result result = { 0 };
+    chld_id id = start_copier(&options);
     window_open();
     int captured = chld_capture(id, &options, &result);
     struct seen seen = window_close();
@@ -204,17 +211,10 @@ static int step_until_done(chld_capturing capturing, struct seen *fault)
 
 static void step(void)
 {
-    char err[2];
-    chld_capture_options options = feed_all();
+    chld_capture_options options;
     chld_capture_result result = { 0 };
-    chld_spawn_options pipes = CHLD_SPAWN_OPTIONS_INIT;
     chld_capturing capturing = 0;
-    pipes.in.mode = pipes.out.mode = pipes.err.mode = CHLD_STDIO_PIPE;
-    options.out.mode = CHLD_SINK_GROW;
-    options.err.mode = CHLD_SINK_HEAD;
-    options.err.buffer = err;
-    options.err.size = sizeof err;
-    chld_id id = start(ARGV("copy", "exit=42"), &pipes);
+    chld_id id = start_copier(&options);
     window_open();
     int opened = chld_capture_open(id, &options, &capturing);
     struct seen seen = window_close();

@@ -54,19 +54,24 @@ static void await_readable(int fd)
     require(ready == 1, "the descriptor does not become readable");
 }
 
-/* The next end, at last without a fault: it must not get lost. */
+/* The next end, at last without a fault: it must not get lost. By a poll and a
+ * look, or by one call that waits. */
+static bool by_waiting;
+
 static void next(chld_set set, chld_event *ret)
 {
     for (int tries = 0; tries < 20; tries++) {
-        await_readable(chld_set_fd(set));
+        if (!by_waiting) {
+            await_readable(chld_set_fd(set));
+        }
         window_open();
-        int taken = chld_set_next(set, ret);
+        int taken = by_waiting ? chld_set_wait(set, 10000, ret) : chld_set_next(set, ret);
         struct seen seen = window_close();
         if (taken == 0) {
             return;
         }
-        if (taken != -EAGAIN) {
-            judge("chld_set_next", taken, &seen);
+        if (by_waiting || taken != -EAGAIN) {
+            judge(by_waiting ? "chld_set_wait" : "chld_set_next", taken, &seen);
         }
     }
     fail("the set is readable and has nothing to tell");
@@ -116,6 +121,18 @@ static void set(void)
 
 static void set_sigchld(void)
 {
+    check_set(CHLD_SET_SIGCHLD);
+}
+
+static void set_wait(void)
+{
+    by_waiting = true;
+    check_set(0);
+}
+
+static void set_wait_sigchld(void)
+{
+    by_waiting = true;
     check_set(CHLD_SET_SIGCHLD);
 }
 
@@ -259,6 +276,8 @@ static void adopt(void)
 static const struct scenario scenarios[] = {
     { "set", set },
     { "set_sigchld", set_sigchld },
+    { "set_wait", set_wait },
+    { "set_wait_sigchld", set_wait_sigchld },
     { "handler", handler },
     { "handler_under_faults", handler_under_faults },
     { "notify_and_reap", notify_and_reap },

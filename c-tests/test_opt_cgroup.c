@@ -1,4 +1,5 @@
 /* The child's cgroup. */
+#include "ends.h"
 #include "look.h"
 
 #include <fcntl.h>
@@ -57,10 +58,7 @@ static struct group make_group(void)
 static void remove_group(const struct group *group)
 {
     close(group->fd);
-    int tries = 0;
-    while (rmdir(group->path) != 0 && errno == EBUSY && tries++ < 5000) {
-        usleep(1000);
-    }
+    AWAIT(rmdir(group->path) == 0 || errno != EBUSY);
     CHECK(access(group->path, F_OK) != 0);
 }
 

@@ -1,4 +1,5 @@
 /* Parents in odd states: children start as from any other. */
+#include "ends.h"
 #include "look.h"
 
 #include <fcntl.h>
@@ -347,9 +348,7 @@ static void start_in_a_storm_on_the_group(void)
         }
         _exit(0);
     }
-    while (!caught) {
-        usleep(100);
-    }
+    AWAIT(caught);
     for (int i = 0; i < scaled(200); i++) {
         chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
         chld_status status = RUN(ACT("exit", "9"), &options);

@@ -181,7 +181,7 @@ static int cost_of_one_end(uint32_t flags, int live)
 
 static void require_tracing(void)
 {
-    if (is_under_valgrind()) {
+    if (under_valgrind()) {
         SKIP_TEST("valgrind's own system calls would be counted");
     }
     pid_t copy = fork();

@@ -107,7 +107,7 @@ static void *take_all(void *argument)
 TEST_EACH_ENGINE(threads_share_the_ends_of_a_set)
 {
     static struct crew crew;
-    if (is_under_valgrind()) {
+    if (under_valgrind()) {
         SKIP_TEST("valgrind (3.19) spoils the mask of a ppoll that a signal interrupts");
     }
     struct gate gate = gate_make();

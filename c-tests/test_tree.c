@@ -1,5 +1,5 @@
 /* Killing a child and all that descends from it. */
-#include "support.h"
+#include "ends.h"
 
 #include "namespace.h"
 #include <fcntl.h>
@@ -161,10 +161,7 @@ static void send_term(void)
     struct family family = start_family("strays", CHLD_SPAWN_SUBREAPER, CHLD_GROUP_INHERIT);
     CHECK_CALL(chld_kill_tree(family.id, SIGTERM, &left), 0);
     CHECK_STATUS(FINISH(family.id), CHLD_STATE_KILLED, SIGTERM);
-    for (long long end = now_ms() + 10000; living(&family) && now_ms() < end;) {
-        usleep(1000);
-    }
-    CHECK_INT(living(&family), 0);
+    AWAIT(living(&family) == 0);
     close(family.hold);
 }
 

@@ -1762,9 +1762,9 @@ typedef struct chld_capture_wait {
  * -EPERM, or what else sending says, if the last signal of the plan could not
  * be sent; -ENOENT if there is no pipe for a stream; -EBUSY if it is being
  * captured; -EINVAL unknown flags, modes, plans, NULL for a buffer, a limit
- * below -1; -E2BIG options of a later version; -EBADF if `id` is no child, or `fd` not open; -EAGAIN, -ENOMEM without
- * memory or room for another capture. Without pidfds also what chld_set_open()
- * says.
+ * below -1; -E2BIG options of a later version; -EBADF if `id` is no child, or
+ * `fd` not open; -EAGAIN, -ENOMEM without memory or room for another capture.
+ * Without pidfds also what chld_set_open() says.
  * Ownership: a growing buffer is the caller's; without `ret` it is freed.
  * Thread-safe, but nobody else may use the pipes meanwhile. Not
  * async-signal-safe. Blocks, for no longer than the limit, the plan's waits,

@@ -15,7 +15,6 @@ use crate::status::Status;
 use crate::sys::wait::{self, Change, Rusage, Whom};
 use crate::sys::{self, Errno, Result, pidfd, poll};
 use crate::table::{self, CHILDREN};
-use crate::watch::Watch;
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 /// How one of several children ended.
@@ -79,13 +78,12 @@ fn is_known_by_pidfd(pin: &Pin) -> bool {
         && pin.slot.leads_group.load(Relaxed) == 0
 }
 
-/// Blocks until the child has ended.
+/// Blocks until the child has ended. EAGAIN: see `peek`.
 pub fn block(pin: &Pin) -> Result<Status> {
     loop {
         match ask(pin, 0) {
             Ok(Some(status)) => return Ok(status),
             Ok(None) => poll::pause(), // another call is reaping it
-            Err(Errno::EAGAIN) => Watch::of(pin)?.await_end()?,
             Err(errno) => return Err(errno),
         }
     }
@@ -142,51 +140,58 @@ fn gone(pin: &Pin) {
 }
 
 /// Reaps every child of the library that has ended, and nobody else's; says how
-/// many. `hint` is the pid that a SIGCHLD named, or 0.
-///
-/// The kernel is asked for any child that has ended, without consuming it: if
-/// it is ours, it is reaped by its own pid. If it is a stranger's zombie, which
-/// stays in front, ours are asked one by one. Async-signal-safe.
+/// many. `hint` is the pid that a SIGCHLD named, or 0. Async-signal-safe.
 pub fn everyone(hint: i32) -> u32 {
     let mut count = 0u32;
     // Asked by the program, or one of ours was stolen: then others may have been,
     // and the kernel does not show those.
     let mut each = hint == 0;
     if let Some(pin) = by_pid::find(hint) {
-        count = count.wrapping_add(look_anew(&pin));
+        count = look_anew(&pin);
         each = pin.slot.was_gone();
     }
+    let (found, saw_all) = walk(sigchld::strangers_were_auto_reaped(), |_| ());
+    count = count.wrapping_add(found);
+    if saw_all && !each { count } else { count.wrapping_add(each_by_itself()) }
+}
+
+/// Goes through the children that have ended, as the kernel shows them: one at a
+/// time, without consuming it. Ours are reaped by their own pids. A stranger's
+/// zombie stays in front and ends the walk, unless `reaps_strangers`: then it is
+/// reaped, and told of. Says how many of ours nobody had seen end before, and
+/// whether none was left to be seen.
+///
+/// Strangers are reaped on the second sight only: one of ours that another thread
+/// has reaped since the first is in no table either, but is not shown again.
+pub fn walk(reaps_strangers: bool, mut tell: impl FnMut(&Change)) -> (u32, bool) {
+    let mut count = 0u32;
     let (mut last, mut stranger) = (0, 0);
     loop {
         let in_front = match wait::waitid(Whom::Any, wait::EXITED | wait::NO_HANG | wait::PEEK) {
-            Ok(None) if !each => return count,
-            Ok(None) => break,
+            Ok(None) => return (count, true),
             Ok(Some(change)) => change,
             // No child at all: whoever we still think runs was stolen.
-            Err(_) => break,
+            Err(_) => return (count, false),
         };
         if in_front.pid == stranger {
-            // On the second sight only: see `init::reap_strangers`.
             stranger = 0;
-            let _ = wait::waitid(Whom::Pid(in_front.pid), wait::EXITED | wait::NO_HANG);
+            let whom = Whom::Pid(in_front.pid);
+            if let Ok(Some(change)) = wait::waitid(whom, wait::EXITED | wait::NO_HANG) {
+                tell(&change);
+            }
             continue;
         }
         // Seen before: a call at work has it pinned, so it cannot go yet.
         if in_front.pid == last {
-            break;
+            return (count, false);
         }
         last = in_front.pid;
         match by_pid::find(in_front.pid) {
             Some(pin) => count = count.wrapping_add(look_anew(&pin)),
-            None if sigchld::strangers_were_auto_reaped()
-                && by_pid::is_stranger(in_front.pid) =>
-            {
-                stranger = in_front.pid;
-            }
-            None => break,
+            None if reaps_strangers && by_pid::is_stranger(in_front.pid) => stranger = last,
+            None => return (count, false), // a stranger, or one that is being started
         }
     }
-    count.wrapping_add(each_by_itself())
 }
 
 /// Looks at every running child.

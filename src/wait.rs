@@ -16,7 +16,10 @@ pub fn wait(handle: u64, deadline: Deadline) -> Result<Status> {
     graveyard::sweep();
     let pin = Pin::new(handle)?;
     if deadline == Deadline::Never {
-        return reap::block(&pin);
+        match reap::block(&pin) {
+            Err(Errno::EAGAIN) => {} // its pidfd is non-blocking: it can be polled
+            other => return other,
+        }
     }
     let mut watch = pin.pidfd().map(Watch::Pidfd);
     loop {

@@ -87,10 +87,6 @@ impl Watch {
         }
     }
 
-    pub fn await_end(&self) -> Result<()> {
-        self.sleep(&mut [self.polled()], Deadline::Never)
-    }
-
     /// Sleeps on `fds`, which `polled` is one of.
     pub fn sleep(&self, fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
         let result = sleep(fds, deadline, matches!(self, Watch::Alarm(_)));
