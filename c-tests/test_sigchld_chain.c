@@ -29,6 +29,13 @@ static void with_info(int signal, siginfo_t *info, void *context)
     calls++;
 }
 
+static void spoiling(int signal)
+{
+    (void) signal;
+    errno = EIO;
+    calls++;
+}
+
 static struct sigaction action_of(void (*function)(int), int flags)
 {
     struct sigaction action = { .sa_handler = function, .sa_flags = flags };
@@ -74,6 +81,17 @@ TEST(the_handler_keeps_errno)
     raise(SIGCHLD); /* there is no child, which waitid calls ECHILD */
     CHECK_INT(errno, ERRNO_CANARY);
     CHECK_CALL(chld_sigchld_remove(), 0);
+}
+
+TEST(it_keeps_errno_though_the_previous_one_does_not)
+{
+    struct sigaction previous = action_of(spoiling, SA_RESTART);
+    install_over(&previous);
+    errno = ERRNO_CANARY;
+    raise(SIGCHLD);
+    CHECK_INT(errno, ERRNO_CANARY);
+    CHECK_INT(calls, 1);
+    remove_from(&previous);
 }
 
 TEST(a_plain_handler_is_called)

@@ -1186,9 +1186,9 @@ int chld_set_close(chld_set set);
  *
  * The handler that was there before keeps being called, as it asked to be
  * (SA_SIGINFO, mask, SA_NOCLDSTOP, …). A handler installed on top later works
- * if it calls ours, as it should. System calls of the program that SIGCHLD
- * interrupts are restarted, unless an earlier handler was installed without
- * SA_RESTART. Calling this again changes the mode, and puts the handler back on
+ * if it calls ours, as it should. The handler leaves errno as it was, also if
+ * the one before does not. System calls of the program that SIGCHLD interrupts
+ * are restarted, unless an earlier handler was installed without SA_RESTART. Calling this again changes the mode, and puts the handler back on
  * top if it was overwritten.
  *
  * At least one thread must have SIGCHLD unblocked: see chld_environment().

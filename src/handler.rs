@@ -34,11 +34,10 @@ extern "C" fn on_sigchld<const LAYER: usize>(
     info: *mut libc::siginfo_t,
     context: *mut c_void,
 ) {
+    // Whatever a previous handler does to it, too.
+    let _errno = KeptErrno::enter();
     let delivery = Delivery { signal, info, context };
-    let ended = {
-        let _errno = KeptErrno::enter();
-        notice(&delivery) || stands_for_an_end(&delivery)
-    };
+    let ended = notice(&delivery) || stands_for_an_end(&delivery);
     if let Some(previous) = PREVIOUS.get(LAYER) {
         previous.chain(delivery, ended);
     }
