@@ -45,8 +45,11 @@ def main(wanted):
             start = time.monotonic()
             result, remark = verdict(function)
             counts[result] += 1
+            lines = (remark or "").splitlines()
+            if result == "skipped":
+                name, lines = f"{name}: {' '.join(lines)}", []
             print(f"{result:8}{name} ({time.monotonic() - start:.1f} s)")
-            for line in (remark or "").splitlines():
+            for line in lines:
                 print(f"            {line}")
             sys.stdout.flush()
     finally:

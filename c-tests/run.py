@@ -276,8 +276,8 @@ def run_step(name, command):
         say(done.stdout.rstrip())
     else:
         for line in done.stdout.splitlines():
-            if line.startswith("skipped"):
-                say(line)
+            if line.strip().startswith("skipped"):
+                say(line.strip())
     say(f"{name}: {sentence(counts)}")
     return counts
 
