@@ -44,24 +44,6 @@ bool set_await(const char *file, int line, chld_set set, chld_event *event)
     return false;
 }
 
-char process_state(int pid)
-{
-    char path[64], text[512];
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        return 0;
-    }
-    ssize_t size = read(file, text, sizeof text - 1);
-    close(file);
-    if (size <= 0) {
-        return 0;
-    }
-    text[size] = 0;
-    const char *after_name = strrchr(text, ')');
-    return after_name ? after_name[2] : 0;
-}
-
 pid_t stranger_zombie(int code)
 {
     pid_t pid = fork();

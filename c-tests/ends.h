@@ -6,7 +6,6 @@
 
 #include "support.h"
 
-#include <poll.h>
 #include <pthread.h>
 
 /** A test that is run with a set of either engine: `flags` is for
@@ -23,18 +22,6 @@
     } \
     static void each_##name(uint32_t flags)
 
-/** Waits until the condition holds; a check that fails if it does not become
- * true within a time that is beyond doubt. */
-#define AWAIT(condition) \
-    do { \
-        long long await_until = now_ms() + 10000; \
-        bool await_holds; \
-        while (!(await_holds = (condition)) && now_ms() < await_until) { \
-            poll(NULL, 0, 1); \
-        } \
-        check(__FILE__, __LINE__, #condition, await_holds); \
-    } while (0)
-
 /** A set; the test ends if there is none. */
 #define SET_OPEN(flags) set_open(__FILE__, __LINE__, (flags))
 chld_set set_open(const char *file, int line, uint32_t flags);
@@ -46,10 +33,6 @@ bool is_readable(int fd);
  * a time that is beyond doubt. */
 #define SET_AWAIT(set, event) set_await(__FILE__, __LINE__, (set), (event))
 bool set_await(const char *file, int line, chld_set set, chld_event *event);
-
-/** The letter that /proc has for the state of a process, 'Z' for a zombie; 0 if
- * there is no such process. */
-char process_state(int pid);
 
 /** A child that the library knows nothing of, started by fork; it has ended,
  * nobody has waited for it. */

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -126,21 +125,6 @@ long long proc_stat(int pid, int field)
         REQUIRE(at != NULL);
     }
     return strtoll(at, NULL, 10);
-}
-
-void await_gone(int pid)
-{
-    char path[64], text[4096];
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    for (char state = 0; state != 'Z' && state != 'X'; sched_yield()) {
-        int input = open(path, O_RDONLY | O_CLOEXEC);
-        if (input < 0) {
-            return;
-        }
-        const char *name_end = strrchr(read_all(input, text, sizeof text), ')');
-        state = name_end ? name_end[2] : 'X';
-        close(input);
-    }
 }
 
 const char *proc_link(int pid, const char *name)

@@ -20,9 +20,6 @@ void leave(const char *file, int line, chld_id id);
 #define RUN_DETACHED(argv) run_detached(__FILE__, __LINE__, (argv))
 int run_detached(const char *file, int line, const char *const *argv);
 
-/** Until a process has ended, reaped or not. */
-void await_gone(int pid);
-
 /** What a child writes to its stdout; it must exit with 0. */
 #define OUTPUT(argv, options, buffer) \
     output(__FILE__, __LINE__, (argv), (options), (buffer), sizeof(buffer))

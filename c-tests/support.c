@@ -4,9 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,17 +188,29 @@ int own_thread(void)
     return (int) syscall(SYS_gettid);
 }
 
-void await_sleep(int thread)
+char process_state(int pid)
 {
-    char path[64], text[256];
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
-    for (char state = 0; state != 'S'; sched_yield()) {
-        int file = open(path, O_RDONLY | O_CLOEXEC);
-        REQUIRE(file >= 0);
-        const char *name_end = strrchr(read_all(file, text, sizeof text), ')');
-        state = name_end ? name_end[2] : 0;
-        close(file);
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        REQUIRE(errno == ENOENT || errno == ESRCH);
+        return 0;
     }
+    ssize_t size = read(file, text, sizeof text - 1);
+    close(file);
+    if (size <= 0) {
+        return 0;
+    }
+    text[size] = 0;
+    const char *after_name = strrchr(text, ')');
+    return after_name ? after_name[2] : 0;
+}
+
+bool has_ended(int pid)
+{
+    char state = process_state(pid);
+    return state == 0 || state == 'Z' || state == 'X';
 }
 
 bool process_is_there(int pid)

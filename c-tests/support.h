@@ -6,6 +6,7 @@
 #include "harness.h"
 
 #include <chld.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -72,11 +73,27 @@ void start_against(void (*reap)(void));
  * while they ran; the gates they wait at must be open. */
 void reap_closed_children(void);
 
-/** The calling thread's number, for await_sleep(). */
+/** Waits until the condition holds; a check that fails if it does not become
+ * true within a time that is beyond doubt. */
+#define AWAIT(condition) \
+    do { \
+        long long await_until = now_ms() + 10000; \
+        bool await_holds; \
+        while (!(await_holds = (condition)) && now_ms() < await_until) { \
+            poll(NULL, 0, 1); \
+        } \
+        check(__FILE__, __LINE__, #condition, await_holds); \
+    } while (0)
+
+/** The calling thread's number. */
 int own_thread(void);
 
-/** Until that thread sleeps in the kernel. */
-void await_sleep(int thread);
+/** The letter that /proc has for the state of a process or thread, 'S' if it
+ * sleeps, 'Z' for a zombie; 0 if there is no such process. */
+char process_state(int pid);
+
+/** Whether a process is a zombie, or gone. */
+bool has_ended(int pid);
 
 /** Whether /proc has this process at all, a zombie included. */
 bool process_is_there(int pid);

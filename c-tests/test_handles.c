@@ -280,7 +280,7 @@ TEST(a_call_at_work_goes_on_when_the_handle_is_closed)
             sched_yield();
         }
         if (round % 4) {
-            await_sleep(waiting.thread);
+            AWAIT(process_state(waiting.thread) == 'S');
         }
         CHECK_CALL(chld_close(waiting.id), 0);
         CHECK_CALL(chld_pid(waiting.id), -EBADF);

@@ -1,5 +1,4 @@
 /* The child's cgroup. */
-#include "ends.h"
 #include "look.h"
 
 #include <fcntl.h>

@@ -87,7 +87,7 @@ TEST(it_is_no_child_of_the_callers)
     CHECK(parent != getpid() && process_is_there(parent));
     CHECK_INT(proc_stat(pid, STAT_SESSION), getsid(0));
     await_end_of(&line);
-    await_gone(pid);
+    AWAIT(has_ended(pid));
     check_no_child();
     CHECK_CALL(chld_reap(), 0);
     line_close(&line);
@@ -153,7 +153,7 @@ TEST(its_end_is_not_told)
     (void) CALL(chld_sigchld_pending()); /* the process in between may be seen */
     int pid = read_pid(&line);
     await_end_of(&line);
-    await_gone(pid);
+    AWAIT(has_ended(pid));
     CHECK_CALL(chld_sigchld_pending(), 0);
     line_close(&line);
     CHECK_CALL(chld_sigchld_remove(), 0);

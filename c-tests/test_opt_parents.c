@@ -1,5 +1,4 @@
 /* Parents in odd states: children start as from any other. */
-#include "ends.h"
 #include "look.h"
 
 #include <fcntl.h>

@@ -70,7 +70,7 @@ TEST_EACH_ENGINE(a_child_that_is_added_meanwhile_wakes_the_waiter)
     pthread_t thread;
     CHECK_INT(pthread_create(&thread, NULL, wait_once, &waiter), 0);
     AWAIT(atomic_load(&waiter.thread) != 0);
-    await_sleep(atomic_load(&waiter.thread));
+    AWAIT(process_state(atomic_load(&waiter.thread)) == 'S');
     CHECK_CALL(chld_set_add(waiter.set, id), 0);
     gate_open(&gate);
     CHECK_INT(pthread_join(thread, NULL), 0);

@@ -93,26 +93,6 @@ TEST(a_storm_of_signals_and_a_stopped_child_do_not_prolong_it)
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
 }
 
-/* Whether the process is gone within some seconds, or a zombie. */
-static bool goes(int pid)
-{
-    for (long long end = now_ms() + 10000; now_ms() < end; poll(NULL, 0, 2)) {
-        char path[64], line[256] = "";
-        snprintf(path, sizeof path, "/proc/%d/stat", pid);
-        FILE *file = fopen(path, "re");
-        if (!file) {
-            return true;
-        }
-        char *read = fgets(line, sizeof line, file);
-        fclose(file);
-        char *state = read ? strrchr(line, ')') : NULL;
-        if (state && state[2] == 'Z') {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* A shell that leads a group of its own and has a sleeping child; its pid. */
 static chld_id start_pair(const char *script, int *pid_of_second)
 {
@@ -132,14 +112,14 @@ static void kill_groups(void)
     int second;
     chld_id id = start_pair("sleep 60 & echo $!; wait", &second);
     CHECK_CALL(chld_kill_group(id, SIGKILL), 0);
-    CHECK(goes(second));
+    AWAIT(has_ended(second));
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
 
     /* The leader has ended, and nobody has looked: its zombie keeps the group. */
     id = start_pair("sleep 60 & echo $!", &second);
     await_end(id);
     CHECK_CALL(chld_kill_group(id, SIGKILL), 0);
-    CHECK(goes(second));
+    AWAIT(has_ended(second));
     CHECK_CALL(chld_wait(id, -1, NULL), 0);
     CHECK_CALL(chld_kill_group(id, SIGKILL), -ESRCH);
     CHECK_EXITED(FINISH(id), 0);
@@ -183,14 +163,14 @@ static void sweep(void)
     CHECK_STATUS(status, CHLD_STATE_KILLED, SIGTERM);
     CHECK(process_is_there(second));
     REQUIRE(second > 1 && kill(second, SIGKILL) == 0);
-    CHECK(goes(second));
+    AWAIT(has_ended(second));
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGTERM);
 
     plan.flags = CHLD_STOP_SWEEP;
     id = start_pair(script, &second);
     CHECK_CALL(chld_stop(id, &plan, &status), 0);
     CHECK_STATUS(status, CHLD_STATE_KILLED, SIGTERM);
-    CHECK(goes(second));
+    AWAIT(has_ended(second));
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGTERM);
 }
 

@@ -177,7 +177,7 @@ TEST(waiting_is_no_cancellation_point)
         while (!atomic_load(&cancelled.thread)) {
             sched_yield();
         }
-        await_sleep(cancelled.thread);
+        AWAIT(process_state(cancelled.thread) == 'S');
         REQUIRE(pthread_cancel(thread) == 0);
         gate_open(&gate);
         REQUIRE(pthread_join(thread, &result) == 0);

@@ -1,5 +1,5 @@
 /* Killing a child and all that descends from it. */
-#include "ends.h"
+#include "support.h"
 
 #include "namespace.h"
 #include <fcntl.h>
@@ -40,26 +40,11 @@ static struct family start_family(const char *strays, uint64_t flags, uint32_t g
     return family;
 }
 
-/* Whether the process lives: it is there, and not a zombie. */
-static bool lives(int pid)
-{
-    char path[64], line[256] = "";
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *file = fopen(path, "re");
-    if (!file) {
-        return false;
-    }
-    char *read = fgets(line, sizeof line, file);
-    fclose(file);
-    char *state = read ? strrchr(line, ')') : NULL;
-    return state && state[2] != 'Z' && state[2] != 'X';
-}
-
 static int living(const struct family *family)
 {
     int count = 0;
     for (int i = 0; i < MEMBERS; i++) {
-        count += lives(family->pids[i]);
+        count += !has_ended(family->pids[i]);
     }
     return count;
 }
@@ -141,7 +126,7 @@ static void leave_others_alone(void)
     struct family family = start_family("", CHLD_SPAWN_SUBREAPER, CHLD_GROUP_INHERIT);
     CHECK_CALL(chld_kill_tree(family.id, SIGKILL, &left), 0);
     CHECK_INT(left, 0);
-    CHECK(lives(stranger));
+    CHECK(!has_ended(stranger));
     CHECK_CALL(chld_wait(sister, 0, NULL), -ETIMEDOUT);
     REQUIRE(stranger > 1 && kill(stranger, SIGKILL) == 0);
     REQUIRE(waitpid(stranger, NULL, 0) == stranger);
@@ -180,10 +165,10 @@ static void after_the_end(void)
     char text[32] = "";
     REQUIRE(read(CALL(chld_stdout_fd(id)), text, sizeof text - 1) > 1);
     await_end(id);
-    CHECK(lives(atoi(text)));
+    CHECK(!has_ended(atoi(text)));
     CHECK_CALL(chld_kill_tree(id, SIGKILL, &left), 0);
     CHECK_INT(left, 0);
-    CHECK(!lives(atoi(text)));
+    CHECK(has_ended(atoi(text)));
     CHECK_CALL(chld_wait(id, 0, NULL), 0);
     CHECK_CALL(chld_kill_tree(id, SIGKILL, &left), -ESRCH);
     CHECK_EXITED(FINISH(id), 0);
