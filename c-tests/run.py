@@ -132,6 +132,12 @@ NOT_UNDER_VALGRIND = ("test_opt_emulated", "test_opt_threads", "test_races", "te
                       "test_harness", "test_loops_glib")
 
 
+# A signal that comes as a ppoll begins makes valgrind (3.19) begin it again with
+# its own copy of the mask, which it has freed: EFAULT. Only valgrind itself has
+# memory in that arena.
+VALGRINDS_OWN = re.compile(r"ppoll\(sigmask\) points to unaddressable(?s:.*) in arena \"core\"")
+
+
 def tests_of(lane, build, substring):
     """(program, test) of all whose name has `substring` in it."""
     environment = {**os.environ, **lane.environment}
@@ -225,6 +231,8 @@ def run_test(lane, program, test):
         return PASSED, None
     if status == 77:
         return SKIPPED, f"skipped: {name}: {text.strip().removeprefix('skipped: ')}"
+    if lane.name == "valgrind" and VALGRINDS_OWN.search(text):
+        return SKIPPED, f"skipped: {name}: valgrind has lost the mask of a ppoll under a signal"
     return FAILED, f"FAILED: {name}: {outcome(status, lane.seconds)}\n{shortened(text)}"
 
 
