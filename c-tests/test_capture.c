@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { ROUNDS = 256, MUCH = ROUNDS * 4096 };
 
@@ -155,6 +156,16 @@ TEST(a_captured_child_stays_its_callers)
     CHECK_EXITED(FINISH(id), 0);
 }
 
+static void check_nothing(const chld_capture_result *result)
+{
+    static const chld_captured none;
+    CHECK_INT(result->status.state, CHLD_STATE_RUNNING);
+    CHECK_INT(result->status.code, -1);
+    CHECK(memcmp(&result->out, &none, sizeof none) == 0);
+    CHECK(memcmp(&result->err, &none, sizeof none) == 0);
+    CHECK(result->fed == 0 && result->timed_out == 0 && result->rung == 0);
+}
+
 TEST(a_child_that_cannot_start_says_so)
 {
     chld_capture_options options = growing("", 0);
@@ -164,7 +175,90 @@ TEST(a_child_that_cannot_start_says_so)
     const char *const *argv = ARGV("/nowhere/nothing");
     CHECK_CALL(chld_run(argv, NULL, &options, &result, &error), -ENOENT);
     CHECK_STR(chld_step_name(error.step), "exec");
-    CHECK_INT(result.rung, 0x5a5a5a5a);
+    check_nothing(&result);
+}
+
+/* The start is not to blame: the error says so, and there is one all the same. */
+static void check_refused(const chld_spawn_options *spawn, const chld_capture_options *options,
+                          int errnum)
+{
+    const char *made = scratch("made");
+    chld_capture_result result;
+    chld_error error;
+    char text[160];
+    memset(&result, 0x5a, sizeof result);
+    memset(&error, 0x5a, sizeof error);
+    CHECK_CALL(chld_run(ARGV("mkdir", made), spawn, options, &result, &error), -errnum);
+    check_nothing(&result);
+    CHECK_INT(error.code, errnum);
+    CHECK_INT(error.step, CHLD_STEP_CAPTURE);
+    CHECK(CALL(chld_error_text(&error, text, sizeof text)) > 0);
+    CHECK_INT(access(made, F_OK), -1); /* it was not even started */
+}
+
+TEST(what_cannot_be_captured_is_not_started)
+{
+    chld_rung wrong = { 999, 0 }, early = { SIGTERM, -2 };
+    chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
+    chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    options.stop = &plan;
+    plan.target = CHLD_TARGET_GROUP;
+    check_refused(NULL, &options, EINVAL);
+    plan.target = CHLD_TARGET_CHILD;
+    plan.rungs_count = 1;
+    plan.rungs = &wrong;
+    check_refused(NULL, &options, EINVAL);
+    plan.rungs = &early;
+    check_refused(NULL, &options, EINVAL);
+    plan.rungs = NULL;
+    check_refused(NULL, &options, EINVAL);
+    options.stop = NULL;
+    options.out.mode = CHLD_SINK_GROW;
+    spawn.out.mode = CHLD_STDIO_NULL;
+    check_refused(&spawn, &options, ENOENT);
+}
+
+/* Its child is a group's leader, as its session's. */
+TEST(a_plan_for_a_group_goes_with_a_session)
+{
+    chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
+    chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+    chld_capture_options options = growing("", 0);
+    chld_capture_result result;
+    options.stop = &plan;
+    plan.target = CHLD_TARGET_GROUP;
+    spawn.flags = CHLD_SPAWN_SESSION;
+    CHECK_CALL(chld_run(ACT("exit", "3"), &spawn, &options, &result, NULL), 0);
+    CHECK_EXITED(result.status, 3);
+    free_both(&result);
+    spawn.flags = 0;
+    spawn.group_mode = CHLD_GROUP_NEW;
+    CHECK_CALL(chld_run(ACT("exit", "3"), &spawn, &options, &result, NULL), 0);
+    CHECK_EXITED(result.status, 3);
+    free_both(&result);
+}
+
+TEST(a_growing_buffer_that_got_nothing_is_an_empty_string)
+{
+    chld_capture_options options = growing("", 0);
+    chld_capture_result result;
+    CHECK_CALL(chld_run(ACT("exit", "0"), NULL, &options, &result, NULL), 0);
+    CHECK_STR(result.out.data, "");
+    CHECK_STR(result.err.data, "");
+    free_both(&result);
+}
+
+TEST(a_buffer_of_no_size_has_no_data)
+{
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    chld_capture_result result;
+    options.out.mode = CHLD_SINK_HEAD;
+    options.err.mode = CHLD_SINK_TAIL;
+    CHECK_CALL(chld_run(ACT("say", "one", "two"), NULL, &options, &result, NULL), 0);
+    CHECK(result.out.data == NULL && result.err.data == NULL);
+    CHECK_INT((long long) result.out.total, 3);
+    CHECK_INT(result.out.truncated, 1);
 }
 
 TEST(what_makes_no_sense_is_refused)

@@ -18,6 +18,20 @@ static chld_capture_options growing(int limit_ms)
     return options;
 }
 
+/* Sleeps on what the capture waits for, and takes its next step. */
+static int step_when_ready(chld_capturing capturing, chld_capture_wait *wait)
+{
+    struct pollfd fds[CHLD_CAPTURE_FDS];
+    REQUIRE(wait->count > 0 && wait->count <= CHLD_CAPTURE_FDS);
+    CHECK(wait->timeout_ms > 0 && wait->timeout_ms <= FAR);
+    for (uint32_t i = 0; i < wait->count; i++) {
+        fds[i] = (struct pollfd) { wait->fds[i].fd, wait->fds[i].events, 0 };
+    }
+    /* Without pidfds, the child's SIGCHLD may interrupt it. */
+    REQUIRE(poll(fds, wait->count, wait->timeout_ms) > 0 || errno == EINTR);
+    return CALL(chld_capture_step(capturing, wait));
+}
+
 /* A descendant holds stdout until the gate is opened. */
 static void check_held(const char *how, uint32_t flags, int limit_ms)
 {
@@ -50,6 +64,43 @@ TEST(a_grandchild_on_the_pipe_holds_nobody)
 TEST(the_end_of_the_pipe_can_be_waited_for)
 {
     check_held("same", CHLD_CAPTURE_EOF, 300);
+}
+
+/* A descendant goes on reading when the child has ended. */
+TEST(with_eof_the_input_goes_to_whoever_reads_it)
+{
+    static char input[300000];
+    memset(input, 'z', sizeof input);
+    struct gate gate = gate_make();
+    chld_fd_map map = { gate.wait_end, 4 };
+    chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+    spawn.fds = &map;
+    spawn.fds_count = 1;
+    spawn.in.mode = spawn.out.mode = CHLD_STDIO_PIPE;
+    chld_capture_options options = growing(FAR);
+    options.flags = CHLD_CAPTURE_EOF;
+    options.in.mode = CHLD_FEED_BUFFER;
+    options.in.data = input;
+    options.in.size = sizeof input;
+    chld_id id = START(ARGV("sh", "-c", "exec 3<&0; { read go <&4; wc -c <&3; } & exit 6"), &spawn);
+    chld_capturing capturing = 0;
+    chld_capture_wait wait;
+    CHECK_CALL(chld_capture_open(id, &options, &capturing), 0);
+    await_end(id);
+    int done = CALL(chld_capture_step(capturing, &wait)); /* it sees the end */
+    gate_open(&gate);
+    while (done == 0) {
+        done = step_when_ready(capturing, &wait);
+    }
+    CHECK_INT(done, 1);
+    chld_capture_result result;
+    CHECK_CALL(chld_capture_close(capturing, &result), 0);
+    CHECK_EXITED(result.status, 6);
+    CHECK_INT((long long) result.fed, (long long) sizeof input);
+    CHECK_INT(result.feed_error, 0);
+    CHECK_STR(result.out.data, "300000\n");
+    CHECK_CALL(chld_buffer_free(result.out.data), 0);
+    CHECK_EXITED(FINISH(id), 6);
 }
 
 static const chld_rung two[] = { { SIGTERM, 200 }, { SIGKILL, 20000 } };
@@ -99,7 +150,7 @@ TEST(a_child_that_hangs_on_a_fifo_is_ended)
 {
     const char *fifo = scratch("fifo");
     REQUIRE(mkfifo(fifo, 0700) == 0);
-    check_killed(ARGV("sh", fifo), SIGTERM, 1, NULL);
+    check_killed(ARGV("sh", fifo), SIGTERM, 1, "");
 }
 
 static void hear(int signal)
@@ -178,17 +229,9 @@ TEST(an_event_loop_can_capture_step_by_step)
     CHECK_CALL(chld_capture_open(id, &options, &capturing), 0);
     CHECK_CALL(chld_capture(id, NULL, NULL), -EBUSY);
     chld_capture_wait wait;
-    int sleeps = 0, done;
-    while ((done = CALL(chld_capture_step(capturing, &wait))) == 0) {
-        struct pollfd fds[CHLD_CAPTURE_FDS];
-        REQUIRE(wait.count > 0 && wait.count <= CHLD_CAPTURE_FDS);
-        CHECK(wait.timeout_ms > 0 && wait.timeout_ms <= FAR);
-        for (uint32_t i = 0; i < wait.count; i++) {
-            fds[i] = (struct pollfd) { wait.fds[i].fd, wait.fds[i].events, 0 };
-        }
-        /* Without pidfds, the child's SIGCHLD may interrupt it. */
-        REQUIRE(poll(fds, wait.count, wait.timeout_ms) > 0 || errno == EINTR);
-        sleeps++;
+    int sleeps = 0, done = CALL(chld_capture_step(capturing, &wait));
+    for (; done == 0; sleeps++) {
+        done = step_when_ready(capturing, &wait);
     }
     CHECK_INT(done, 1);
     CHECK(sleeps > 1);
@@ -202,4 +245,61 @@ TEST(an_event_loop_can_capture_step_by_step)
     CHECK_CALL(chld_capture_step(capturing, &wait), -EBADF);
     CHECK_CALL(chld_capture_close(capturing, NULL), -EBADF);
     CHECK_EXITED(FINISH(id), 0);
+}
+
+static int meddle(void *argument, const char *data, size_t size)
+{
+    chld_capturing *capturing = argument;
+    CHECK(data != NULL && size > 0);
+    CHECK_CALL(chld_capture_step(*capturing, NULL), -EBUSY);
+    CHECK_CALL(chld_capture_close(*capturing, NULL), -EBUSY);
+    return 0;
+}
+
+TEST(a_capture_that_is_being_stepped_is_busy)
+{
+    chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+    spawn.out.mode = CHLD_STDIO_PIPE;
+    chld_id id = START(ACT("say", "one", "two"), &spawn);
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    chld_capturing capturing = 0;
+    options.out.mode = CHLD_SINK_CALLBACK;
+    options.out.callback = meddle;
+    options.out.argument = &capturing;
+    CHECK_CALL(chld_capture_open(id, &options, &capturing), 0);
+    await_end(id);
+    CHECK_CALL(chld_capture_step(capturing, NULL), 1);
+    chld_capture_result result;
+    CHECK_CALL(chld_capture_close(capturing, &result), 0);
+    CHECK_INT((long long) result.out.kept, 3);
+    CHECK_EXITED(FINISH(id), 0);
+}
+
+/* A loop may have each descriptor once only. */
+TEST(what_two_streams_wait_for_is_named_once)
+{
+    int ends[2];
+    static char filling[65536];
+    REQUIRE(pipe(ends) == 0);
+    REQUIRE(write(ends[1], filling, sizeof filling) == (ssize_t) sizeof filling);
+    chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+    spawn.out.mode = spawn.err.mode = CHLD_STDIO_PIPE;
+    chld_id id = START(ACT("say", "one", "two"), &spawn);
+    await_end(id);
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    options.out.mode = options.err.mode = CHLD_SINK_FD;
+    options.out.fd = options.err.fd = ends[1];
+    chld_capturing capturing = 0;
+    chld_capture_wait wait;
+    CHECK_CALL(chld_capture_open(id, &options, &capturing), 0);
+    CHECK_CALL(chld_capture_step(capturing, &wait), 0);
+    CHECK_INT(wait.count, 1);
+    CHECK_INT(wait.fds[0].fd, ends[1]);
+    CHECK_INT(wait.fds[0].events, POLLOUT);
+    REQUIRE(read(ends[0], filling, sizeof filling) == (ssize_t) sizeof filling);
+    CHECK_CALL(chld_capture_step(capturing, &wait), 1);
+    CHECK_CALL(chld_capture_close(capturing, NULL), 0);
+    CHECK_EXITED(FINISH(id), 0);
+    close(ends[0]);
+    close(ends[1]);
 }

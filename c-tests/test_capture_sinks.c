@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -93,7 +94,8 @@ TEST(a_growing_buffer_may_have_a_limit)
     CHECK_INT(result.out.data[3], 0);
     CHECK_CALL(chld_buffer_free(result.out.data), 0);
     result = run_with(ACT("say", "", ""), sink);
-    CHECK(result.out.data == NULL);
+    CHECK_STR(result.out.data, "");
+    CHECK_CALL(chld_buffer_free(result.out.data), 0);
     sink.size = 17000; /* reached in the second read */
     result = run_with(ARGV(helper("flow"), "pour", "40"), sink);
     CHECK_INT((long long) result.out.kept, 17000);
@@ -250,6 +252,32 @@ TEST(a_callback_can_be_the_input)
     CHECK_CALL(chld_run(ACT("cat"), NULL, &options, &result, NULL), 0);
     CHECK_INT(result.feed_error, ENODATA);
     CHECK_EXITED(result.status, 0);
+    CHECK_CALL(chld_buffer_free(result.out.data), 0);
+}
+
+static int say(void *argument, char *buffer, size_t size)
+{
+    CHECK(buffer != NULL && size > 0);
+    return *(const int *) argument;
+}
+
+TEST(what_no_callback_may_return_is_an_error_of_the_input)
+{
+    static const struct {
+        int says, error;
+    } cases[] = { { -EAGAIN, EIO }, { -EINTR, EIO }, { -5000, EIO }, { INT_MIN, EIO },
+                  { INT_MAX, EINVAL }, { -EPERM, EPERM } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int says = cases[i].says;
+        chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+        chld_capture_result result;
+        options.in.mode = CHLD_FEED_CALLBACK;
+        options.in.callback = say;
+        options.in.argument = &says;
+        CHECK_CALL(chld_run(ACT("cat"), NULL, &options, &result, NULL), 0);
+        CHECK_INT(result.feed_error, cases[i].error);
+        CHECK_INT((long long) result.fed, 0);
+    }
 }
 
 /* What a terminal has taken arrives at the other end a little later. */

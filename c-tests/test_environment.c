@@ -145,19 +145,22 @@ TEST(a_wrong_entry_is_refused_with_its_index)
     static const struct {
         const char *set[4], *unset[4];
         int index;
+        const char *item;
     } wrong[] = {
-        { { "NOVALUE" }, { NULL }, 0 },
-        { { "A=1", "" }, { NULL }, 1 },
-        { { "A=1", "B=2", "=x" }, { NULL }, 2 },
-        { { NULL }, { "" }, 0 },
-        { { NULL }, { "A", "B=2" }, 1 },
-        { { NULL }, { "A", "B", "=" }, 2 },
-        { { "A=1" }, { "B", "C=" }, 1 },
+        { { "NOVALUE" }, { NULL }, 0, "NOVALUE" },
+        { { "A=1", "" }, { NULL }, 1, "" },
+        { { "A=1", "B=2", "=x" }, { NULL }, 2, "=x" },
+        { { NULL }, { "" }, 0, "" },
+        { { NULL }, { "A", "B=2" }, 1, "B=2" },
+        { { NULL }, { "A", "B", "=" }, 2, "=" },
+        { { "A=1" }, { "B", "C=" }, 1, "C=" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
         options.env_set = *wrong[i].set || !*wrong[i].unset ? wrong[i].set : NULL;
         options.env_unset = *wrong[i].unset ? wrong[i].unset : NULL;
-        CHECK_FAILS(ACT("exit", "0"), &options, EINVAL, CHLD_STEP_ENVIRONMENT, wrong[i].index);
+        chld_error error = CHECK_FAILS(ACT("exit", "0"), &options, EINVAL, CHLD_STEP_ENVIRONMENT,
+                                       wrong[i].index);
+        CHECK_STR(error.item, wrong[i].item);
     }
 }

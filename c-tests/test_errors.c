@@ -250,13 +250,13 @@ TEST(every_step_has_its_name)
         "nothing", "arguments", "options", "environment", "memory", "stdio", "open", "pipe",
         "pty", "cgroup", "clone", "descriptors", "map", "session", "terminal", "group",
         "foreground", "limit", "nice", "affinity", "setgroups", "setgid", "setuid", "chdir",
-        "no_new_privs", "death_signal", "signals", "exec", "interpreter",
+        "no_new_privs", "death_signal", "signals", "exec", "interpreter", "capture",
     };
-    for (int step = 0; step <= CHLD_STEP_INTERPRETER; step++) {
+    for (int step = 0; step <= CHLD_STEP_CAPTURE; step++) {
         CHECK_STR(chld_step_name(step), names[step]);
     }
     CHECK(chld_step_name(-1) == NULL);
-    CHECK(chld_step_name(CHLD_STEP_INTERPRETER + 1) == NULL);
+    CHECK(chld_step_name(CHLD_STEP_CAPTURE + 1) == NULL);
     CHECK(chld_step_name(INT_MAX) == NULL && chld_step_name(INT_MIN) == NULL);
 }
 
@@ -280,7 +280,7 @@ TEST(the_text_is_cut_to_the_buffer)
 TEST(an_error_that_is_none_has_no_text)
 {
     char buffer[8];
-    const chld_error wrong = { EINVAL, CHLD_STEP_INTERPRETER + 1, 0, "" };
+    const chld_error wrong = { EINVAL, CHLD_STEP_CAPTURE + 1, 0, "" };
     const chld_error negative = { EINVAL, -1, 0, "" };
     CHECK_CALL(chld_error_text(&wrong, buffer, sizeof buffer), -EINVAL);
     CHECK_CALL(chld_error_text(&negative, buffer, sizeof buffer), -EINVAL);

@@ -208,10 +208,32 @@ static void by_closing(void)
     CHECK_CALL(chld_close(other), 0);
 }
 
+static void by_adopting(void)
+{
+    chld_id none;
+    CHECK_CALL(chld_adopt(&none, getpid()), -ECHILD);
+}
+
+static void by_a_set(void)
+{
+    chld_set set;
+    chld_event event;
+    CHECK_CALL(chld_set_open(0, &set), 0);
+    CHECK_CALL(chld_set_next(set, &event), -EAGAIN);
+    CHECK_CALL(chld_set_close(set), 0);
+}
+
+static void by_capturing(void)
+{
+    chld_capturing capturing;
+    CHECK_CALL(chld_capture_open(other, NULL, &capturing), 0);
+    CHECK_CALL(chld_capture_close(capturing, NULL), 0);
+}
+
 TEST(the_next_call_reaps_a_closed_child_that_has_ended)
 {
-    void (*const calls[])(void) = { by_starting, by_waiting, by_waiting_for_any,
-                                    by_waiting_for_a_change, by_closing };
+    void (*const calls[])(void) = { by_starting, by_adopting, by_waiting, by_waiting_for_any,
+                                    by_waiting_for_a_change, by_a_set, by_capturing, by_closing };
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         struct gate gate = gate_make(), other_gate = gate_make();
         chld_id id = START_AT(&gate, 0);

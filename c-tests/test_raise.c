@@ -153,6 +153,16 @@ TEST(what_is_no_end_returns)
     }
 }
 
+TEST(a_signal_that_ends_nobody_returns)
+{
+    static const int signals[] = { SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGCHLD, SIGURG,
+                                   SIGWINCH };
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        int word = raise_in_copy(nothing, status_of(CHLD_STATE_KILLED, signals[i]));
+        CHECK(WIFEXITED(word) && WEXITSTATUS(word) == RETURNED);
+    }
+}
+
 /* The use that it is made for: a program that stands in for its child. */
 static const char *how, *with;
 

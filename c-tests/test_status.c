@@ -152,7 +152,7 @@ TEST(what_is_no_status_is_refused)
     CHECK_CALL(chld_status_raise(NULL), -EINVAL);
 }
 
-TEST(codes_out_of_range_have_no_word)
+TEST(codes_out_of_range_are_refused)
 {
     static const chld_status none[] = {
         { CHLD_STATE_EXITED, 256, 0, 0 }, { CHLD_STATE_EXITED, -1, 0, 0 },
@@ -162,7 +162,11 @@ TEST(codes_out_of_range_have_no_word)
         { CHLD_STATE_STOPPED, -1, 0, 0 },
     };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        char text[64];
         CHECK_CALL(chld_status_encode(&none[i]), -EINVAL);
+        CHECK_CALL(chld_status_shell_code(&none[i]), -EINVAL);
+        CHECK_CALL(chld_status_text(&none[i], text, sizeof text), -EINVAL);
+        CHECK_CALL(chld_status_raise(&none[i]), -EINVAL);
     }
 }
 

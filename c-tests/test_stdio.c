@@ -285,6 +285,15 @@ TEST(stderr_can_go_where_stdout_goes)
     seen = PROBE(&options, "x");
     CHECK_STR(probe_fd(&seen, 2), "w /dev/null");
     probe_free(&seen);
+
+    const chld_fd_map map = { file, 1 };
+    options.out.mode = CHLD_STDIO_INHERIT;
+    options.fds = &map;
+    options.fds_count = 1;
+    seen = PROBE(&options, "x");
+    check_same(&seen, 1, file);
+    check_same(&seen, 2, file);
+    probe_free(&seen);
     close(file);
 }
 

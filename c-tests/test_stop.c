@@ -124,6 +124,14 @@ static void kill_groups(void)
     CHECK_CALL(chld_kill_group(id, SIGKILL), -ESRCH);
     CHECK_EXITED(FINISH(id), 0);
     CHECK_CALL(chld_kill_group(id, SIGKILL), -EBADF);
+
+    /* Not even a signal that came too late lets go of it. */
+    id = start_pair("sleep 60 & echo $!", &second);
+    await_end(id);
+    CHECK_CALL(chld_kill(id, SIGTERM), -ESRCH);
+    CHECK_CALL(chld_kill_group(id, SIGKILL), 0);
+    AWAIT(has_ended(second));
+    CHECK_EXITED(FINISH(id), 0);
 }
 
 TEST(a_group_is_killed_with_its_leader_or_after_it)

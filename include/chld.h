@@ -331,6 +331,12 @@ int chld_signal_number(const char *name);
 #define CHLD_STEP_INTERPRETER 28
 
 /**
+ * chld_run() alone: its capture options, for which nothing is started, or the
+ * capture of what was started.
+ */
+#define CHLD_STEP_CAPTURE 29
+
+/**
  * How many bytes chld_error keeps of the name of what failed.
  */
 #define CHLD_ERROR_ITEM 116
@@ -763,8 +769,8 @@ typedef struct chld_error {
      */
     int32_t index;
     /**
-     * The path, directory or program it was about; empty where there is none.
-     * NUL-terminated, cut if it is longer.
+     * The path, directory, program or entry it was about; empty where there is
+     * none. NUL-terminated, cut if it is longer.
      */
     char item[CHLD_ERROR_ITEM];
 } chld_error;
@@ -790,9 +796,10 @@ typedef struct chld_error {
  * Returns 0, or the errno that `reterr` has with its step:
  * -EINVAL `ret` or `argv` is NULL or empty, options that do not exist or
  * contradict each other (steps "arguments", "options", "environment", "stdio",
- * "map", "terminal", "group", "limit", "death_signal", "signals"); -E2BIG options
- * of a later version that this library does not know ("options"), or arguments
- * too long for the kernel ("exec"); -EBADF a descriptor that is not open ("stdio",
+ * "map", "terminal", "group", "limit", "affinity", "setgroups", "setgid",
+ * "setuid", "death_signal", "signals"); -E2BIG options of a later version that
+ * this library does not know ("options"), or arguments too long for the kernel
+ * ("exec"); -EBADF a descriptor that is not open ("stdio",
  * "map", "chdir", "exec", "cgroup"); -ENOENT, -EACCES, -ENOEXEC the program is
  * missing, may not be run, or is none ("exec", "interpreter"), or a path leads
  * nowhere ("open", "chdir"); -ENOMEM, -EAGAIN, -EMFILE, -ENFILE out of memory,

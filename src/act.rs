@@ -8,13 +8,22 @@ use crate::sys::{Errno, Result, pidfd, signal, wait};
 use core::sync::atomic::Ordering::SeqCst;
 
 /// Sends `number` to the child. ESRCH once it has ended, and nothing is sent.
+///
+/// An end is peeked at, not published: the last pin would reap the zombie, and
+/// with that its group could not be signalled any more.
 pub fn kill(handle: u64, number: i32) -> Result<()> {
     signals::check(number)?;
     let pin = Pin::new(handle)?;
-    if reap::look(&pin)?.is_some() {
+    if pin.slot.life.word().has_ended() {
         return Err(Errno::ESRCH);
     }
-    send_to_child(&pin, number)
+    match reap::peek(&pin, wait::EXITED | wait::NO_HANG) {
+        Ok(None) => send_to_child(&pin, number),
+        Ok(Some(_)) => Err(Errno::ESRCH),
+        // Reaped already, by another call or by a stranger: that can be told.
+        Err(Errno::ECHILD) => reap::look(&pin).and(Err(Errno::ESRCH)),
+        Err(errno) => Err(errno),
+    }
 }
 
 #[inline(never)]
@@ -26,6 +35,10 @@ pub fn send_to_child(pin: &Pin, number: i32) -> Result<()> {
         // from being reaped, so the pid is still this child's.
         _ => signal::kill(pin.pid(), number),
     }
+}
+
+pub fn leads_group(pin: &Pin) -> bool {
+    pin.slot.leads_group.load(SeqCst) != 0
 }
 
 /// Sends `number` to the group that the child was started as the leader of.
@@ -42,7 +55,7 @@ pub fn kill_group(handle: u64, number: i32) -> Result<()> {
 /// else's, the caller's own most often.
 #[inline(never)]
 pub fn send_to_group(pin: &Pin, number: i32) -> Result<()> {
-    if pin.slot.leads_group.load(SeqCst) == 0 {
+    if !leads_group(pin) {
         return Err(Errno::EINVAL);
     }
     if pin.slot.life.word().is_collected() {

@@ -6,9 +6,11 @@
 //! is one sleep on everything at once, so no order and no size of reads and
 //! writes can make a deadlock.
 
+use crate::act;
 use crate::deadline::Deadline;
 use crate::drain::Drain;
 use crate::feed::{Feed, Feeder};
+use crate::graveyard;
 use crate::ladder::{Ladder, Plan, Target};
 use crate::pin::Pin;
 use crate::pipes::Pipes;
@@ -36,6 +38,14 @@ impl Setup<'_> {
         let [out, err] = self.sinks.each_ref().map(|sink| !matches!(sink, Sink::Nothing));
         [!matches!(self.feed, Feed::Nothing), out, err]
     }
+
+    /// For a child that leads a group, or does not, and has pipes on these streams.
+    /// ENOENT for a feed or a sink of a stream that has none.
+    pub fn check(&self, leads_group: bool, pipes: [bool; 3]) -> Result<()> {
+        self.plan.check(leads_group)?;
+        let mut wanted = self.wanted().into_iter().zip(pipes);
+        if wanted.any(|(wanted, pipe)| wanted && !pipe) { Err(Errno::ENOENT) } else { Ok(()) }
+    }
 }
 
 pub struct Capture<'a> {
@@ -58,17 +68,14 @@ pub struct Capture<'a> {
 pub const POLLED: usize = 4;
 
 impl<'a> Capture<'a> {
-    /// ENOENT for a feed or a sink of a stream that has no pipe, EBUSY if the
-    /// child is being captured already.
+    /// EBUSY if the child is being captured already; else see `Setup::check`.
     #[inline(never)]
     pub fn begin(handle: u64, setup: Setup<'a>) -> Result<Capture<'a>> {
+        graveyard::sweep();
         let pin = Pin::new_unreaped(handle)?;
-        setup.plan.check(&pin)?;
+        let leads_group = act::leads_group(&pin);
         let pipes = Pipes::hold(pin)?;
-        let mut wanted = setup.wanted().into_iter().zip(0..);
-        if wanted.any(|(wanted, stream)| wanted && pipes.fd(stream).is_none()) {
-            return Err(Errno::ENOENT);
-        }
+        setup.check(leads_group, [0, 1, 2].map(|stream| pipes.fd(stream).is_some()))?;
         let [out, err] = setup.sinks;
         let drains = [(out, 1), (err, 2)].map(|(sink, i)| Drain::new(sink, pipes.fd(i).is_some()));
         Ok(Capture {
@@ -134,9 +141,6 @@ impl<'a> Capture<'a> {
         }
         self.status = reap::look(&self.pipes.pin)?;
         if self.status.is_some() {
-            if let Some(fd) = self.pipes.fd(0) {
-                self.feeder.end(fd);
-            }
             let is_stopping = self.ladder.reached().0 > 0;
             if !self.until_eof || (is_stopping && self.ladder.target() == Target::Child) {
                 self.settle();
@@ -148,10 +152,18 @@ impl<'a> Capture<'a> {
     /// Nobody is waited for any more who holds the pipes.
     fn settle(&mut self) {
         self.until_eof = false;
+        self.end_feeding();
         for (drain, stream) in self.drains.iter_mut().zip(1..) {
             if let Some(fd) = self.pipes.fd(stream) {
                 drain.settle(fd);
             }
+        }
+    }
+
+    fn end_feeding(&mut self) {
+        if let Some(fd) = self.pipes.fd(0) {
+            self.feeder.end(fd);
+            self.pipes.close(0);
         }
     }
 
@@ -205,8 +217,11 @@ impl<'a> Capture<'a> {
     }
 
     fn finish(&mut self) {
-        if self.status.is_some() && self.ladder.reached().0 > 0 {
-            self.ladder.sweep(&self.pipes.pin);
+        if self.status.is_some() {
+            self.end_feeding();
+            if self.ladder.reached().0 > 0 {
+                self.ladder.sweep(&self.pipes.pin);
+            }
         }
         for (drain, stream) in self.drains.iter_mut().zip(1..) {
             if let Some(fd) = self.pipes.fd(stream) {

@@ -29,7 +29,9 @@ pub fn build<'a>(
     if request.env_set.is_none() && request.env_unset.is_none() {
         return Ok(base);
     }
-    check_names(request)?;
+    if let Some((index, _)) = wrong_entry(request) {
+        return Err(Failure::new(Step::Environment, index, Errno::EINVAL));
+    }
     let sets = || request.env_set.into_iter().flat_map(StrList::iter);
     let unsets = || request.env_unset.into_iter().flat_map(StrList::iter);
     let mut list = ListBuilder::new(places.get());
@@ -50,20 +52,19 @@ pub fn build<'a>(
     list.finish().ok_or(Failure::new(Step::Environment, 0, Errno::ENOMEM))
 }
 
-/// What is set must be NAME=VALUE, what is unset must be a NAME.
+/// What is set must be NAME=VALUE, what is unset must be a NAME: the first that
+/// is not, and its place in its list.
 #[inline(never)]
-fn check_names(request: &Request) -> Result<(), Failure> {
-    for (i, set) in request.env_set.into_iter().flat_map(StrList::iter).enumerate() {
-        if matches!(set.to_bytes().iter().position(|byte| *byte == b'='), None | Some(0)) {
-            return Err(Failure::new(Step::Environment, i, Errno::EINVAL));
-        }
-    }
-    for (i, unset) in request.env_unset.into_iter().flat_map(StrList::iter).enumerate() {
-        if unset.is_empty() || cstr::has(unset, b'=') {
-            return Err(Failure::new(Step::Environment, i, Errno::EINVAL));
-        }
-    }
-    Ok(())
+pub fn wrong_entry<'a>(request: &Request<'a>) -> Option<(usize, &'a CStr)> {
+    let sets = request.env_set.into_iter().flat_map(StrList::iter).enumerate();
+    let unsets = request.env_unset.into_iter().flat_map(StrList::iter).enumerate();
+    let nameless = |entry: &CStr| {
+        matches!(entry.to_bytes().iter().position(|byte| *byte == b'='), None | Some(0))
+    };
+    let mut wrong = sets.filter(|(_, set)| nameless(set)).chain(
+        unsets.filter(|(_, unset)| unset.is_empty() || cstr::has(unset, b'=')),
+    );
+    wrong.next()
 }
 
 fn name_of(entry: &CStr) -> &[u8] {

@@ -6,8 +6,8 @@ use core::ffi::CStr;
 
 macro_rules! steps {
     ($($step:ident = $number:literal $name:literal;)*) => {
-        /// The steps of a start, in the order in which they are taken. The
-        /// numbers are public.
+        /// The steps of a start, in the order in which they are taken, and what
+        /// may follow it. The numbers are public.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[repr(i32)]
         pub enum Step { $($step = $number),* }
@@ -57,6 +57,7 @@ steps! {
     Signals = 26 c"signals";
     Exec = 27 c"exec";
     Interpreter = 28 c"interpreter";
+    Capture = 29 c"capture";
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

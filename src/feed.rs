@@ -57,7 +57,7 @@ impl<'a> Feeder<'a> {
         }
     }
 
-    /// The child has ended. What it has not taken, nobody takes.
+    /// Nobody is waited for any more who may read it.
     pub fn end(&mut self, pipe: i32) {
         self.pump(pipe);
         if !self.is_done {
@@ -93,9 +93,13 @@ impl<'a> Feeder<'a> {
 fn ask(give: Give, argument: *mut c_void, chunk: &mut [u8]) -> Result<usize> {
     let count = give(argument, chunk.as_mut_ptr().cast(), chunk.len());
     match usize::try_from(count) {
-        Ok(count) => Ok(count.min(chunk.len())),
-        // These two would be taken for the pipe's.
-        Err(_) if matches!(count.wrapping_neg(), libc::EAGAIN | libc::EINTR) => Err(Errno::EIO),
-        Err(_) => Err(Errno(count.wrapping_neg())),
+        Ok(count) if count <= chunk.len() => Ok(count),
+        Ok(_) => Err(Errno::EINVAL),
+        // The first two would be taken for the pipe's.
+        Err(_) => match count.wrapping_neg() {
+            libc::EAGAIN | libc::EINTR => Err(Errno::EIO),
+            errno @ 1..=4095 => Err(Errno(errno)),
+            _ => Err(Errno::EIO),
+        },
     }
 }

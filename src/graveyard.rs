@@ -1,9 +1,9 @@
 //! Children whose handle was closed while they ran.
 //!
 //! Nobody will ever wait for them, so the library does: every call that starts,
-//! awaits or closes a child looks at a few of them first. Two stacks take
-//! turns, so that all are looked at in time however many there are, and no call
-//! pays for more than a handful.
+//! adopts, awaits, captures, stops or closes a child looks at a few of them first.
+//! Two stacks take turns, so that all are looked at in time however many there
+//! are, and no call pays for more than a handful.
 
 use crate::life;
 use crate::pin::Pin;

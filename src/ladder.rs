@@ -10,7 +10,6 @@ use crate::status::Status;
 use crate::sys::{Errno, Result};
 use crate::tree;
 use crate::watch::Watch;
-use core::sync::atomic::Ordering::SeqCst;
 
 /// One step: the signal (0: none), and how long to wait for the end after it,
 /// in milliseconds (-1: for ever).
@@ -42,8 +41,8 @@ impl Plan<'_> {
         Rung { signal: libc::SIGKILL, wait_ms: 2000 },
     ];
 
-    /// Before anything is sent.
-    pub fn check(&self, pin: &Pin) -> Result<()> {
+    /// Before anything is sent. `leads`: the child has a group of its own.
+    pub fn check(&self, leads: bool) -> Result<()> {
         for rung in self.rungs {
             if rung.signal != 0 {
                 signals::check(rung.signal)?;
@@ -52,7 +51,6 @@ impl Plan<'_> {
                 return Err(Errno::EINVAL);
             }
         }
-        let leads = pin.slot.leads_group.load(SeqCst) != 0;
         if self.target == Target::Group && !leads { Err(Errno::EINVAL) } else { Ok(()) }
     }
 
@@ -138,7 +136,7 @@ impl<'a> Ladder<'a> {
 pub fn stop(handle: u64, plan: Plan) -> Result<Status> {
     graveyard::sweep();
     let pin = Pin::new_unreaped(handle)?;
-    plan.check(&pin)?;
+    plan.check(act::leads_group(&pin))?;
     let watch = Watch::of(&pin)?;
     let mut ladder = Ladder::new(plan, Deadline::Now);
     loop {

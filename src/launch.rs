@@ -10,7 +10,7 @@ use crate::mechanism;
 use crate::pin::Pin;
 use crate::plan::{self, Move, Opened, Program};
 use crate::reap;
-use crate::request::{Group, Mask, Request};
+use crate::request::{Mask, Request};
 use crate::sigchld::{self, Locked, Starting};
 use crate::sys::clone::Started;
 use crate::sys::cstr::ScriptArguments;
@@ -34,8 +34,7 @@ pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
     let mut opened = Opened::default();
     match prepare(request, &mut opened) {
         Ok(started) => {
-            let leads_group = request.session || request.group == Group::New;
-            pin.slot.leads_group.store(leads_group as u32, Relaxed);
+            pin.slot.leads_group.store(request.leads_group() as u32, Relaxed);
             if let Some(fd) = request.cgroup.filter(|_| request.owns_cgroup) {
                 // Without a descriptor to spare, its tree is found in /proc.
                 pin.slot.cgroup.store(raw::dup_above(fd, 3).unwrap_or(-1), Relaxed);
@@ -231,6 +230,7 @@ fn pidfd_of(started: &mut Started) -> Option<OwnedFd> {
 /// Takes over a child of this process that was started by other means. ECHILD if
 /// it is none, or somebody has reaped it.
 pub fn adopt(pid: i32) -> sys::Result<u64> {
+    graveyard::sweep();
     // Of two who ask at once, the second finds it in the table.
     let _locked = Locked::enter()?;
     if by_pid::find(pid).is_some() {

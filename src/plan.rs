@@ -35,6 +35,9 @@ impl<'a> Program<'a> {
         if cstr::has(name, b'/') || name.is_empty() {
             return Ok(Program::At(name));
         }
+        if name.count_bytes() > NAME_MAX {
+            return Err(Failure::new(Step::Exec, 0, Errno::ENAMETOOLONG));
+        }
         let path = cstr::lookup(list, b"PATH").unwrap_or(DEFAULT_PATH);
         Ok(Program::Named { name, path })
     }
@@ -42,6 +45,8 @@ impl<'a> Program<'a> {
 
 /// Where to look when there is no PATH at all, as execvp does.
 const DEFAULT_PATH: &CStr = c"/bin:/usr/bin";
+/// No file has a longer name.
+const NAME_MAX: usize = 255;
 const DEV_NULL: &CStr = c"/dev/null";
 
 /// One descriptor of the child.
@@ -149,7 +154,9 @@ pub fn descriptors(
             count = count.wrapping_add(1);
         }
     };
-    let mut stdout = 1;
+    // What the child's stdout will be, for a stderr that goes there.
+    let mapped = request.pairs.iter().find(|pair| pair.target == 1);
+    let mut stdout = mapped.map_or(1, |pair| pair.source);
     for (i, stdio) in request.stdio.iter().enumerate() {
         let Some(source) = stdio_source(request, *stdio, i, stdout, opened)? else { continue };
         if i == 1 {

@@ -1,5 +1,6 @@
 //! A start as the caller wants it.
 
+use crate::environment;
 use crate::failure::{Failure, Step};
 use crate::sys::cstr::StrList;
 use crate::sys::{Errno, Result, limit};
@@ -162,6 +163,15 @@ impl<'a> Request<'a> {
         }
     }
 
+    pub fn leads_group(&self) -> bool {
+        self.session || self.group == Group::New
+    }
+
+    /// Which streams the caller will have the other end of.
+    pub fn pipes(&self) -> [bool; 3] {
+        self.stdio.map(|stdio| matches!(stdio, Stdio::Pipe | Stdio::Pty))
+    }
+
     /// What contradicts itself, before anything is opened.
     pub fn check(&self) -> Result<(), Failure> {
         let wrong = |step, index| Err(Failure::new(step, index, Errno::EINVAL));
@@ -224,6 +234,7 @@ impl<'a> Request<'a> {
                 Cwd::Path(path) => path,
                 _ => c"",
             },
+            Step::Environment => environment::wrong_entry(self).map_or(c"", |(_, entry)| entry),
             Step::Limit => self.limits.get(index).map_or(c"", |limit| limit::name(limit.resource)),
             Step::Exec | Step::Interpreter if self.program_fd.is_none() => {
                 self.name().unwrap_or_default()

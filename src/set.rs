@@ -7,6 +7,7 @@
 //! belong to one child and one set, so no set ever takes another's events.
 
 use crate::deadline::Deadline;
+use crate::graveyard;
 use crate::life::{self, Life};
 use crate::pin::Pin;
 use crate::reap::{self, Event};
@@ -241,6 +242,7 @@ impl SetPin {
 
     /// The next event. ETIMEDOUT when there is none by then.
     pub fn next(&self, deadline: Deadline) -> Result<Event> {
+        graveyard::sweep();
         loop {
             let Some(child) = self.next_child(deadline)? else {
                 if deadline.left_ns() == Some(0) {

@@ -141,6 +141,14 @@ pub fn check(number: i32) -> Result<()> {
     if (1..=highest).contains(&number) { Ok(()) } else { Err(Errno::EINVAL) }
 }
 
+/// Whether its default is to stop, to go on, or nothing.
+pub fn end_nobody(number: i32) -> bool {
+    use libc::*;
+    let stop = [SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU];
+    let harmless = [SIGCONT, SIGCHLD, SIGURG, SIGWINCH];
+    stop.contains(&number) || harmless.contains(&number)
+}
+
 fn by_name(bare: &[u8]) -> Option<i32> {
     let matches = |name: &CStr| {
         name.to_bytes().get(3..).is_some_and(|name| name.eq_ignore_ascii_case(bare))

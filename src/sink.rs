@@ -105,8 +105,9 @@ impl<'a> Buffer<'a> {
         self.oldest = 0;
     }
 
+    /// NULL if it has no room at all.
     pub fn first(&mut self) -> *mut u8 {
-        self.bytes.as_mut_ptr()
+        self.bytes.first_mut().map_or(core::ptr::null_mut(), core::ptr::from_mut)
     }
 
     /// How many of the kept bytes are the stream's first ones.

@@ -113,13 +113,13 @@ impl Status {
     }
 
     /// Ends the calling process in the same way; returns only if the status
-    /// says of no end.
+    /// is of no end.
     pub fn raise(self) -> Errno {
         match self.state {
             State::Exited => host::exit_now(self.code),
-            State::Killed | State::Dumped => {
+            State::Killed | State::Dumped if !signals::end_nobody(self.code) => {
                 signal::die_by(self.code, self.state == State::Dumped);
-                // A signal that ends nobody, or pid 1 of a namespace.
+                // No signal of this system, or pid 1 of a namespace.
                 host::exit_now(self.code.wrapping_add(128))
             }
             _ => Errno::EINVAL,

@@ -1,5 +1,5 @@
 use super::act::chld_stop_plan;
-use super::capturing::{begin, finish, setup_of};
+use super::capturing::{begin, finish, nothing, setup_of};
 use super::spawn::{chld_error, chld_id, chld_spawn_options};
 use super::status::chld_status;
 use super::{growth, quietly, spawn, valid, write_out};
@@ -244,10 +244,11 @@ pub unsafe extern "C" fn chld_run(
     let _host = Undisturbed::enter();
     // SAFETY: all is what the header says, for the length of this call.
     unsafe {
+        write_out(ret, nothing());
         let setup = match setup_of(capture_options) {
             Ok(setup) => setup,
             Err(errno) => {
-                return spawn::failed(Failure::new(Step::Options, 0, errno), b"", reterr);
+                return spawn::failed(Failure::new(Step::Capture, 0, errno), b"", reterr);
             }
         };
         let (mut request, user) = match spawn::request_of(argv, spawn_options) {
@@ -258,6 +259,9 @@ pub unsafe extern "C" fn chld_run(
             return spawn::failed(Failure::new(Step::Options, 0, Errno::EINVAL), b"", reterr);
         }
         request.add_pipes(setup.wanted());
+        if let Err(errno) = setup.check(request.leads_group(), request.pipes()) {
+            return spawn::failed(Failure::new(Step::Capture, 0, errno), b"", reterr);
+        }
         let handle = match launch::spawn(&request, user) {
             Ok(handle) => handle,
             Err(failure) => return spawn::failed(failure, request.item(&failure), reterr),
@@ -272,7 +276,10 @@ pub unsafe extern "C" fn chld_run(
             let _ = act::kill(handle, libc::SIGKILL);
         }
         let _ = ask::close(handle);
-        super::negated(result.map(|()| 0))
+        match result {
+            Ok(()) => 0,
+            Err(errno) => spawn::failed(Failure::new(Step::Capture, 0, errno), b"", reterr),
+        }
     }
 }
 

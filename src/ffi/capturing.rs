@@ -8,6 +8,7 @@ use crate::deadline::Deadline;
 use crate::drain::Drain;
 use crate::feed::Feed;
 use crate::sink::{Buffer, Descriptor, Sink};
+use crate::status::Status;
 use crate::sys::heap::Growing;
 use crate::sys::{Errno, Result, fd};
 
@@ -157,14 +158,39 @@ fn captured(drain: &mut Drain, held: bool) -> chld_captured {
     }
 }
 
+/// What there is to tell of a child that was not captured.
+pub fn nothing() -> chld_capture_result {
+    const NOTHING: chld_captured = chld_captured {
+        total: 0,
+        kept: 0,
+        from_head: 0,
+        data: core::ptr::null_mut(),
+        truncated: 0,
+        held: 0,
+        error: 0,
+        stopped: 0,
+    };
+    chld_capture_result {
+        status: to_c(Status::RUNNING),
+        out: NOTHING,
+        err: NOTHING,
+        fed: 0,
+        feed_error: 0,
+        timed_out: 0,
+        rung: 0,
+        signal: 0,
+    }
+}
+
 pub fn wait_of(capture: &Capture) -> chld_capture_wait {
     let mut fds = [chld_poll { fd: -1, events: 0, revents: 0 }; CHLD_CAPTURE_FDS];
-    let polled = capture.polled();
-    let wanted = polled.iter().filter(|one| one.fd >= 0);
     let mut count = 0u32;
-    for (place, one) in fds.iter_mut().zip(wanted) {
-        *place = chld_poll { fd: one.fd, events: one.events, revents: 0 };
-        count = count.wrapping_add(1);
+    for one in capture.polled().iter().filter(|one| one.fd >= 0) {
+        // Both streams may go to one descriptor, which a loop may have once only.
+        let known = |place: &&mut chld_poll| place.fd == one.fd || place.fd < 0;
+        let Some(place) = fds.iter_mut().find(known) else { continue };
+        count = count.wrapping_add((place.fd < 0) as u32);
+        *place = chld_poll { fd: one.fd, events: place.events | one.events, revents: 0 };
     }
     // Up to the next millisecond: a wait that ends too early would spin.
     let left = capture.ladder.until().left_ns().map(|ns| ns.div_ceil(1_000_000));

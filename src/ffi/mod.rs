@@ -74,9 +74,14 @@ fn to_c(status: Status) -> chld_status {
     }
 }
 
+/// EINVAL for what no child has: an unknown state, or a code out of its range.
 fn from_c(status: &chld_status) -> Result<Status> {
     let state = State::from_number(status.state).ok_or(Errno::EINVAL)?;
-    Ok(Status { state, code: status.code })
+    let status = Status { state, code: status.code };
+    match state {
+        State::Running | State::Lost => Ok(status),
+        _ => status.encode().map(|_| status),
+    }
 }
 
 /// CHLD_NONE is never valid, so that a zeroed struct cannot name a child.

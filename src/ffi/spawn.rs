@@ -103,6 +103,10 @@ pub const CHLD_STEP_EXEC: i32 = 27;
 /// linker, is missing; or it is a script given by descriptor.
 pub const CHLD_STEP_INTERPRETER: i32 = 28;
 
+/// chld_run() alone: its capture options, for which nothing is started, or the
+/// capture of what was started.
+pub const CHLD_STEP_CAPTURE: i32 = 29;
+
 /// How many bytes chld_error keeps of the name of what failed.
 pub const CHLD_ERROR_ITEM: usize = 116;
 
@@ -115,8 +119,8 @@ pub struct chld_error {
     pub step: i32,
     /// The position of the item that the step was at; else 0.
     pub index: i32,
-    /// The path, directory or program it was about; empty where there is none.
-    /// NUL-terminated, cut if it is longer.
+    /// The path, directory, program or entry it was about; empty where there is
+    /// none. NUL-terminated, cut if it is longer.
     pub item: [c_char; CHLD_ERROR_ITEM],
 }
 
@@ -398,9 +402,10 @@ unsafe impl super::growth::Growing for chld_spawn_options {
 /// Returns 0, or the errno that `reterr` has with its step:
 /// -EINVAL `ret` or `argv` is NULL or empty, options that do not exist or
 /// contradict each other (steps "arguments", "options", "environment", "stdio",
-/// "map", "terminal", "group", "limit", "death_signal", "signals"); -E2BIG options
-/// of a later version that this library does not know ("options"), or arguments
-/// too long for the kernel ("exec"); -EBADF a descriptor that is not open ("stdio",
+/// "map", "terminal", "group", "limit", "affinity", "setgroups", "setgid",
+/// "setuid", "death_signal", "signals"); -E2BIG options of a later version that
+/// this library does not know ("options"), or arguments too long for the kernel
+/// ("exec"); -EBADF a descriptor that is not open ("stdio",
 /// "map", "chdir", "exec", "cgroup"); -ENOENT, -EACCES, -ENOEXEC the program is
 /// missing, may not be run, or is none ("exec", "interpreter"), or a path leads
 /// nowhere ("open", "chdir"); -ENOMEM, -EAGAIN, -EMFILE, -ENFILE out of memory,

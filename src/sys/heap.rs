@@ -50,10 +50,12 @@ impl Growing {
         }
     }
 
-    /// The memory, which now has to be given to `free`; NULL if nothing is in it.
+    /// The memory, which now has to be given to `free`: an empty string if nothing
+    /// came. NULL only if there is no memory for that.
     pub fn release(&mut self) -> *mut u8 {
-        if self.used == 0 {
-            return core::ptr::null_mut();
+        if self.used == 0 && self.make_room(0).is_ok() {
+            // SAFETY: ours, with room for one byte at least.
+            unsafe { self.first.write(0) };
         }
         (self.used, self.room) = (0, 0);
         core::mem::replace(&mut self.first, core::ptr::null_mut())

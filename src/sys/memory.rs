@@ -203,6 +203,7 @@ impl<T> Parked<T> {
 
     pub fn take(&self) -> Option<Paged<T>> {
         let value = self.0.swap(core::ptr::null_mut(), SeqCst);
-        (!value.is_null()).then_some(Paged(value))
+        // Made only if there is one: it would be dropped otherwise.
+        (!value.is_null()).then(|| Paged(value))
     }
 }
