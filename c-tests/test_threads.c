@@ -1,5 +1,5 @@
 /* Several threads at once. */
-#include "support.h"
+#include "ends.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -131,6 +131,64 @@ TEST(a_handle_can_be_given_to_another_thread)
     }
     pthread_join(waiting, NULL);
     pthread_join(closing, NULL);
+}
+
+/* Computes, and reaches no cancellation point before it has seen the handler. */
+static atomic_int computing, handled;
+
+static void *compute(void *unused)
+{
+    (void) unused;
+    unblock_signal(SIGCHLD);
+    atomic_store(&computing, 1);
+    while (!atomic_load(&handled)) {
+    }
+    atomic_store(&computing, 2);
+    pthread_testcancel();
+    return NULL;
+}
+
+/* The handler may run in a thread that is to be cancelled, anywhere in it. */
+static void check_handler(uint32_t flags, bool with_set)
+{
+    struct gate gate = gate_make();
+    chld_set set = CHLD_NONE;
+    chld_event event;
+    pthread_t thread;
+    atomic_store(&computing, 0);
+    atomic_store(&handled, 0);
+    block_signal(SIGCHLD);
+    REQUIRE(pthread_create(&thread, NULL, compute, NULL) == 0);
+    CHECK_CALL(chld_sigchld_install(flags), 0);
+    chld_id id = START_AT(&gate, 21);
+    if (with_set) {
+        CHECK_CALL(chld_set_open(CHLD_SET_SIGCHLD, &set), 0);
+        CHECK_CALL(chld_set_add(set, id), 0);
+    }
+    AWAIT(atomic_load(&computing) == 1);
+    REQUIRE(pthread_cancel(thread) == 0);
+    gate_open(&gate);
+    AWAIT(CALL(chld_sigchld_pending()) == 1);
+    if (with_set) {
+        CHECK_CALL(chld_set_wait(set, 60000, &event), 0);
+        CHECK_CALL(chld_set_close(set), 0);
+    }
+    atomic_store(&handled, 1);
+    pthread_join(thread, NULL);
+    CHECK_INT(atomic_load(&computing), 2);
+    CHECK_CALL(chld_stop(id, NULL, NULL), 0);
+    CHECK_EXITED(FINISH(id), 21);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    unblock_signal(SIGCHLD);
+}
+
+TEST(the_handler_is_no_cancellation_point)
+{
+    for (int i = 0; i < scaled(20); i++) {
+        check_handler(0, false);
+        check_handler(0, true);
+        check_handler(CHLD_SIGCHLD_NOTIFY, false);
+    }
 }
 
 /* A cancelled thread finishes the call that it is in. */

@@ -63,9 +63,7 @@ impl Drop for OwnedFd {
 /// Closes `fd`. On Linux the descriptor is gone whatever the call answers, EINTR
 /// included, so there is nothing to report and nothing to repeat.
 pub fn close(fd: i32) {
-    // SAFETY: an int; the kernel checks it. That it is ours to close is the
-    // promise of `OwnedFd` and of the table.
-    unsafe { libc::close(fd) };
+    let _ = raw::close(fd); // libc's would be a cancellation point, in the handler too
 }
 
 /// A pipe, (read end, write end).
@@ -110,8 +108,7 @@ pub fn read(fd: i32, buffer: &mut [u8]) -> Result<usize> {
 /// `place` must be valid for writes of `size` bytes.
 pub unsafe fn read_raw(fd: i32, place: *mut u8, size: usize) -> Result<usize> {
     // SAFETY: by this function's contract.
-    let got = unsafe { libc::read(fd, place.cast(), size) };
-    super::check(got as i64).map(|count| count as usize)
+    unsafe { raw::read(fd, place, size) }
 }
 
 /// Reads from the beginning, wherever the descriptor is.
@@ -134,9 +131,7 @@ pub fn read_full(fd: i32, buffer: &mut [u8]) -> Result<usize> {
 }
 
 pub fn write(fd: i32, bytes: &[u8]) -> Result<usize> {
-    // SAFETY: reads at most `len` bytes of a live slice.
-    let put = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
-    super::check(put as i64).map(|count| count as usize)
+    raw::write(fd, bytes) // see `close`
 }
 
 /// Makes calls on this open file description return rather than block, or no
