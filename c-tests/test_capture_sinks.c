@@ -280,6 +280,22 @@ TEST(what_no_callback_may_return_is_an_error_of_the_input)
     }
 }
 
+/* Its three ends are one file, and the first of them is closed after the input. */
+TEST(a_terminal_keeps_its_mode)
+{
+    chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+    spawn.in.mode = spawn.out.mode = spawn.err.mode = CHLD_STDIO_PTY;
+    chld_id id = START(ACT("exit", "0"), &spawn);
+    int fd = CALL(chld_stdout_fd(id));
+    int before = fcntl(fd, F_GETFL);
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    options.in.mode = CHLD_FEED_BUFFER;
+    CHECK_CALL(chld_capture(id, &options, NULL), 0);
+    CHECK_INT(before & O_NONBLOCK, 0);
+    CHECK_INT(fcntl(fd, F_GETFL), before);
+    CHECK_EXITED(FINISH(id), 0);
+}
+
 /* What a terminal has taken arrives at the other end a little later. */
 TEST(nothing_is_lost_on_a_terminal)
 {

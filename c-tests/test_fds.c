@@ -149,6 +149,28 @@ TEST(a_hundred_maps_at_once)
     }
 }
 
+/* Until its exec the child has them all, for a path that leads there. */
+TEST(a_path_may_lead_through_a_descriptor)
+{
+    int file = open(helper("act"), O_RDONLY | O_CLOEXEC);
+    int directory = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    REQUIRE(file > 2 && directory > 2);
+    int high_file = fcntl(file, F_DUPFD_CLOEXEC, 60);
+    int high_directory = fcntl(directory, F_DUPFD_CLOEXEC, 60);
+    REQUIRE(high_file >= 60 && high_directory >= 60);
+    char path[64];
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", high_file);
+    CHECK_EXITED(RUN(ARGV(path, "exit", "7"), NULL), 7);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", high_directory);
+    options.cwd = path;
+    CHECK_EXITED(RUN(ACT("exit", "8"), &options), 8);
+    close(high_directory);
+    close(high_file);
+    close(directory);
+    close(file);
+}
+
 TEST(a_high_source_can_be_mapped)
 {
     struct rlimit limit;

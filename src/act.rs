@@ -28,12 +28,15 @@ pub fn kill(handle: u64, number: i32) -> Result<()> {
 
 #[inline(never)]
 pub fn send_to_child(pin: &Pin, number: i32) -> Result<()> {
-    match pin.pidfd().map(|fd| pidfd::send_signal(fd, number)) {
-        Some(Ok(())) => Ok(()),
-        Some(Err(errno)) if !errno.means_unsupported() => Err(errno),
-        // No pidfd, or a sandbox that only knows kill. The pin keeps the zombie
-        // from being reaped, so the pid is still this child's.
-        _ => signal::kill(pin.pid(), number),
+    let Some(fd) = pin.pidfd() else { return signal::kill(pin.pid(), number) };
+    match pidfd::send_signal(fd, number) {
+        // A sandbox that only knows kill. The pin keeps the zombie from being
+        // reaped, so the pid is still this child's: a take reaps under pins, but
+        // only where pidfds take signals, and then EPERM is the child's answer.
+        Err(errno) if errno.means_unsupported() && !pidfd::takes_signals(fd) => {
+            signal::kill(pin.pid(), number)
+        }
+        sent => sent,
     }
 }
 

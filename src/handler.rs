@@ -3,14 +3,14 @@
 //! It may interrupt any code of the process, the library's own included, on any
 //! thread, so all that it reaches is lock-free and makes only system calls that
 //! take no lock in libc: waitid, write, close, and in rare cases ioctl, getpid and
-//! pidfd_send_signal. `make check` proves that from the object. What it uses is
+//! pidfd_send_signal; with cancellation off. `make check` proves that from the object. What it uses is
 //! pinned (`set`) or never goes away (`table`), so that nobody has to wait until no
 //! thread is inside.
 
 use crate::reap;
 use crate::set;
 use crate::sigchld;
-use crate::sys::host::KeptErrno;
+use crate::sys::host::{KeptErrno, Undisturbed};
 use crate::sys::signal::{self, Delivery, Kept};
 use crate::sys::wait::{self, Whom};
 use core::ffi::c_void;
@@ -37,7 +37,12 @@ extern "C" fn on_sigchld<const LAYER: usize>(
     // Whatever a previous handler does to it, too.
     let _errno = KeptErrno::enter();
     let delivery = Delivery { signal, info, context };
-    let ended = notice(&delivery) || stands_for_an_end(&delivery);
+    let ended = {
+        // write and close are cancellation points: a thread that is to be
+        // cancelled would die here, in the middle of what it was doing.
+        let _host = Undisturbed::enter();
+        notice(&delivery) || stands_for_an_end(&delivery)
+    };
     if let Some(previous) = PREVIOUS.get(LAYER) {
         previous.chain(delivery, ended);
     }

@@ -51,7 +51,8 @@ pub fn start(plan: &mut Plan) -> Result<Option<Started>> {
     let mut best = BEST.load(Relaxed);
     loop {
         let started = if best == CLONE3 {
-            plan.shares_descriptors = !plan.request.inherit_fds && !KEEPS_TABLE.load(Relaxed);
+            plan.shares_descriptors =
+                !plan.request.needs_whole_table() && !KEEPS_TABLE.load(Relaxed);
             plan.enter_cgroup = false;
             clone::clone3(plan.shares_descriptors, cgroup, &mut stack, plan)
         } else {

@@ -9,8 +9,8 @@ use core::sync::atomic::Ordering::SeqCst;
 /// their own.
 pub struct Pipes {
     pub pin: Pin,
-    /// Which were in blocking mode before.
-    blocking: [bool; 3],
+    /// The mode they were in before, where that was a blocking one.
+    blocking: [Option<i32>; 3],
 }
 
 impl Pipes {
@@ -19,11 +19,15 @@ impl Pipes {
         if pin.slot.captured.swap(1, SeqCst) != 0 {
             return Err(Errno::EBUSY);
         }
-        let mut pipes = Pipes { pin, blocking: [false; 3] };
-        for (stream, place) in pipes.pin.slot.streams.iter().zip(&mut pipes.blocking) {
-            let fd = stream.load(SeqCst);
-            if fd >= 0 {
-                *place = !fd::set_nonblocking(fd, true)?;
+        let mut pipes = Pipes { pin, blocking: [None; 3] };
+        // All first: three ends of one pseudo-terminal have one mode between them.
+        let fds = [0, 1, 2].map(|stream| pipes.fd(stream));
+        for (place, fd) in pipes.blocking.iter_mut().zip(fds) {
+            *place = fd.map(fd::mode).transpose()?.filter(|mode| mode & libc::O_NONBLOCK == 0);
+        }
+        for (fd, mode) in fds.into_iter().zip(pipes.blocking) {
+            if let (Some(fd), Some(mode)) = (fd, mode) {
+                fd::set_mode(fd, mode | libc::O_NONBLOCK)?;
             }
         }
         Ok(pipes)
@@ -44,10 +48,9 @@ impl Pipes {
 
 impl Drop for Pipes {
     fn drop(&mut self) {
-        for (stream, blocking) in self.pin.slot.streams.iter().zip(self.blocking) {
-            let fd = stream.load(SeqCst);
-            if fd >= 0 && blocking {
-                let _ = fd::set_nonblocking(fd, false);
+        for (stream, mode) in self.blocking.iter().enumerate() {
+            if let (Some(fd), Some(mode)) = (self.fd(stream), mode) {
+                let _ = fd::set_mode(fd, *mode);
             }
         }
         self.pin.slot.captured.store(0, SeqCst);

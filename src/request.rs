@@ -163,6 +163,19 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Whether a path may lead to a descriptor of the caller's that nothing here
+    /// names: /proc/self/fd/9.
+    pub fn needs_whole_table(&self) -> bool {
+        let may_lead_there = |path: &CStr| {
+            let path = path.to_bytes();
+            path.starts_with(b"/proc/") || path.starts_with(b"/dev/")
+        };
+        let program = self.name().ok().filter(|_| self.program_fd.is_none());
+        self.inherit_fds
+            || program.is_some_and(may_lead_there)
+            || matches!(self.cwd, Cwd::Path(path) if may_lead_there(path))
+    }
+
     pub fn leads_group(&self) -> bool {
         self.session || self.group == Group::New
     }

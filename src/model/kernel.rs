@@ -26,6 +26,8 @@ struct Process {
     /// What the library has done; not modelled.
     reaps: atomic::AtomicU32,
     signals: atomic::AtomicU32,
+    /// It has changed its user: it may not be signalled.
+    is_foreign: atomic::AtomicBool,
 }
 
 // SAFETY: for the model's memory, which is made by Default.
@@ -60,6 +62,12 @@ pub fn start(pid: i32) {
     assert!(before == NONE || before == REAPED);
     process(pid).reaps.store(0, SeqCst);
     process(pid).signals.store(0, SeqCst);
+    process(pid).is_foreign.store(false, SeqCst);
+}
+
+/// Not modelled: to be called before anybody else runs.
+pub fn change_user(pid: i32) {
+    process(pid).is_foreign.store(true, SeqCst);
 }
 
 /// The process exits.
@@ -95,8 +103,12 @@ pub fn pidfd(pid: i32) -> i32 {
 
 /// By pidfd.
 pub fn send_signal(pidfd: i32, _signal: i32) -> Result<()> {
-    let there = ![REAPED, STOLEN].contains(&process(pidfd - PIDFDS).now());
-    there.then_some(()).ok_or(Errno::ESRCH)
+    let process = process(pidfd - PIDFDS);
+    match process.now() {
+        REAPED | STOLEN => Err(Errno::ESRCH),
+        _ if process.is_foreign.load(SeqCst) => Err(Errno::EPERM),
+        _ => Ok(()),
+    }
 }
 
 pub fn kill(pid: i32, _signal: i32) -> Result<()> {

@@ -97,6 +97,23 @@ fn no_signal_by_number() {
     });
 }
 
+/// EPERM, which a sandbox may say of pidfds as well, is the answer of the child
+/// here: no reason to try its number.
+#[test]
+fn no_signal_by_number_to_what_may_not_be_signalled() {
+    explore("a taker and a kill of a stranger's", 4, || {
+        let handle = child_with_pidfd(PID);
+        kernel::change_user(PID);
+        let killer = thread::spawn(move || act::kill(handle, libc::SIGTERM));
+        let taker = taker(handle);
+        kernel::end(PID, 7);
+        assert!([Err(Errno::EPERM), Err(Errno::ESRCH)].contains(&killer.join().unwrap()));
+        taker.join().unwrap();
+        assert_eq!(kernel::signals(PID), 0, "by its pidfd only");
+        assert_taken(handle);
+    });
+}
+
 #[test]
 fn who_needs_the_zombie_has_it() {
     explore("a taker and a call that needs the zombie", 4, || {

@@ -63,7 +63,9 @@ impl Drop for OwnedFd {
 /// Closes `fd`. On Linux the descriptor is gone whatever the call answers, EINTR
 /// included, so there is nothing to report and nothing to repeat.
 pub fn close(fd: i32) {
-    let _ = raw::close(fd); // libc's would be a cancellation point, in the handler too
+    // SAFETY: an int; the kernel checks it. That it is ours to close is the
+    // promise of `OwnedFd` and of the table.
+    unsafe { libc::close(fd) };
 }
 
 /// A pipe, (read end, write end).
@@ -108,7 +110,8 @@ pub fn read(fd: i32, buffer: &mut [u8]) -> Result<usize> {
 /// `place` must be valid for writes of `size` bytes.
 pub unsafe fn read_raw(fd: i32, place: *mut u8, size: usize) -> Result<usize> {
     // SAFETY: by this function's contract.
-    unsafe { raw::read(fd, place, size) }
+    let got = unsafe { libc::read(fd, place.cast(), size) };
+    super::check(got as i64).map(|count| count as usize)
 }
 
 /// Reads from the beginning, wherever the descriptor is.
@@ -131,20 +134,20 @@ pub fn read_full(fd: i32, buffer: &mut [u8]) -> Result<usize> {
 }
 
 pub fn write(fd: i32, bytes: &[u8]) -> Result<usize> {
-    raw::write(fd, bytes) // see `close`
+    // SAFETY: reads at most `len` bytes of a live slice.
+    let put = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+    super::check(put as i64).map(|count| count as usize)
 }
 
-/// Makes calls on this open file description return rather than block, or no
-/// longer; says how it was.
-pub fn set_nonblocking(fd: i32, on: bool) -> Result<bool> {
+/// The flags of the open file description, which O_NONBLOCK is one of.
+pub fn mode(fd: i32) -> Result<i32> {
     // SAFETY: numbers only.
-    let flags = check_int(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
-    let was = flags & libc::O_NONBLOCK != 0;
-    if was != on {
-        // SAFETY: numbers only.
-        check_int(unsafe { libc::fcntl(fd, libc::F_SETFL, flags ^ libc::O_NONBLOCK) })?;
-    }
-    Ok(was)
+    check_int(unsafe { libc::fcntl(fd, libc::F_GETFL) })
+}
+
+pub fn set_mode(fd: i32, mode: i32) -> Result<()> {
+    // SAFETY: numbers only.
+    check_int(unsafe { libc::fcntl(fd, libc::F_SETFL, mode) }).map(drop)
 }
 
 /// How many bytes lie in a pipe.

@@ -39,13 +39,6 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<usize> {
     answer(unsafe { arch::call(libc::SYS_write as i64, a) })
 }
 
-/// # Safety
-/// `place` must be valid for writes of `size` bytes.
-pub unsafe fn read(fd: i32, place: *mut u8, size: usize) -> Result<usize> {
-    // SAFETY: by this function's contract.
-    answer(unsafe { arch::call(libc::SYS_read as i64, [fd as usize, place as usize, size, 0, 0, 0]) })
-}
-
 pub fn close(fd: i32) -> Result<()> {
     numbers(libc::SYS_close as i64, [fd as usize, 0, 0, 0, 0, 0]).map(drop)
 }
