@@ -50,9 +50,10 @@ $(O)/libchld.a: $(O)/chld.o
 $(O)/chld.map: $(O)/exports include/chld.h packaging/symbol-versions.awk
 	awk -f packaging/symbol-versions.awk $(O)/exports include/chld.h > $@.new && mv $@.new $@
 
+# Never unloaded: a handler installed over ours may call it for as long as it likes.
 $(O)/libchld.so.$(VERSION): $(O)/chld.o $(O)/chld.map
 	$(CC) $(LDFLAGS) -shared -nostartfiles -Wl,-soname,$(SONAME) \
-	    -Wl,--version-script=$(O)/chld.map -Wl,-z,defs -Wl,-z,relro -Wl,-z,now \
+	    -Wl,--version-script=$(O)/chld.map -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete \
 	    -Wl,-z,noexecstack -Wl,-z,noseparate-code -Wl,--build-id -o $@ $<
 
 $(O)/$(SONAME) $(O)/libchld.so: $(O)/libchld.so.$(VERSION)

@@ -4,7 +4,9 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -231,6 +233,38 @@ TEST(with_no_stranger_nothing_is_reaped)
     CHECK_CALL(chld_peek(id, &status), 0); /* reaped on the way */
     CHECK_EXITED(status, 5);
     CHECK_CALL(chld_close(id), 0);
+}
+
+struct fifo_start {
+    const char *fifo;
+    atomic_int thread;
+};
+
+static void *start_with_fifo(void *argument)
+{
+    struct fifo_start *with = argument;
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.in.mode = CHLD_STDIO_PATH;
+    options.in.path = with->fifo;
+    atomic_store(&with->thread, own_thread());
+    CHECK_EXITED(RUN(ACT("exit", "4"), &options), 4);
+    return NULL;
+}
+
+/* Opening a stream may take as long as it likes. */
+TEST(a_start_that_waits_for_a_stream_holds_up_nobody)
+{
+    struct fifo_start start = { .fifo = scratch("fifo") };
+    pthread_t thread;
+    REQUIRE(mkfifo(start.fifo, 0600) == 0);
+    REQUIRE(pthread_create(&thread, NULL, start_with_fifo, &start) == 0);
+    AWAIT(atomic_load(&start.thread) && process_state(start.thread) == 'S');
+    stranger_zombie(8);
+    CHECK_CALL(chld_reap_strangers(NULL, NULL), 1);
+    int end = open(start.fifo, O_WRONLY | O_CLOEXEC);
+    REQUIRE(end >= 0);
+    pthread_join(thread, NULL);
+    close(end);
 }
 
 TEST(nobody_needs_to_be_told)

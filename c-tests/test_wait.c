@@ -1,11 +1,14 @@
 /* Waiting for the end of one child, and what it has used up. */
-#include "support.h"
+#include "look.h"
 
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -91,6 +94,45 @@ TEST(it_can_be_asked_again)
         CHECK(!process_is_there(CALL(chld_pid(id)))); /* no zombie either */
     }
     CHECK_CALL(chld_close(id), 0);
+}
+
+static long long cpu_ms(void)
+{
+    struct rusage usage;
+    REQUIRE(getrusage(RUSAGE_SELF, &usage) == 0);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000ll
+         + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
+/* A debugger keeps a child that has ended until it lets go. */
+TEST(a_debuggers_child_is_waited_for_without_haste)
+{
+    struct gate gate = gate_make(), release = gate_make();
+    chld_id id = START_AT(&gate, 5);
+    pid_t pid = CALL(chld_pid(id)), tracer = fork();
+    REQUIRE(pid > 1 && tracer >= 0);
+    if (tracer == 0) {
+        char byte;
+        close(gate.hold_end);
+        close(release.hold_end);
+        bool traces = ptrace(PTRACE_SEIZE, pid, 0, 0) == 0;
+        _exit(traces && read(release.wait_end, &byte, 1) == 0 ? 0 : 77);
+    }
+    AWAIT(proc_number(pid, "TracerPid") == tracer || has_ended(tracer));
+    gate_open(&gate);
+    AWAIT(has_ended(pid));
+    long long before = cpu_ms();
+    int result = CALL(chld_wait(id, 300, NULL));
+    long long used = cpu_ms() - before;
+    gate_open(&release);
+    int word;
+    REQUIRE(waitpid(tracer, &word, 0) == tracer);
+    CHECK_EXITED(FINISH(id), 5);
+    if (word != 0) {
+        SKIP_TEST("no process may be traced here");
+    }
+    CHECK_INT(result, -ETIMEDOUT);
+    CHECK(used < 150); /* of 300 */
 }
 
 TEST(a_death_by_signal_is_told)

@@ -29,11 +29,10 @@ pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
     if request.detached {
         return spawn_detached(request).map(|()| 0);
     }
-    let _starting = Starting::enter().at(Step::Memory, 0)?;
     let pin = table::claim().at(Step::Memory, 0)?;
     let mut opened = Opened::default();
     match prepare(request, &mut opened) {
-        Ok(started) => {
+        Ok((_starting, started)) => {
             pin.slot.leads_group.store(request.leads_group() as u32, Relaxed);
             if let Some(fd) = request.cgroup.filter(|_| request.owns_cgroup) {
                 // Without a descriptor to spare, its tree is found in /proc.
@@ -51,15 +50,15 @@ pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
 /// The process between us and the child has done its work when `prepare`
 /// returns, and is reaped.
 fn spawn_detached(request: &Request) -> Result<(), Failure> {
-    let _starting = Starting::enter().at(Step::Memory, 0)?;
     let mut opened = Opened::default();
-    let between = prepare(request, &mut opened)?;
+    let (_starting, between) = prepare(request, &mut opened)?;
     reap_now(&between);
     Ok(())
 }
 
-/// Computes the plan, and starts it.
-fn prepare(request: &Request, opened: &mut Opened) -> Result<Started, Failure> {
+/// Computes the plan, and starts it. To open a stream may take long, so nobody is
+/// told of a start before that is done.
+fn prepare(request: &Request, opened: &mut Opened) -> Result<(Starting, Started), Failure> {
     let mut inline = Inline::<_, 64>::new();
     let size = environment::size(request);
     let mut places = Scratch::new(&mut inline, size, core::ptr::null).at(Step::Memory, 0)?;
@@ -108,7 +107,8 @@ fn callers_mask(request: &Request) -> u64 {
 /// it has not. The child writes its report into our memory; as long as nobody
 /// knows whether that reaches us, there is a close-on-exec pipe as well, and
 /// the first start of a process decides.
-fn start(plan: &mut Plan) -> Result<Started, Failure> {
+fn start(plan: &mut Plan) -> Result<(Starting, Started), Failure> {
+    let starting = Starting::enter().at(Step::Memory, 0)?;
     let _dumpable = match plan.request.changes_ids() {
         true => Some(table::root().at(Step::Memory, 0)?.dumpable.keep()),
         false => None,
@@ -138,7 +138,7 @@ fn start(plan: &mut Plan) -> Result<Started, Failure> {
                 }
             }
         };
-        let Some(failure) = failure else { return Ok(started) };
+        let Some(failure) = failure else { return Ok((starting, started)) };
         reap_now(&started);
         if let Some(pid) = orphan {
             reap_orphan(pid);

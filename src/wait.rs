@@ -21,7 +21,7 @@ pub fn wait(handle: u64, deadline: Deadline) -> Result<Status> {
             other => return other,
         }
     }
-    let mut watch = pin.pidfd().map(Watch::Pidfd);
+    let mut watch = pin.pidfd().map(Watch::pidfd);
     loop {
         if let Some(status) = reap::take(&pin)? {
             return Ok(status);
@@ -65,6 +65,9 @@ pub fn wait_any(handles: &[u64], deadline: Deadline) -> Result<Event> {
         // Again after the alarm is set, and after every waking.
         if let Some(event) = first_ended(pins.0)? {
             return Ok(event);
+        }
+        if alarm.is_none() && fds.iter().any(|one| one.revents != 0) {
+            poll::pause(); // see `Watch::sleep`
         }
         sleep(fds, deadline, alarm.is_some())?;
         if let Some(alarm) = &alarm {

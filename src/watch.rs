@@ -6,6 +6,7 @@ use crate::pin::Pin;
 use crate::set::{self, SetPin};
 use crate::sys::poll::{self, PollFd};
 use crate::sys::{Errno, Result};
+use core::cell::Cell;
 
 /// A set of this call's own: a self-pipe poked at every SIGCHLD, where no
 /// descriptor tells what is waited for (no pidfd, or a stop); or one over many
@@ -53,7 +54,8 @@ impl Drop for Alarm {
 
 /// What becomes readable when one child has ended.
 pub enum Watch {
-    Pidfd(i32),
+    /// And whether it has, already.
+    Pidfd(i32, Cell<bool>),
     Alarm(Alarm),
 }
 
@@ -62,14 +64,18 @@ impl Watch {
     /// tells of what happens later only.
     pub fn of(pin: &Pin) -> Result<Watch> {
         match pin.pidfd() {
-            Some(fd) => Ok(Watch::Pidfd(fd)),
+            Some(fd) => Ok(Watch::pidfd(fd)),
             None => Alarm::set().map(Watch::Alarm),
         }
     }
 
+    pub fn pidfd(fd: i32) -> Watch {
+        Watch::Pidfd(fd, Cell::new(false))
+    }
+
     pub fn polled(&self) -> PollFd {
         match self {
-            Watch::Pidfd(fd) => poll::readable(*fd),
+            Watch::Pidfd(fd, _) => poll::readable(*fd),
             Watch::Alarm(alarm) => poll::readable(alarm.fd()),
         }
     }
@@ -89,9 +95,23 @@ impl Watch {
 
     /// Sleeps on `fds`, which `polled` is one of.
     pub fn sleep(&self, fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
-        let result = sleep(fds, deadline, matches!(self, Watch::Alarm(_)));
-        self.drain();
-        result
+        match self {
+            Watch::Alarm(alarm) => {
+                let result = sleep(fds, deadline, true);
+                alarm.drain();
+                result
+            }
+            Watch::Pidfd(fd, told) => {
+                // It is readable, and yet the caller was told nothing: a debugger
+                // has the child until it lets go.
+                if told.get() {
+                    poll::pause();
+                }
+                let result = sleep(fds, deadline, false);
+                told.set(fds.iter().any(|one| one.fd == *fd && one.revents != 0));
+                result
+            }
+        }
     }
 }
 

@@ -63,7 +63,7 @@ def imports():
     return f"{len(used)} of {len(listed)} listed"
 
 
-@check("the shared library needs libc alone, and has its soname")
+@check("the shared library needs libc alone, has its soname, and is never unloaded")
 def needs():
     need("readelf")
     text = run("readelf", "-dW", LIBRARY).stdout
@@ -73,6 +73,8 @@ def needs():
     soname = re.findall(r"\(SONAME\).*\[(.*)\]", text)
     major = re.search(r"#define CHLD_VERSION_MAJOR (\d+)", HEADER.read_text()).group(1)
     require(soname == [f"libchld.so.{major}"], f"its soname is {soname}")
+    # A handler installed over ours may call it after dlclose().
+    require(re.search(r"FLAGS_1\).*NODELETE", text), "dlclose() would unload it")
     return f"needs {needed[0]}, is {soname[0]}"
 
 
