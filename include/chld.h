@@ -2,13 +2,14 @@
  * chld.h - child processes: start them, wait for them, say how they ended.
  *
  * Conventions, for all functions:
- *   - They return an int: >= 0 is success, < 0 is a negative errno. They leave
- *     errno itself, the signal mask and every descriptor that is not theirs as
- *     they found them, also when they fail.
+ *   - They return an int: >= 0 is success, < 0 is a negative errno (but for a few
+ *     that return a name, or NULL). They leave errno itself, the signal mask and
+ *     every descriptor that is not theirs as they found them, also when they fail.
  *   - Outputs are called ret or reterr. They are written on success only
  *     (reterr on failure only), and may be NULL where it says so.
  *   - Zero is the default in every member of every struct.
- *   - A handle (chld_id) is a number. A wrong or closed one is -EBADF, always.
+ *   - A handle (chld_id) is a number. A wrong or closed one is -EBADF, always, or
+ *     -EINVAL if another argument is wrong as well: never another child.
  *   - After fork() without exec the library of the copy is empty: handles of
  *     the original are -EBADF there.
  *
@@ -117,8 +118,8 @@ int chld_status_encode(const struct chld_status *status);
 /**
  * What a shell's `$?` would be: the exit code, or 128 + n for signal n.
  *
- * Returns that number, -EINVAL for a child that has not ended or stopped, or
- * -ENODATA for CHLD_STATE_LOST.
+ * Returns that number, -EINVAL for a child that has not ended or stopped or a code
+ * out of range, or -ENODATA for CHLD_STATE_LOST.
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_status_shell_code(const struct chld_status *status);
@@ -131,7 +132,7 @@ int chld_status_shell_code(const struct chld_status *status);
  * it. NULL with 0 asks for the length.
  *
  * Returns the length of the whole text without its NUL, as snprintf() does,
- * or -EINVAL for a state that does not exist.
+ * or -EINVAL for a state that does not exist or a code out of range.
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_status_text(const struct chld_status *status,
@@ -144,7 +145,8 @@ int chld_status_text(const struct chld_status *status,
  * a program that stands in for its child: its own parent then learns what
  * really happened. No atexit() function runs.
  *
- * Returns only if it cannot: -EINVAL if the status is not that of an end.
+ * Returns only if it cannot: -EINVAL if the status is not that of an end, its code
+ * is out of range, or its signal one that ends nobody (SIGSTOP, SIGCHLD).
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_status_raise(const struct chld_status *status);
@@ -200,7 +202,7 @@ int chld_signal_number(const char *name);
 #define CHLD_STEP_OPTIONS 2
 
 /**
- * `env_set` or `env_unset`; index: the entry.
+ * `env_set` or `env_unset`; index: the entry, which is the error's item too.
  */
 #define CHLD_STEP_ENVIRONMENT 3
 
@@ -611,8 +613,8 @@ typedef struct chld_limit {
 typedef struct chld_spawn_options {
     /**
      * sizeof(chld_spawn_options), set by CHLD_SPAWN_OPTIONS_INIT. A smaller
-     * struct, from an older header, is read as far as it goes; a larger one is
-     * accepted if the part unknown to the library is zero.
+     * struct, from an older header, is read as far as it goes; a larger one, up to
+     * 4096 bytes, is accepted if the part unknown to the library is zero.
      */
     size_t size;
     /**
@@ -620,7 +622,9 @@ typedef struct chld_spawn_options {
      */
     uint64_t flags;
     /**
-     * The program, if it is not what argv[0] says.
+     * The program, if it is not what argv[0] says. As every relative path along
+     * PATH, it is looked for in the child, in its working directory; those of
+     * the streams are the caller's.
      */
     const char *program;
     /**
@@ -630,7 +634,7 @@ typedef struct chld_spawn_options {
     int32_t program_fd;
     /**
      * One of CHLD_SEARCH_*: where a program without a slash in its name is
-     * looked for.
+     * looked for. Without any PATH: in /bin and /usr/bin.
      */
     uint32_t search;
     /**
@@ -687,7 +691,7 @@ typedef struct chld_spawn_options {
      */
     int32_t group;
     /**
-     * For CHLD_SPAWN_CGROUP.
+     * For CHLD_SPAWN_CGROUP and CHLD_SPAWN_CGROUP_OWN.
      */
     int32_t cgroup_fd;
     /**
@@ -828,13 +832,19 @@ int chld_spawn(chld_id *ret,
  * `ret`: where its handle goes. Not NULL.
  * `pid`: the child, which nobody has reaped.
  *
+ * Its chld_user() is NULL, it has no pipes, and as the library does not know
+ * whether it leads a group, it leads none for chld_kill_group() and
+ * CHLD_TARGET_GROUP. A handle that was closed while its child ran is not to be had
+ * again: -EEXIST.
+ *
  * Returns 0, -ECHILD if it is no child of this process, -EEXIST if the library
  * has it already, -EINVAL if `ret` is NULL, -ENOMEM, -EAGAIN without memory or
  * room in the table of children.
  * Ownership: the handle is the caller's, until chld_close().
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
-int chld_adopt(chld_id *ret, int pid);
+int chld_adopt(chld_id *ret,
+               int pid);
 
 /**
  * The name of a CHLD_STEP_*: "exec", "chdir", … These names do not change.
@@ -971,10 +981,10 @@ int chld_wait(chld_id id, int timeout_ms, chld_status *ret);
  * Costs one look per child: a program with hundreds of children keeps a set.
  *
  * Returns 0, -ETIMEDOUT if none has ended by then, -ECHILD if there is no child
- * in the list, -EBADF if one of them is none, -EINVAL for a NULL list or a
- * `timeout_ms` below -1, -EAGAIN as chld_wait() does, -ENOMEM without memory for
- * a long list. With more than 32 children, or without pidfds, also what
- * chld_set_open() says.
+ * in the list, -EBADF if one of them is none, -EINVAL for NULL with a count, more
+ * than 4,194,304 children, or a `timeout_ms` below -1, -EAGAIN as chld_wait()
+ * does, -ENOMEM without memory for a long list. With more than 32 children, or
+ * without pidfds, also what chld_set_open() says.
  * Thread-safe, not async-signal-safe. Blocks, no longer than it is told to.
  * Not a cancellation point. Since 0.1.
  */
@@ -1195,7 +1205,9 @@ int chld_set_close(chld_set set);
  * (SA_SIGINFO, mask, SA_NOCLDSTOP, …). A handler installed on top later works
  * if it calls ours, as it should. The handler leaves errno as it was, also if
  * the one before does not. System calls of the program that SIGCHLD interrupts
- * are restarted, unless an earlier handler was installed without SA_RESTART. Calling this again changes the mode, and puts the handler back on
+ * are restarted where signal(7) says that SA_RESTART does that (read(), waitpid();
+ * never poll(), select(), epoll_wait(), nanosleep()), unless an earlier handler was
+ * installed without it. Calling this again changes the mode, and puts the handler back on
  * top if it was overwritten.
  *
  * At least one thread must have SIGCHLD unblocked: see chld_environment().
@@ -1286,13 +1298,19 @@ int chld_subreaper(int on);
  * `callback`: called for each stranger, with its pid and status; may be NULL.
  * `argument`: passed to it.
  *
+ * The kernel shows one child that has ended at a time. As long as a call is at
+ * work on one of the library's that has ended (a capture, chld_stop()), or a child
+ * is between clone and exec, strangers behind it are not seen: call this again
+ * after it.
+ *
  * Returns how many strangers were reaped.
  * Thread-safe, as the callback is; async-signal-safe, if the callback is. Never
  * blocks. Since 0.1.
  */
 int chld_reap_strangers(void (*callback)(int pid,
                                          const chld_status *status,
-                                         void *argument), void *argument);
+                                         void *argument),
+                        void *argument);
 
 /*
  * Acting on a child
@@ -1316,7 +1334,8 @@ int chld_reap_strangers(void (*callback)(int pid,
 /**
  * When the child has ended, what is left of its group or tree gets SIGKILL. Of
  * a tree, that is then the child's own group and session: the others cannot be
- * found any more. If nobody may survive, let the first step be SIGKILL.
+ * found any more. If nobody may survive, let the first step be SIGKILL. A capture
+ * sweeps only if a step was taken. Nothing is left of CHLD_TARGET_CHILD.
  */
 #define CHLD_STOP_SWEEP 1
 
@@ -1352,11 +1371,11 @@ typedef struct chld_stop_plan {
      */
     uint32_t flags;
     /**
-     * The steps, in their order. NULL: SIGTERM, 2000 ms, SIGKILL, 2000 ms.
+     * The steps, in their order.
      */
     const struct chld_rung *rungs;
     /**
-     * How many.
+     * How many. 0: SIGTERM, 2000 ms, SIGKILL, 2000 ms.
      */
     size_t rungs_count;
 } chld_stop_plan;
@@ -1368,13 +1387,15 @@ typedef struct chld_stop_plan {
  * `signal`: 1 to SIGRTMAX.
  *
  * Returns 0, -ESRCH if the child has ended (nothing is sent, whether or not
- * anybody has waited for it), -EINVAL if `signal` is none (0 included: to learn
- * whether it runs, use chld_wait() with 0), -EPERM if the child runs as
- * somebody else by now, -EBADF if `id` is no child.
+ * anybody has waited for it; that does not tell its end, see chld_kill_group()),
+ * -EINVAL if `signal` is none (0 included: to learn whether it runs, use
+ * chld_wait() with 0), -EPERM if the child runs as somebody else by now, -EBADF if
+ * `id` is no child.
  * Thread-safe, also while another thread waits. Async-signal-safe. Never
  * blocks. Since 0.1.
  */
-int chld_kill(chld_id id, int signal);
+int chld_kill(chld_id id,
+              int signal);
 
 /**
  * Sends a signal to the process group of a child that was started as the
@@ -1452,7 +1473,8 @@ int chld_kill_tree(chld_id id,
  * Returns 0; -ETIMEDOUT if it has not ended after the last step (it is in the
  * kernel, or the plan has no SIGKILL); -EPERM, or what else sending says, if the
  * last signal could not be sent; -EINVAL for a plan that has unknown targets,
- * flags or signals, a wait below -1, or a group that the child does not lead;
+ * flags or signals, NULL for its steps, a wait below -1, or a group that the
+ * child does not lead;
  * -E2BIG for a later version's plan; -EBADF if `id` is no child. Without pidfds
  * also what chld_set_open() says.
  * Thread-safe, not async-signal-safe. Blocks, no longer than the plan's waits
@@ -1505,8 +1527,9 @@ int chld_stop(chld_id id,
 #define CHLD_SINK_ENDS 3
 
 /**
- * All, or the first `size` bytes if that is not 0, in memory from malloc() with
- * a NUL behind it. It is the caller's, for chld_buffer_free().
+ * All, or the first `size` bytes if that is not 0, in memory from realloc() with
+ * a NUL behind it: an empty string if nothing came. It is the caller's, for
+ * chld_buffer_free().
  */
 #define CHLD_SINK_GROW 4
 
@@ -1521,8 +1544,9 @@ int chld_stop(chld_id id,
 #define CHLD_SINK_FD 6
 
 /**
- * Wait for the end of the pipes too, within the limit: for output that a
- * descendant goes on writing when the child has ended.
+ * Wait for the end of stdout's and stderr's pipes too, within the limit: for
+ * output that a descendant goes on writing when the child has ended. The input
+ * goes on as long.
  */
 #define CHLD_CAPTURE_EOF 1
 
@@ -1553,9 +1577,10 @@ typedef struct chld_feed {
     size_t size;
     /**
      * For CHLD_FEED_CALLBACK: puts up to `size` bytes into `buffer` and returns
-     * how many; 0 is the end of the input. Less ends it too, and becomes
-     * `feed_error`. It is called when the pipe has room, and must not block:
-     * nothing else happens meanwhile.
+     * how many; 0 is the end of the input. A negative errno ends it too, and
+     * becomes `feed_error`, positive; -EAGAIN, -EINTR and what is no errno become
+     * EIO, and more than `size` EINVAL. It is called when the pipe has room, and
+     * must not block: nothing else happens meanwhile.
      */
     int (*callback)(void *argument, char *buffer, size_t size);
     /**
@@ -1615,7 +1640,7 @@ typedef struct chld_capture_options {
     /**
      * The limit on all of it, in milliseconds: feeding, reading, the end, and
      * the rest in the pipes. When it is reached, the child is ended by `stop`,
-     * whose time comes on top. 0 or -1: no limit.
+     * whose time comes on top. 0 (which elsewhere only looks) or -1: no limit.
      */
     int32_t limit_ms;
     /**
@@ -1648,9 +1673,10 @@ typedef struct chld_captured {
      */
     uint64_t from_head;
     /**
-     * The kept bytes, in their order, NULs included: `buffer`, or memory for
-     * chld_buffer_free(). NULL if they are not kept in memory, or if nothing
-     * came into a growing buffer.
+     * The kept bytes, in their order, NULs included: `buffer` (with no NUL behind
+     * them), or memory for chld_buffer_free(). NULL if they are not kept in
+     * memory, for a buffer of no size, and where there was no memory at all for a
+     * growing one (`error` is ENOMEM then, unless nothing came).
      */
     char *data;
     /**
@@ -1691,8 +1717,8 @@ typedef struct chld_capture_result {
      */
     uint64_t fed;
     /**
-     * Why it took no more: EPIPE if nobody reads it, what the callback returned;
-     * or 0.
+     * Why it took no more: EPIPE if nobody reads it, or the child has ended (and,
+     * with CHLD_CAPTURE_EOF, its output too); what the callback returned; or 0.
      */
     int32_t feed_error;
     /**
@@ -1735,7 +1761,8 @@ typedef struct chld_poll {
  */
 typedef struct chld_capture_wait {
     /**
-     * Any of these, in `count` places.
+     * Any of these, in `count` places, each descriptor once. A CHLD_SINK_FD's own
+     * may be among them.
      */
     struct chld_poll fds[CHLD_CAPTURE_FDS];
     uint32_t count;
@@ -1750,7 +1777,9 @@ typedef struct chld_capture_wait {
  * end, all at once, within one limit.
  *
  * `id`: a child with a pipe (CHLD_STDIO_PIPE), or a pseudo-terminal, for each
- * stream that the options say something about.
+ * stream that the options say something about. A terminal has no end of input:
+ * let the last byte be ^D (4). If the stream is its only one, closing it hangs
+ * the terminal up.
  * `options`: NULL for the defaults: an empty input, nothing kept, no limit.
  * `ret`: how it ended and what came; may be NULL. It is written, and what it
  * holds is valid, on success and whenever the capture has begun: so also with
@@ -1787,14 +1816,19 @@ int chld_capture(chld_id id,
  * Starts a child, captures it and closes it: chld_spawn(), chld_capture() and
  * chld_close() in one.
  *
- * `argv`, `spawn_options`, `reterr`: as for chld_spawn(). A stream that is to
- * be fed or kept gets a pipe if `spawn_options` leave it at
- * CHLD_STDIO_INHERIT.
- * `capture_options`, `ret`: as for chld_capture().
+ * `argv`, `spawn_options`: as for chld_spawn(). A stream that is to be fed or kept
+ * gets a pipe if `spawn_options` leave it at CHLD_STDIO_INHERIT.
+ * `capture_options`: as for chld_capture().
+ * `ret`: as for chld_capture(), but written in any case: if nothing was captured,
+ * all is zero, with CHLD_STATE_RUNNING.
+ * `reterr`: as for chld_spawn(), and written whenever this fails: its step is
+ * CHLD_STEP_CAPTURE if it was not the start that failed.
  *
  * Returns 0 when the child has ended, however it did; what chld_spawn() returns
- * if it could not be started, which `reterr` tells; else what chld_capture()
- * returns. A child that its plan did not end is left to the library, as by
+ * if it could not be started; else what chld_capture() returns. What can be known
+ * to be wrong with the capture (-EINVAL, -ENOENT, -EBADF) is found before the
+ * start. A child that cannot be captured after all (-EAGAIN, -EMFILE, -ENOMEM) gets
+ * SIGKILL; one that its plan did not end is left to the library, as by
  * chld_close().
  * Ownership: a growing buffer is the caller's; without `ret` it is freed. There is
  * no handle to close. What chld_spawn() says of descriptors that are passed goes
@@ -1968,8 +2002,9 @@ int chld_user(chld_id id, void **ret);
  * Gives up a child's handle, its pipes and its status.
  *
  * The child is not signalled. If it still runs, it goes on, and the library
- * reaps it after its end: at the next call that starts, awaits or closes a
- * child. Calls of other threads that are at work on it finish undisturbed; its
+ * reaps it after its end: at the next call that starts, adopts, awaits (also as a
+ * set), captures, stops or closes a child, or with many such children, the next
+ * few; or at chld_reap(). Calls of other threads that are at work on it finish undisturbed; its
  * pipes, and the descriptor of chld_exit_fd(), are closed after them, the
  * latter not before the child has ended.
  *

@@ -3,9 +3,9 @@
 //! It may interrupt any code of the process, the library's own included, on any
 //! thread, so all that it reaches is lock-free and makes only system calls that
 //! take no lock in libc: waitid, write, close, and in rare cases ioctl, getpid and
-//! pidfd_send_signal; with cancellation off. `make check` proves that from the object. What it uses is
-//! pinned (`set`) or never goes away (`table`), so that nobody has to wait until no
-//! thread is inside.
+//! pidfd_send_signal; with cancellation off. `make check` proves that from the
+//! object. What it uses is pinned (`set`) or never goes away (`table`), so that
+//! nobody has to wait until no thread is inside.
 
 use crate::reap;
 use crate::set;

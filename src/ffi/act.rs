@@ -14,9 +14,10 @@ use core::mem::size_of;
 /// `signal`: 1 to SIGRTMAX.
 ///
 /// Returns 0, -ESRCH if the child has ended (nothing is sent, whether or not
-/// anybody has waited for it), -EINVAL if `signal` is none (0 included: to learn
-/// whether it runs, use chld_wait() with 0), -EPERM if the child runs as
-/// somebody else by now, -EBADF if `id` is no child.
+/// anybody has waited for it; that does not tell its end, see chld_kill_group()),
+/// -EINVAL if `signal` is none (0 included: to learn whether it runs, use
+/// chld_wait() with 0), -EPERM if the child runs as somebody else by now, -EBADF if
+/// `id` is no child.
 /// Thread-safe, also while another thread waits. Async-signal-safe. Never
 /// blocks. Since 0.1.
 #[unsafe(no_mangle)]
@@ -106,7 +107,8 @@ pub const CHLD_TARGET_TREE: u32 = 2;
 
 /// When the child has ended, what is left of its group or tree gets SIGKILL. Of
 /// a tree, that is then the child's own group and session: the others cannot be
-/// found any more. If nobody may survive, let the first step be SIGKILL.
+/// found any more. If nobody may survive, let the first step be SIGKILL. A capture
+/// sweeps only if a step was taken. Nothing is left of CHLD_TARGET_CHILD.
 pub const CHLD_STOP_SWEEP: u32 = 1;
 
 /// One step of a plan.
@@ -128,9 +130,9 @@ pub struct chld_stop_plan {
     pub target: u32,
     /// CHLD_STOP_* bits.
     pub flags: u32,
-    /// The steps, in their order. NULL: SIGTERM, 2000 ms, SIGKILL, 2000 ms.
+    /// The steps, in their order.
     pub rungs: *const chld_rung,
-    /// How many.
+    /// How many. 0: SIGTERM, 2000 ms, SIGKILL, 2000 ms.
     pub rungs_count: usize,
 }
 
@@ -151,7 +153,8 @@ unsafe impl growth::Growing for chld_stop_plan {
 /// Returns 0; -ETIMEDOUT if it has not ended after the last step (it is in the
 /// kernel, or the plan has no SIGKILL); -EPERM, or what else sending says, if the
 /// last signal could not be sent; -EINVAL for a plan that has unknown targets,
-/// flags or signals, a wait below -1, or a group that the child does not lead;
+/// flags or signals, NULL for its steps, a wait below -1, or a group that the
+/// child does not lead;
 /// -E2BIG for a later version's plan; -EBADF if `id` is no child. Without pidfds
 /// also what chld_set_open() says.
 /// Thread-safe, not async-signal-safe. Blocks, no longer than the plan's waits

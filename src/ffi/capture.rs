@@ -36,9 +36,10 @@ pub struct chld_feed {
     /// How many bytes.
     pub size: usize,
     /// For CHLD_FEED_CALLBACK: puts up to `size` bytes into `buffer` and returns
-    /// how many; 0 is the end of the input. Less ends it too, and becomes
-    /// `feed_error`. It is called when the pipe has room, and must not block:
-    /// nothing else happens meanwhile.
+    /// how many; 0 is the end of the input. A negative errno ends it too, and
+    /// becomes `feed_error`, positive; -EAGAIN, -EINTR and what is no errno become
+    /// EIO, and more than `size` EINVAL. It is called when the pipe has room, and
+    /// must not block: nothing else happens meanwhile.
     pub callback:
         Option<extern "C" fn(argument: *mut c_void, buffer: *mut c_char, size: usize) -> c_int>,
     /// Its first argument.
@@ -58,8 +59,9 @@ pub const CHLD_SINK_TAIL: u32 = 2;
 /// The first half of `size` and the last, in `buffer`.
 pub const CHLD_SINK_ENDS: u32 = 3;
 
-/// All, or the first `size` bytes if that is not 0, in memory from malloc() with
-/// a NUL behind it. It is the caller's, for chld_buffer_free().
+/// All, or the first `size` bytes if that is not 0, in memory from realloc() with
+/// a NUL behind it: an empty string if nothing came. It is the caller's, for
+/// chld_buffer_free().
 pub const CHLD_SINK_GROW: u32 = 4;
 
 /// All is given to `callback`.
@@ -91,8 +93,9 @@ pub struct chld_sink {
     pub argument: *mut c_void,
 }
 
-/// Wait for the end of the pipes too, within the limit: for output that a
-/// descendant goes on writing when the child has ended.
+/// Wait for the end of stdout's and stderr's pipes too, within the limit: for
+/// output that a descendant goes on writing when the child has ended. The input
+/// goes on as long.
 pub const CHLD_CAPTURE_EOF: u32 = 1;
 
 /// What chld_capture() and chld_run() can be told. Begin with
@@ -105,7 +108,7 @@ pub struct chld_capture_options {
     pub flags: u32,
     /// The limit on all of it, in milliseconds: feeding, reading, the end, and
     /// the rest in the pipes. When it is reached, the child is ended by `stop`,
-    /// whose time comes on top. 0 or -1: no limit.
+    /// whose time comes on top. 0 (which elsewhere only looks) or -1: no limit.
     pub limit_ms: i32,
     /// The child's stdin, stdout and stderr.
     pub r#in: chld_feed,
@@ -130,9 +133,10 @@ pub struct chld_captured {
     /// How many of the kept ones are the stream's first: for CHLD_SINK_ENDS, what
     /// is missing is missing after these.
     pub from_head: u64,
-    /// The kept bytes, in their order, NULs included: `buffer`, or memory for
-    /// chld_buffer_free(). NULL if they are not kept in memory, or if nothing
-    /// came into a growing buffer.
+    /// The kept bytes, in their order, NULs included: `buffer` (with no NUL behind
+    /// them), or memory for chld_buffer_free(). NULL if they are not kept in
+    /// memory, for a buffer of no size, and where there was no memory at all for a
+    /// growing one (`error` is ENOMEM then, unless nothing came).
     pub data: *mut c_char,
     /// 1 if there is a buffer, callback or descriptor that did not get all.
     pub truncated: i32,
@@ -156,8 +160,8 @@ pub struct chld_capture_result {
     pub err: chld_captured,
     /// How many bytes of the input the pipe has taken.
     pub fed: u64,
-    /// Why it took no more: EPIPE if nobody reads it, what the callback returned;
-    /// or 0.
+    /// Why it took no more: EPIPE if nobody reads it, or the child has ended (and,
+    /// with CHLD_CAPTURE_EOF, its output too); what the callback returned; or 0.
     pub feed_error: i32,
     /// 1 if the limit was reached.
     pub timed_out: i32,
@@ -171,7 +175,9 @@ pub struct chld_capture_result {
 /// end, all at once, within one limit.
 ///
 /// `id`: a child with a pipe (CHLD_STDIO_PIPE), or a pseudo-terminal, for each
-/// stream that the options say something about.
+/// stream that the options say something about. A terminal has no end of input:
+/// let the last byte be ^D (4). If the stream is its only one, closing it hangs
+/// the terminal up.
 /// `options`: NULL for the defaults: an empty input, nothing kept, no limit.
 /// `ret`: how it ended and what came; may be NULL. It is written, and what it
 /// holds is valid, on success and whenever the capture has begun: so also with
@@ -219,14 +225,19 @@ pub unsafe extern "C" fn chld_capture(
 /// Starts a child, captures it and closes it: chld_spawn(), chld_capture() and
 /// chld_close() in one.
 ///
-/// `argv`, `spawn_options`, `reterr`: as for chld_spawn(). A stream that is to
-/// be fed or kept gets a pipe if `spawn_options` leave it at
-/// CHLD_STDIO_INHERIT.
-/// `capture_options`, `ret`: as for chld_capture().
+/// `argv`, `spawn_options`: as for chld_spawn(). A stream that is to be fed or kept
+/// gets a pipe if `spawn_options` leave it at CHLD_STDIO_INHERIT.
+/// `capture_options`: as for chld_capture().
+/// `ret`: as for chld_capture(), but written in any case: if nothing was captured,
+/// all is zero, with CHLD_STATE_RUNNING.
+/// `reterr`: as for chld_spawn(), and written whenever this fails: its step is
+/// CHLD_STEP_CAPTURE if it was not the start that failed.
 ///
 /// Returns 0 when the child has ended, however it did; what chld_spawn() returns
-/// if it could not be started, which `reterr` tells; else what chld_capture()
-/// returns. A child that its plan did not end is left to the library, as by
+/// if it could not be started; else what chld_capture() returns. What can be known
+/// to be wrong with the capture (-EINVAL, -ENOENT, -EBADF) is found before the
+/// start. A child that cannot be captured after all (-EAGAIN, -EMFILE, -ENOMEM) gets
+/// SIGKILL; one that its plan did not end is left to the library, as by
 /// chld_close().
 /// Ownership: a growing buffer is the caller's; without `ret` it is freed. There is
 /// no handle to close. What chld_spawn() says of descriptors that are passed goes
@@ -266,12 +277,14 @@ pub unsafe extern "C" fn chld_run(
             Ok(handle) => handle,
             Err(failure) => return spawn::failed(failure, request.item(&failure), reterr),
         };
+        let mut begun = false;
         let result = Capture::begin(handle, setup).and_then(|mut capture| {
+            begun = true;
             let result = capture.run();
             finish(&mut capture, ret);
             result
         });
-        if !matches!(result, Ok(()) | Err(Errno::ETIMEDOUT | Errno::EPERM)) {
+        if !begun {
             // It could not be captured, and nobody else knows of it.
             let _ = act::kill(handle, libc::SIGKILL);
         }
@@ -304,7 +317,8 @@ pub struct chld_poll {
 /// What a capture waits for.
 #[repr(C)]
 pub struct chld_capture_wait {
-    /// Any of these, in `count` places.
+    /// Any of these, in `count` places, each descriptor once. A CHLD_SINK_FD's own
+    /// may be among them.
     pub fds: [chld_poll; CHLD_CAPTURE_FDS],
     pub count: u32,
     /// Or so many milliseconds, as for poll(): -1 is without limit.

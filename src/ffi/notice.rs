@@ -22,7 +22,9 @@ pub const CHLD_SIGCHLD_NOTIFY: u32 = 1;
 /// (SA_SIGINFO, mask, SA_NOCLDSTOP, …). A handler installed on top later works
 /// if it calls ours, as it should. The handler leaves errno as it was, also if
 /// the one before does not. System calls of the program that SIGCHLD interrupts
-/// are restarted, unless an earlier handler was installed without SA_RESTART. Calling this again changes the mode, and puts the handler back on
+/// are restarted where signal(7) says that SA_RESTART does that (read(), waitpid();
+/// never poll(), select(), epoll_wait(), nanosleep()), unless an earlier handler was
+/// installed without it. Calling this again changes the mode, and puts the handler back on
 /// top if it was overwritten.
 ///
 /// At least one thread must have SIGCHLD unblocked: see chld_environment().
@@ -174,6 +176,11 @@ pub extern "C" fn chld_subreaper(on: c_int) -> c_int {
 ///
 /// `callback`: called for each stranger, with its pid and status; may be NULL.
 /// `argument`: passed to it.
+///
+/// The kernel shows one child that has ended at a time. As long as a call is at
+/// work on one of the library's that has ended (a capture, chld_stop()), or a child
+/// is between clone and exec, strangers behind it are not seen: call this again
+/// after it.
 ///
 /// Returns how many strangers were reaped.
 /// Thread-safe, as the callback is; async-signal-safe, if the callback is. Never

@@ -2,13 +2,14 @@
  * chld.h - child processes: start them, wait for them, say how they ended.
  *
  * Conventions, for all functions:
- *   - They return an int: >= 0 is success, < 0 is a negative errno. They leave
- *     errno itself, the signal mask and every descriptor that is not theirs as
- *     they found them, also when they fail.
+ *   - They return an int: >= 0 is success, < 0 is a negative errno (but for a few
+ *     that return a name, or NULL). They leave errno itself, the signal mask and
+ *     every descriptor that is not theirs as they found them, also when they fail.
  *   - Outputs are called ret or reterr. They are written on success only
  *     (reterr on failure only), and may be NULL where it says so.
  *   - Zero is the default in every member of every struct.
- *   - A handle (chld_id) is a number. A wrong or closed one is -EBADF, always.
+ *   - A handle (chld_id) is a number. A wrong or closed one is -EBADF, always, or
+ *     -EINVAL if another argument is wrong as well: never another child.
  *   - After fork() without exec the library of the copy is empty: handles of
  *     the original are -EBADF there.
  *

@@ -24,7 +24,7 @@ pub const CHLD_STEP_ARGUMENTS: i32 = 1;
 /// chld_spawn_options: `size`, unknown flags or modes, or a contradiction.
 pub const CHLD_STEP_OPTIONS: i32 = 2;
 
-/// `env_set` or `env_unset`; index: the entry.
+/// `env_set` or `env_unset`; index: the entry, which is the error's item too.
 pub const CHLD_STEP_ENVIRONMENT: i32 = 3;
 
 /// No memory, or no room in the table of children.
@@ -289,19 +289,21 @@ pub struct chld_limit {
 #[repr(C)]
 pub struct chld_spawn_options {
     /// sizeof(chld_spawn_options), set by CHLD_SPAWN_OPTIONS_INIT. A smaller
-    /// struct, from an older header, is read as far as it goes; a larger one is
-    /// accepted if the part unknown to the library is zero.
+    /// struct, from an older header, is read as far as it goes; a larger one, up to
+    /// 4096 bytes, is accepted if the part unknown to the library is zero.
     pub size: usize,
     /// CHLD_SPAWN_* bits.
     pub flags: u64,
 
-    /// The program, if it is not what argv[0] says.
+    /// The program, if it is not what argv[0] says. As every relative path along
+    /// PATH, it is looked for in the child, in its working directory; those of
+    /// the streams are the caller's.
     pub program: *const c_char,
     /// For CHLD_SPAWN_PROGRAM_FD. A script cannot be run in this way: its
     /// interpreter finds the descriptor closed.
     pub program_fd: i32,
     /// One of CHLD_SEARCH_*: where a program without a slash in its name is
-    /// looked for.
+    /// looked for. Without any PATH: in /bin and /usr/bin.
     pub search: u32,
 
     /// The whole environment, "NAME=value" each, NULL at the end. NULL: the
@@ -336,7 +338,7 @@ pub struct chld_spawn_options {
     pub group_mode: u32,
     /// For CHLD_GROUP_JOIN.
     pub group: i32,
-    /// For CHLD_SPAWN_CGROUP.
+    /// For CHLD_SPAWN_CGROUP and CHLD_SPAWN_CGROUP_OWN.
     pub cgroup_fd: i32,
 
     /// Resource limits, set while the child still has the caller's privileges.
@@ -475,6 +477,11 @@ pub unsafe fn request_of<'a>(
 ///
 /// `ret`: where its handle goes. Not NULL.
 /// `pid`: the child, which nobody has reaped.
+///
+/// Its chld_user() is NULL, it has no pipes, and as the library does not know
+/// whether it leads a group, it leads none for chld_kill_group() and
+/// CHLD_TARGET_GROUP. A handle that was closed while its child ran is not to be had
+/// again: -EEXIST.
 ///
 /// Returns 0, -ECHILD if it is no child of this process, -EEXIST if the library
 /// has it already, -EINVAL if `ret` is NULL, -ENOMEM, -EAGAIN without memory or

@@ -72,8 +72,8 @@ pub unsafe extern "C" fn chld_status_encode(status: *const chld_status) -> c_int
 
 /// What a shell's `$?` would be: the exit code, or 128 + n for signal n.
 ///
-/// Returns that number, -EINVAL for a child that has not ended or stopped, or
-/// -ENODATA for CHLD_STATE_LOST.
+/// Returns that number, -EINVAL for a child that has not ended or stopped or a code
+/// out of range, or -ENODATA for CHLD_STATE_LOST.
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_status_shell_code(status: *const chld_status) -> c_int {
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn chld_status_shell_code(status: *const chld_status) -> c
 /// it. NULL with 0 asks for the length.
 ///
 /// Returns the length of the whole text without its NUL, as snprintf() does,
-/// or -EINVAL for a state that does not exist.
+/// or -EINVAL for a state that does not exist or a code out of range.
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_status_text(
@@ -110,7 +110,8 @@ pub unsafe extern "C" fn chld_status_text(
 /// a program that stands in for its child: its own parent then learns what
 /// really happened. No atexit() function runs.
 ///
-/// Returns only if it cannot: -EINVAL if the status is not that of an end.
+/// Returns only if it cannot: -EINVAL if the status is not that of an end, its code
+/// is out of range, or its signal one that ends nobody (SIGSTOP, SIGCHLD).
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_status_raise(status: *const chld_status) -> c_int {

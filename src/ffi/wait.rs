@@ -105,10 +105,10 @@ pub unsafe extern "C" fn chld_wait(
 /// Costs one look per child: a program with hundreds of children keeps a set.
 ///
 /// Returns 0, -ETIMEDOUT if none has ended by then, -ECHILD if there is no child
-/// in the list, -EBADF if one of them is none, -EINVAL for a NULL list or a
-/// `timeout_ms` below -1, -EAGAIN as chld_wait() does, -ENOMEM without memory for
-/// a long list. With more than 32 children, or without pidfds, also what
-/// chld_set_open() says.
+/// in the list, -EBADF if one of them is none, -EINVAL for NULL with a count, more
+/// than 4,194,304 children, or a `timeout_ms` below -1, -EAGAIN as chld_wait()
+/// does, -ENOMEM without memory for a long list. With more than 32 children, or
+/// without pidfds, also what chld_set_open() says.
 /// Thread-safe, not async-signal-safe. Blocks, no longer than it is told to.
 /// Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]

@@ -73,8 +73,9 @@ impl<'b, 'a> ListBuilder<'b, 'a> {
     {
         *self.places.get_mut(self.used)? = core::ptr::null();
         // SAFETY: `used` entries are pointers from live `&CStr`s, the next is
-        // NULL, and the memory is borrowed for `'b`.
-        Some(unsafe { StrList::new(self.places.as_ptr()) })
+        // NULL, and the memory is borrowed for `'b`: mutably, which
+        // `ScriptArguments` makes use of.
+        Some(unsafe { StrList::new(self.places.as_mut_ptr()) })
     }
 }
 

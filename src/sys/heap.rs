@@ -40,6 +40,8 @@ impl Growing {
     /// Reads into what `make_room` has promised: straight from the kernel, since a
     /// copy would cost as much again.
     pub fn read(&mut self, fd: i32, room: usize) -> Result<usize> {
+        let most = self.room.saturating_sub(self.used).checked_sub(1).ok_or(Errno::ENOMEM)?;
+        let room = room.min(most);
         // SAFETY: `first` has room for that and one more behind `used` bytes, and
         // is nobody else's memory.
         unsafe {

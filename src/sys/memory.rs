@@ -140,7 +140,8 @@ impl<T> Drop for Scratch<'_, T> {
     fn drop(&mut self) {
         if self.is_mapped {
             // SAFETY: mapped in `new` with this size, and no borrow is left. The
-            // values have nothing to drop: they are numbers and pointers.
+            // values have nothing to drop: they are numbers and pointers, or pins
+            // that `wait::Pins` has let go of.
             unsafe { libc::munmap(self.values.as_mut_ptr().cast(), size_of_val(self.values)) };
         }
     }
