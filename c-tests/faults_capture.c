@@ -77,8 +77,8 @@ static void check_run(chld_capture_options options, size_t kept)
     window_open();
     int ran = chld_run(want.argv, NULL, &options, &result, &error);
     struct seen seen = window_close();
-    if (error.step != CHLD_STEP_NONE) {
-        require(ran < 0, "an error of a start that worked");
+    require(error.code == (ran < 0 ? -ran : 0), "the error is not the one returned");
+    if (ran < 0 && error.step != CHLD_STEP_CAPTURE) {
         judge_start(&want, ran, &error, &seen);
     } else if (judge("chld_run", ran, &seen)) {
         require_captured(&result, &seen, kept);
@@ -362,7 +362,7 @@ static void limit(void)
     struct seen seen = window_close();
     close(ends[0]);
     close(ends[1]);
-    if (error.step != CHLD_STEP_NONE) {
+    if (ran < 0 && error.step != CHLD_STEP_CAPTURE) {
         judge_start(&want, ran, &error, &seen);
     } else if (judge("chld_run", ran, &seen) && result.out.error == 0) {
         require_status(&result.status, CHLD_STATE_KILLED, SIGKILL);
