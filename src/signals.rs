@@ -143,9 +143,8 @@ pub fn check(number: i32) -> Result<()> {
 
 /// Whether its default is to stop, to go on, or nothing.
 pub fn end_nobody(number: i32) -> bool {
-    use libc::*;
-    let stop = [SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU];
-    let harmless = [SIGCONT, SIGCHLD, SIGURG, SIGWINCH];
+    let stop = [libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+    let harmless = [libc::SIGCONT, libc::SIGCHLD, libc::SIGURG, libc::SIGWINCH];
     stop.contains(&number) || harmless.contains(&number)
 }
 
