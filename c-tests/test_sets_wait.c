@@ -3,6 +3,11 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 TEST_EACH_ENGINE(what_has_ended_is_told_without_waiting)
 {
@@ -131,4 +136,85 @@ TEST_EACH_ENGINE(threads_share_the_ends_of_a_set)
     }
     CHECK_CALL(chld_set_wait(crew.set, 0, NULL), -ETIMEDOUT);
     CHECK_CALL(chld_set_close(crew.set), 0);
+}
+
+/* A debugger, as it may be: a process that keeps the zombie of one to itself. */
+struct keeper {
+    pid_t process;
+    int channel;
+};
+
+/* To be started before there are gates, whose ends it would hold. */
+static struct keeper keeper_start(void)
+{
+    int channel[2];
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, channel) == 0);
+    pid_t process = fork();
+    if (process == 0) {
+        int pid = 0;
+        close(channel[0]);
+        bool asked = read(channel[1], &pid, sizeof pid) == sizeof pid && pid > 1;
+        char done = asked && ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0;
+        bool told = write(channel[1], &done, 1) == 1;
+        _exit(!told || read(channel[1], &done, 1) != 0); /* until it is let go */
+    }
+    close(channel[1]);
+    REQUIRE(process > 0);
+    return (struct keeper) { process, channel[0] };
+}
+
+static bool keeper_seize(const struct keeper *keeper, int pid)
+{
+    char done = 0;
+    REQUIRE(write(keeper->channel, &pid, sizeof pid) == sizeof pid);
+    REQUIRE(read(keeper->channel, &done, 1) == 1);
+    return done;
+}
+
+static void keeper_let_go(const struct keeper *keeper)
+{
+    int word;
+    close(keeper->channel);
+    REQUIRE(waitpid(keeper->process, &word, 0) == keeper->process);
+    CHECK_INT(word, 0);
+}
+
+static long long cpu_ms(void)
+{
+    struct timespec time;
+    REQUIRE(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0);
+    return time.tv_sec * 1000LL + time.tv_nsec / 1000000;
+}
+
+TEST_EACH_ENGINE(an_end_that_a_debugger_keeps_costs_no_time)
+{
+    if (under_valgrind()) {
+        SKIP_TEST("valgrind's own time would be counted");
+    }
+    struct keeper keeper = keeper_start();
+    struct gate gate = gate_make(), other_gate = gate_make();
+    chld_set set = SET_OPEN(flags);
+    chld_id kept = START_AT(&gate, 5), other = START_AT(&other_gate, 6);
+    CHECK_CALL(chld_set_add(set, kept), 0);
+    CHECK_CALL(chld_set_add(set, other), 0);
+    if (!keeper_seize(&keeper, CALL(chld_pid(kept)))) {
+        SKIP_TEST("a process may not be traced here");
+    }
+    gate_open(&gate);
+    AWAIT(process_state(CALL(chld_pid(kept))) == 'Z');
+    CHECK_CALL(chld_set_next(set, NULL), -EAGAIN);
+    long long used = cpu_ms();
+    CHECK_CALL(chld_set_wait(set, 400, NULL), -ETIMEDOUT);
+    CHECK(cpu_ms() - used < 200);
+    gate_open(&other_gate);
+    chld_event event = { 0 };
+    CHECK_CALL(chld_set_wait(set, 10000, &event), 0);
+    CHECK(event.id == other); /* does not stand behind the one that is kept */
+    keeper_let_go(&keeper);
+    CHECK_CALL(chld_set_wait(set, 10000, &event), 0);
+    CHECK(event.id == kept);
+    CHECK_EXITED(event.status, 5);
+    FINISH(kept);
+    FINISH(other);
+    CHECK_CALL(chld_set_close(set), 0);
 }

@@ -47,16 +47,40 @@ fn next(root: &Root) -> Option<u32> {
 }
 
 fn check(root: &Root, index: u32) {
-    let Some(pin) = CHILDREN.get(index).and_then(|slot| Pin::of_slot(slot, index)) else { return };
-    match reap::take(&pin) {
-        // Not yet, or the kernel would not tell this time.
-        Ok(None) | Err(_) => {
+    let pin = CHILDREN.get(index).and_then(|slot| Pin::of_slot(slot, index));
+    match pin.as_ref().map(reap::take) {
+        // Out of the queue before the pin goes: then nothing holds the slot.
+        Some(Ok(Some(_))) => {
+            root.detached.fetch_sub(1, SeqCst);
+            pin.map(|pin| pin.slot.life.update(|word| Some(word.unqueued())));
+        }
+        // Not yet, or the kernel would not tell this time, or so many calls are
+        // at work on it that there is no room for this one.
+        Some(Ok(None) | Err(_)) | None => {
             root.checked.push(&CHILDREN, index);
         }
-        // Out of the queue before the pin goes: then nothing holds the slot.
-        Ok(Some(_)) => {
-            root.detached.fetch_sub(1, SeqCst);
-            pin.slot.life.update(|word| Some(word.unqueued()));
-        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::Status;
+
+    #[test]
+    fn a_child_that_too_many_calls_are_at_work_on_stays_in_the_queue() {
+        let child = table::claim().expect("memory");
+        let (slot, handle) = (child.slot, child.handle());
+        slot.life.update(|word| Some(word.running()));
+        let crowd: Vec<Pin> = core::iter::from_fn(|| Pin::new(handle).ok()).collect();
+        slot.life.close().expect("is open");
+        bury_later(&child);
+        // Both stacks in turn, whatever other tests have buried.
+        (0..10).for_each(|_| sweep());
+        slot.publish_gone(Status::LOST);
+        drop(crowd);
+        drop(child);
+        (0..10).for_each(|_| sweep());
+        assert!(!slot.life.word().is_of(handle), "has left the queue");
     }
 }

@@ -49,7 +49,6 @@ mod sync;
 mod sys;
 mod table;
 mod text;
-mod transit;
 mod tree;
 mod wait;
 mod watch;

@@ -20,6 +20,9 @@ const INDEX: u64 = (1 << INDEX_BITS) - 1;
 const PIN: u64 = 1 << 8;
 const PINS: u64 = 0x3fff << 8;
 
+/// More than this, and calls that may last are turned away from a set.
+const CROWD: u64 = PINS - (256 << 8);
+
 const PHASE: u64 = 0b11;
 /// Claimed, nothing in it yet.
 const STARTING: u64 = 1;
@@ -53,6 +56,9 @@ impl Word {
     }
     pub fn is_last_pin(self) -> bool {
         self.0 & PINS == PIN
+    }
+    pub fn is_crowded(self) -> bool {
+        self.0 & PINS > CROWD
     }
     pub fn is_running(self) -> bool {
         self.0 & PHASE == RUNNING

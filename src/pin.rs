@@ -111,7 +111,7 @@ fn unpin(slot: &'static Slot, index: u32) {
             if slot.life.swap(word, word.freed()) {
                 close_once(&slot.pidfd);
                 close_once(&slot.cgroup);
-                set::free_all(&slot.told);
+                set::free_all(&slot.sets);
                 table::release(index);
                 return;
             }

@@ -4,7 +4,8 @@
 //! Without, it is a self-pipe and a stack: every child has a list of *links* to
 //! the sets that want to know; who publishes its end, the SIGCHLD handler most
 //! often, moves each link to the stack of its set and pokes the pipe. Links
-//! belong to one child and one set, so no set ever takes another's events.
+//! belong to one child and one set, so no set ever takes another's events. A
+//! second list of links, which no end changes, says which sets it was added to.
 
 use crate::deadline::Deadline;
 use crate::graveyard;
@@ -18,8 +19,8 @@ use crate::sync::{AtomicU32, AtomicU64};
 use crate::sys::epoll;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::Zeroed;
-use crate::sys::{Errno, Result, host, pidfd, poll};
-use crate::table::{self, LINKS, SETS};
+use crate::sys::{Errno, Result, pidfd, poll};
+use crate::table::{self, CHILDREN, LINKS, SETS};
 use crate::watch;
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
@@ -37,13 +38,14 @@ pub struct Set {
     next: AtomicU32,
 }
 
-/// That a set wants to know of a child. Which list it is in tells how far the
-/// news has come: the child's, or the set's.
+/// In a child's list of watchers, or on its way from there: that a set wants to
+/// know of its end. In a child's list of sets: that it was added to one.
 #[derive(Default)]
 #[repr(C)]
 pub struct Link {
+    /// 0 in a list of sets.
     child: AtomicU64,
-    /// 0 when it is nobody's.
+    /// 0 when it is nobody's any more, or has been delivered.
     set: AtomicU64,
     next: AtomicU32,
 }
@@ -72,6 +74,9 @@ pub struct SetPin {
     pub set: &'static Set,
     handle: u64,
 }
+
+/// How many ends that cannot be told now a call passes over when its time is up.
+const LATE_MOST: u32 = 16;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -116,8 +121,15 @@ fn make(fd: OwnedFd, poke: Option<OwnedFd>, every_signal: bool) -> Result<SetPin
 }
 
 impl SetPin {
-    #[inline(never)]
+    /// For a call, which may last. The last few pins are not for such: who has to
+    /// tell of an end must find one, and holds it for a moment only.
     pub fn new(handle: u64) -> Result<SetPin> {
+        let pin = SetPin::brief(handle)?;
+        if pin.set.life.word().is_crowded() { Err(Errno::EAGAIN) } else { Ok(pin) }
+    }
+
+    #[inline(never)]
+    fn brief(handle: u64) -> Result<SetPin> {
         table::root_if_used().ok_or(Errno::EBADF)?;
         let set = SETS.get(life::index_of(handle)).ok_or(Errno::EBADF)?;
         set.life.pin(handle)?;
@@ -176,15 +188,33 @@ impl SetPin {
     }
 
     fn link(&self, child: &Pin) -> Result<()> {
-        // Of two who add it at once, the second finds the link of the first.
+        // Of two who add it at once, the second finds what the first has noted.
         let _locked = Locked::enter()?;
-        if self.has(child)? {
+        let note = self.note(child)?;
+        self.watch(child).inspect_err(|_| note.set.store(0, SeqCst))
+    }
+
+    /// Notes that the child is in this set, for as long as the child is there.
+    /// EEXIST if it was noted before. The lock keeps others from this list.
+    fn note(&self, child: &Pin) -> Result<&'static Link> {
+        let sets = &child.slot.sets;
+        let notes = || sets.peek(&LINKS).filter_map(|index| LINKS.get(index));
+        if notes().any(|note| note.set.load(SeqCst) == self.handle) {
             return Err(Errno::EEXIST);
         }
-        if !self.take_over_link(child) {
-            let (index, link) = LINKS.take(&table::root()?.links)?;
-            link.child.store(child.handle(), SeqCst);
-            link.set.store(self.handle, SeqCst);
+        // Sets can come and go while a child lives.
+        if let Some(note) = notes().find(|note| is_closed(note.set.load(SeqCst))) {
+            note.set.store(self.handle, SeqCst);
+            return Ok(note);
+        }
+        let (index, note) = self.new_link(0)?;
+        sets.push(&LINKS, index);
+        Ok(note)
+    }
+
+    fn watch(&self, child: &Pin) -> Result<()> {
+        if !self.take_over_watcher(child) {
+            let (index, _) = self.new_link(child.handle())?;
             if !child.slot.watchers.push(&LINKS, index) {
                 deliver(index); // published already
             }
@@ -192,126 +222,140 @@ impl SetPin {
         Ok(())
     }
 
-    /// Whether there is a link already: waiting, on its way, or told. None has left
-    /// the child's list as long as that is not sealed.
-    fn has(&self, child: &Pin) -> Result<bool> {
-        let transit = &table::root()?.transit;
-        loop {
-            let ended = transit.ended();
-            if self.is_listed(child) {
-                return Ok(true);
-            }
-            if !child.slot.watchers.is_sealed() || transit.begun() == ended {
-                return Ok(false);
-            }
-            host::yield_now();
-        }
-    }
-
-    fn is_listed(&self, child: &Pin) -> bool {
-        let mine = |index| {
-            LINKS.get(index).is_some_and(|link| {
-                link.set.load(SeqCst) == self.handle && link.child.load(SeqCst) == child.handle()
-            })
-        };
-        let slot = child.slot;
-        slot.watchers.peek(&LINKS).any(mine)
-            || self.set.ready.peek(&LINKS).any(mine)
-            || slot.told.peek(&LINKS).any(mine)
-    }
-
-    /// Uses a link of this child to a set that was closed, so that sets can come
-    /// and go while a child lives.
-    fn take_over_link(&self, child: &Pin) -> bool {
-        let watchers = &child.slot.watchers;
-        for link in watchers.peek(&LINKS).filter_map(|index| LINKS.get(index)) {
+    /// Uses a link of this child to a set that was closed. An end that comes
+    /// meanwhile may have moved the link anywhere. But one that still has a set was
+    /// not delivered yet (`deliver`), and will be to the set that it has then; and
+    /// none comes back as another's, as that takes the lock.
+    fn take_over_watcher(&self, child: &Pin) -> bool {
+        let mut watchers = child.slot.watchers.peek(&LINKS).filter_map(|index| LINKS.get(index));
+        watchers.any(|link| {
             let owner = link.set.load(SeqCst);
-            let dead = link.child.load(SeqCst) == child.handle() && SetPin::new(owner).is_err();
-            if dead && link.set.compare_exchange(owner, self.handle, SeqCst, SeqCst).is_ok() {
-                // If the list was sealed meanwhile, nobody can say where the link
-                // is: it is made nobody's again, and a fresh one is used.
-                let sealed = watchers.is_sealed();
-                if sealed {
-                    let _ = link.set.compare_exchange(self.handle, 0, SeqCst, SeqCst);
-                }
-                return !sealed;
-            }
-        }
-        false
+            let was_left = owner != 0 && link.child.load(SeqCst) == child.handle();
+            was_left
+                && is_closed(owner)
+                && link.set.compare_exchange(owner, self.handle, SeqCst, SeqCst).is_ok()
+        })
+    }
+
+    fn new_link(&self, child: u64) -> Result<(u32, &'static Link)> {
+        let (index, link) = LINKS.take(&table::root()?.links)?;
+        link.child.store(child, SeqCst);
+        link.set.store(self.handle, SeqCst);
+        Ok((index, link))
     }
 
     /// The next event. ETIMEDOUT when there is none by then.
     pub fn next(&self, deadline: Deadline) -> Result<Event> {
         graveyard::sweep();
+        let mut late = 0u32;
         loop {
-            let Some(child) = self.next_child(deadline)? else {
-                if deadline.left_ns() == Some(0) {
-                    return Err(Errno::ETIMEDOUT);
-                }
-                continue;
-            };
-            // A handle that was closed meanwhile has no event any more.
-            let Ok(pin) = Pin::new(child) else { continue };
-            match reap::take(&pin)? {
-                Some(status) => return Ok(Event::of(&pin, 0, status)),
-                None => {
-                    if let Some(fd) = pin.pidfd().filter(|_| !self.is_self_pipe()) {
-                        epoll::again(self.fd(), fd, child)?;
-                    }
-                }
+            let is_over = || deadline.left_ns() == Some(0);
+            match self.try_next(deadline) {
+                Ok(Some(event)) => return Ok(event),
+                Ok(None) if !is_over() => {}
+                Err(Errno::EAGAIN) if !is_over() => poll::pause(),
+                // Others may be waiting behind it.
+                Err(Errno::EAGAIN) if late < LATE_MOST => late = late.wrapping_add(1),
+                Ok(None) | Err(Errno::EAGAIN) => return Err(Errno::ETIMEDOUT),
+                Err(errno) => return Err(errno),
             }
         }
     }
 
-    /// A child to look at, once there is one; none at the deadline, or when a
-    /// signal came.
-    fn next_child(&self, deadline: Deadline) -> Result<Option<u64>> {
-        if !self.is_self_pipe() {
-            return epoll::next(self.fd(), deadline.left_ms());
+    /// The next event, once there is one; none at the deadline, or when a signal
+    /// came. EAGAIN if there is one that cannot be told now: it will come again.
+    fn try_next(&self, deadline: Deadline) -> Result<Option<Event>> {
+        let found = if self.is_self_pipe() {
+            self.next_linked(deadline)
+        } else {
+            self.next_polled(deadline)
+        };
+        let Some(pin) = found? else { return Ok(None) };
+        match reap::take(&pin) {
+            Ok(Some(status)) => Ok(Some(Event::of(&pin, 0, status))),
+            // Another call is reaping it, or a debugger has the zombie.
+            untold => {
+                self.poll_again(pin.handle())?;
+                untold.and(Err(Errno::EAGAIN))
+            }
         }
-        let child = self.next_linked();
-        if child.is_none() && deadline != Deadline::Now {
+    }
+
+    fn next_polled(&self, deadline: Deadline) -> Result<Option<Pin>> {
+        loop {
+            let Some(child) = epoll::next(self.fd(), deadline.left_ms())? else { return Ok(None) };
+            match Pin::new(child) {
+                Ok(pin) => return Ok(Some(pin)),
+                Err(Errno::EAGAIN) => {
+                    let _ = self.poll_again(child);
+                    return Err(Errno::EAGAIN);
+                }
+                // A handle that was closed meanwhile has no event any more.
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Has the epoll tell of a child once more. The caller has it pinned, or has
+    /// just seen that as many others have as can.
+    fn poll_again(&self, child: u64) -> Result<()> {
+        let slot = CHILDREN.get(life::index_of(child)).ok_or(Errno::EBADF)?;
+        epoll::again(self.fd(), slot.pidfd.load(SeqCst), child)
+    }
+
+    fn next_linked(&self, deadline: Deadline) -> Result<Option<Pin>> {
+        let found = self.pop_or_drain()?;
+        if found.is_none() && deadline != Deadline::Now {
             match watch::sleep(&mut [poll::readable(self.fd())], deadline, true) {
                 Ok(()) | Err(Errno::ETIMEDOUT) => {}
                 Err(errno) => return Err(errno),
             }
         }
-        Ok(child)
+        Ok(found)
     }
 
     /// The pipe is drained only when nothing is left to tell: until then it
     /// stays readable, so that the descriptor is level-triggered.
-    fn next_linked(&self) -> Option<u64> {
-        if let Some(child) = self.pop() {
-            return Some(child);
+    fn pop_or_drain(&self) -> Result<Option<Pin>> {
+        if let Some(pin) = self.pop()? {
+            return Ok(Some(pin));
         }
         self.drain();
-        let child = self.pop()?;
-        self.poke();
-        Some(child)
-    }
-
-    /// The child of the next link. The link stays with the child, so that it is
-    /// known to have been told.
-    fn pop(&self) -> Option<u64> {
-        table::root_if_used()?.transit.during(|| self.move_on())
-    }
-
-    fn move_on(&self) -> Option<u64> {
-        loop {
-            let index = self.set.ready.pop(&LINKS)?;
-            let link = LINKS.get(index)?;
-            let child = link.child.load(SeqCst);
-            let pin = Pin::new(child).ok().filter(|_| link.set.load(SeqCst) == self.handle);
-            match pin {
-                Some(pin) => {
-                    pin.slot.told.push(&LINKS, index);
-                    return Some(child);
-                }
-                // Closed meanwhile, or nobody's.
-                None => free_link(index),
-            }
+        let found = self.pop()?;
+        if found.is_some() {
+            self.poke();
         }
+        Ok(found)
+    }
+
+    /// The child of the next link. EAGAIN if there are only such as cannot be
+    /// pinned now, because too many calls are at work on them.
+    fn pop(&self) -> Result<Option<Pin>> {
+        let ready = &self.set.ready;
+        let busy = Stack::default();
+        let found = loop {
+            let Some(index) = ready.pop(&LINKS) else { break None };
+            match child_of(index) {
+                Err(Errno::EAGAIN) => {
+                    busy.push(&LINKS, index);
+                }
+                pin => {
+                    free_link(index);
+                    // A handle that was closed meanwhile has no event any more.
+                    if let Ok(pin) = pin {
+                        break Some(pin);
+                    }
+                }
+            }
+        };
+        let mut any_busy = false;
+        while let Some(index) = busy.pop(&LINKS) {
+            any_busy = ready.push(&LINKS, index);
+        }
+        if any_busy {
+            self.poke(); // another call may have drained the pipe meanwhile
+        }
+        if found.is_none() && any_busy { Err(Errno::EAGAIN) } else { Ok(found) }
     }
 }
 
@@ -339,30 +383,43 @@ impl Drop for SetPin {
     }
 }
 
+/// Whether no handle leads to the set any more. EAGAIN says that one does.
+fn is_closed(set: u64) -> bool {
+    matches!(SetPin::brief(set), Err(Errno::EBADF))
+}
+
 /// Tells every set that waits for this child. Its end is published; of several
 /// that publish it at once, the first to seal the list tells all.
 /// Async-signal-safe.
 pub fn tell(slot: &Slot) {
-    if let Some(root) = table::root_if_used() {
-        root.transit.during(|| slot.watchers.seal(&LINKS).for_each(deliver));
-    }
+    slot.watchers.seal(&LINKS).for_each(deliver);
 }
 
 /// Moves a link to its set and wakes that. The links of a set that was closed
-/// stay with their children until here, or until they are taken over.
+/// stay with their children until here, or until they are taken over: who
+/// exchanges the set of a link decides which it was.
 fn deliver(index: u32) {
     let Some(link) = LINKS.get(index) else { return };
     loop {
         let owner = link.set.load(SeqCst);
-        if let Ok(set) = SetPin::new(owner) {
-            set.set.ready.push(&LINKS, index);
-            set.poke();
-            return;
+        let set = SetPin::brief(owner);
+        let busy = matches!(set, Err(Errno::EAGAIN)); // 256 others are at this very point
+        if busy || link.set.compare_exchange(owner, 0, SeqCst, SeqCst).is_err() {
+            continue;
         }
-        if link.set.compare_exchange(owner, 0, SeqCst, SeqCst).is_ok() {
-            return free_link(index);
-        }
+        return match set {
+            Ok(set) => {
+                set.set.ready.push(&LINKS, index);
+                set.poke();
+            }
+            Err(_) => free_link(index),
+        };
     }
+}
+
+fn child_of(index: u32) -> Result<Pin> {
+    let link = LINKS.get(index).ok_or(Errno::EBADF)?;
+    Pin::new(link.child.load(SeqCst))
 }
 
 /// Frees the links in a list that its caller alone holds.
@@ -373,8 +430,7 @@ pub fn free_all(links: &Stack) {
 }
 
 fn free_link(index: u32) {
-    if let (Some(link), Some(root)) = (LINKS.get(index), table::root_if_used()) {
-        link.set.store(0, SeqCst); // `has` may still come by
+    if let Some(root) = table::root_if_used() {
         LINKS.give_back(&root.links, index);
     }
 }
@@ -384,9 +440,88 @@ pub fn poke_every_signal() {
     let Some(root) = table::root_if_used() else { return };
     for (index, set) in SETS.each(&root.sets) {
         if set.every_signal.load(SeqCst) != 0 {
-            if let Ok(pin) = SetPin::new(set.life.word().handle(index)) {
+            if let Ok(pin) = SetPin::brief(set.life.word().handle(index)) {
                 pin.poke();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::Status;
+
+    /// A child that has ended and was reaped.
+    fn ended_without_pidfd() -> Pin {
+        let pin = table::claim().expect("memory");
+        pin.slot.life.update(|word| Some(word.running()));
+        pin.slot.publish_gone(Status::LOST);
+        tell(pin.slot);
+        pin
+    }
+
+    /// The same with what is readable, as a pidfd is then.
+    fn ended() -> Pin {
+        let pin = ended_without_pidfd();
+        let (read, _hung_up) = fd::pipe(0).expect("descriptors");
+        pin.slot.pidfd.store(read.release(), SeqCst);
+        pin
+    }
+
+    fn told(set: &SetPin) -> Result<u64> {
+        set.next(Deadline::Now).map(|event| event.handle)
+    }
+
+    #[test]
+    fn an_end_stays_while_too_many_calls_are_at_work_on_the_child() {
+        for sigchld in [false, true] {
+            let set = open(sigchld).expect("a set");
+            let (child, other) = (ended(), ended());
+            set.add(&other).expect("memory");
+            set.add(&child).expect("memory");
+            let crowd: Vec<Pin> = core::iter::from_fn(|| Pin::new(child.handle()).ok()).collect();
+            assert_eq!(told(&set), Ok(other.handle()), "does not stand behind the other");
+            assert_eq!(told(&set), Err(Errno::ETIMEDOUT));
+            assert_eq!(poll::poll(&mut [poll::readable(set.fd())], Some(0), false), Ok(1));
+            drop(crowd);
+            assert_eq!(told(&set), Ok(child.handle()));
+            assert_eq!(told(&set), Err(Errno::ETIMEDOUT));
+            set.close().expect("is open");
+            child.abandon();
+            other.abandon();
+        }
+    }
+
+    #[test]
+    fn a_set_under_too_many_calls_is_not_closed() {
+        let set = open(true).expect("a set");
+        let crowd: Vec<_> = core::iter::from_fn(|| SetPin::new(set.handle()).ok()).collect();
+        let (other, child) = (open(true).expect("a set"), table::claim().expect("memory"));
+        child.slot.life.update(|word| Some(word.running()));
+        set.link(&child).expect("memory");
+        other.link(&child).expect("memory");
+        child.slot.publish_gone(Status::LOST);
+        tell(child.slot);
+        drop(crowd);
+        for set in [set, other] {
+            assert_eq!(told(&set), Ok(child.handle()));
+            set.close().expect("is open");
+        }
+        child.abandon();
+    }
+
+    #[test]
+    fn one_of_many_untold_ends_is_known() {
+        let set = open(true).expect("a set");
+        let children: Vec<Pin> = (0..70_000).map(|_| ended_without_pidfd()).collect();
+        children.iter().for_each(|child| set.link(child).expect("memory"));
+        for at in [0, 1, 30_000, 69_999] {
+            assert_eq!(children.get(at).map(|child| set.link(child)), Some(Err(Errno::EEXIST)));
+        }
+        let in_turn = children.iter().rev().map(|child| Ok(child.handle()));
+        assert!(in_turn.eq(children.iter().map(|_| told(&set))));
+        set.close().expect("is open");
+        children.into_iter().for_each(Pin::abandon);
     }
 }

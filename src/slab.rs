@@ -148,10 +148,6 @@ impl Stack {
         .take(PEEK_MOST)
     }
 
-    pub fn is_sealed(&self) -> bool {
-        self.0.load(SeqCst) as u32 == SEALED
-    }
-
     /// Empties and opens a stack that its caller alone holds.
     pub fn reset(&self) {
         self.change(|_| Some(0));

@@ -40,8 +40,8 @@ pub struct Slot {
     next: sync::AtomicU32,
     /// Who wants to be told of the end: `watch`. Sealed once it is published.
     pub watchers: Stack,
-    /// Who has been told.
-    pub told: Stack,
+    /// Which sets it was added to.
+    pub sets: Stack,
     usage_known: AtomicU32,
     usage: [AtomicU64; 9],
 }
@@ -73,7 +73,7 @@ impl Slot {
         self.status.store(pack(Status::RUNNING), Relaxed);
         self.usage_known.store(0, Relaxed);
         self.watchers.reset();
-        self.told.reset();
+        self.sets.reset();
         self.life.begin(handle);
     }
 

@@ -15,7 +15,6 @@ use crate::stepwise::Place;
 use crate::sync::AtomicU32;
 use crate::sys::memory::{self, Lasting, Zeroed};
 use crate::sys::{Errno, Result, host};
-use crate::transit::Transit;
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
 pub static CHILDREN: Slab<Slot> = Slab::new();
@@ -32,7 +31,6 @@ pub struct Root {
     pub children: Places,
     pub sets: Places,
     pub links: Places,
-    pub transit: Transit,
     pub captures: Places,
     /// Running children whose handle is closed: see `graveyard`.
     pub detached: AtomicU32,

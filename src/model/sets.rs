@@ -162,3 +162,38 @@ fn a_link_that_is_taken_over_is_delivered_once() {
         ask::close(handle).unwrap();
     });
 }
+
+#[test]
+fn a_link_that_is_taken_over_is_told_once() {
+    explore("reuse_link against deliver and take", 3, || {
+        let (closed, set, handle) = (open(), open(), child(PID));
+        add(closed, handle).unwrap();
+        close(closed);
+        kernel::end(PID, 7);
+        let adder = thread::spawn(move || add(set, handle));
+        let looker = thread::spawn(move || look(handle));
+        let count = told(set, handle);
+        adder.join().unwrap().unwrap();
+        looker.join().unwrap();
+        assert_eq!(count + told(set, handle), 1);
+        close(set);
+        ask::close(handle).unwrap();
+    });
+}
+
+#[test]
+fn a_link_to_a_set_that_closes_is_taken_over_or_freed() {
+    explore("reuse_link against deliver and a set's close", 3, || {
+        let (closed, set, handle) = (open(), open(), child(PID));
+        add(closed, handle).unwrap();
+        kernel::end(PID, 7);
+        let adder = thread::spawn(move || add(set, handle));
+        let looker = thread::spawn(move || look(handle));
+        close(closed);
+        adder.join().unwrap().unwrap();
+        looker.join().unwrap();
+        assert_eq!(told(set, handle), 1);
+        close(set);
+        ask::close(handle).unwrap();
+    });
+}
