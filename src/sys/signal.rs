@@ -167,17 +167,18 @@ impl Disposition {
     }
 
     /// One that runs `handler` before `previous`, under `previous`'s mask and
-    /// flags. Where nobody has asked for interrupted calls, none are. On the
-    /// alternate stack if the thread has one: Go, for one, demands that.
+    /// flags, and on its stack: an alternate one that somebody made for SIGSEGV
+    /// may be too small for it. Where there is nobody to ask, no calls are
+    /// interrupted, and the alternate stack is used: Go, for one, demands that.
     pub fn handling(handler: Handler, previous: &Disposition) -> Disposition {
         let mut new = previous.0;
         new.sa_sigaction = handler as usize;
         let kept = if previous.has_function() {
-            previous.0.sa_flags & (libc::SA_RESTART | libc::SA_NODEFER)
+            previous.0.sa_flags & (libc::SA_RESTART | libc::SA_NODEFER | libc::SA_ONSTACK)
         } else {
-            libc::SA_RESTART
+            libc::SA_RESTART | libc::SA_ONSTACK
         };
-        new.sa_flags = kept | libc::SA_SIGINFO | libc::SA_ONSTACK;
+        new.sa_flags = kept | libc::SA_SIGINFO;
         Disposition(new)
     }
 
