@@ -104,6 +104,9 @@ pub fn die_by(signal: i32, core: bool) {
     // about to end, so changing its dispositions harms nobody.
     unsafe {
         if !core {
+            // The limit is not asked where a core_pattern pipes to a program.
+            #[cfg(target_os = "linux")]
+            libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
             let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
             if libc::getrlimit(libc::RLIMIT_CORE, &mut limit) == 0 {
                 limit.rlim_cur = 0;
