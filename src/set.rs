@@ -18,7 +18,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 use crate::sys::epoll;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::Zeroed;
-use crate::sys::{Errno, Result, host, pidfd, poll};
+use crate::sys::{Errno, Result, pidfd, poll};
 use crate::table::{self, LINKS, SETS};
 use crate::watch;
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
@@ -204,7 +204,7 @@ impl SetPin {
             if !child.slot.watchers.is_sealed() || transit.begun() == ended {
                 return Ok(false);
             }
-            host::yield_now();
+            poll::pause();
         }
     }
 

@@ -9,10 +9,10 @@ use crate::by_pid;
 use crate::handler::{FUNCTIONS, LAYERS, PREVIOUS};
 use crate::reap;
 use crate::set::{self, Engine, SetPin};
-use crate::sync;
 use crate::sys::fd;
+use crate::sys::lock::{self, Lock};
 use crate::sys::signal::{Disposition, Kept, is_sigchld_blocked};
-use crate::sys::{Errno, Result, host};
+use crate::sys::{Errno, Result};
 use crate::table::{self, Root};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 
@@ -32,7 +32,7 @@ pub struct Notice {
     /// handler.
     pipe: AtomicU64,
     /// See `Locked`.
-    lock: sync::AtomicI32,
+    lock: Lock,
 }
 
 impl Notice {
@@ -57,21 +57,15 @@ static BURIED: AtomicUsize = AtomicUsize::new(0);
 
 /// One at a time installs or removes the handler, adopts a child, or adds one to
 /// a set on a self-pipe. Never taken by the handler.
-pub struct Locked(&'static Root);
+pub struct Locked {
+    root: &'static Root,
+    _held: lock::Locked<'static>,
+}
 
 impl Locked {
     pub fn enter() -> Result<Locked> {
         let root = table::root()?;
-        while root.sigchld.lock.swap(1, SeqCst) != 0 {
-            host::yield_now();
-        }
-        Ok(Locked(root))
-    }
-}
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        self.0.sigchld.lock.swap(0, SeqCst);
+        Ok(Locked { root, _held: root.sigchld.lock.enter() })
     }
 }
 
@@ -80,21 +74,21 @@ impl Drop for Locked {
 /// trusted to chain.
 pub fn hold() -> Result<()> {
     let locked = Locked::enter()?;
-    let first = locked.0.sigchld.holders.load(SeqCst) == 0;
+    let first = locked.root.sigchld.holders.load(SeqCst) == 0;
     match put_on_top() {
         Err(Errno::EBUSY) if !first => {}
         other => other?,
     }
     if first {
-        by_pid::note_all(locked.0);
+        by_pid::note_all(locked.root);
     }
-    locked.0.sigchld.holders.fetch_add(1, SeqCst);
+    locked.root.sigchld.holders.fetch_add(1, SeqCst);
     Ok(())
 }
 
 pub fn let_go() {
     let Ok(locked) = Locked::enter() else { return };
-    if locked.0.sigchld.holders.fetch_sub(1, SeqCst) == 1 {
+    if locked.root.sigchld.holders.fetch_sub(1, SeqCst) == 1 {
         take_away();
     }
 }
