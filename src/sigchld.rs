@@ -9,20 +9,21 @@ use crate::by_pid;
 use crate::handler::{FUNCTIONS, LAYERS, PREVIOUS};
 use crate::reap;
 use crate::set::{self, Engine, SetPin};
+use crate::sync;
 use crate::sys::fd;
 use crate::sys::lock::{self, Lock};
 use crate::sys::signal::{Disposition, Kept, is_sigchld_blocked};
 use crate::sys::{Errno, Result};
 use crate::table::{self, Root};
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::SeqCst};
 
 /// The part of the process-wide state that is the handler's. All-zero is off.
 #[derive(Default)]
 pub struct Notice {
     /// How many need the handler.
     holders: AtomicI32,
-    /// The program only wants to be told.
-    only_tells: AtomicBool,
+    /// The program, if it has asked for the handler, only wants to be told.
+    only_tells: sync::AtomicBool,
     /// How many starts are under way: their children are in nobody's table yet.
     starting: AtomicI32,
     /// A SIGCHLD has come. This is C's `volatile sig_atomic_t`, which an atomic
@@ -30,16 +31,20 @@ pub struct Notice {
     pub seen: AtomicI32,
     /// The set whose pipe is the program's own, or 0 when it has not asked for the
     /// handler.
-    pipe: AtomicU64,
+    pipe: sync::AtomicU64,
     /// See `Locked`.
     lock: Lock,
 }
 
 impl Notice {
     /// Children are reaped in the handler, unless all that the program wants is
-    /// to be told, and nobody else needs more.
+    /// to be told, and nobody else needs more. What the program wanted counts for
+    /// nothing once it has removed the handler: a call that installs it at the same
+    /// time may write that down after the removal.
     pub fn reaps(&self) -> bool {
-        !self.only_tells.load(SeqCst) || self.holders.load(SeqCst) > 1
+        !self.only_tells.load(SeqCst)
+            || self.pipe.load(SeqCst) == 0
+            || self.holders.load(SeqCst) > 1
     }
 }
 
@@ -163,7 +168,6 @@ pub fn install(notify: bool) -> Result<()> {
 pub fn remove() -> Result<()> {
     let engine = running().ok_or(Errno::ENOENT)?;
     let pipe = SetPin::new(engine.pipe.swap(0, SeqCst)).map_err(|_| Errno::ENOENT)?;
-    engine.only_tells.store(false, SeqCst);
     pipe.close()
 }
 
