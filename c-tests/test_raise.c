@@ -1,10 +1,13 @@
 /* Ending in the way that a child ended. */
-#include "support.h"
+#include "look.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -133,6 +136,53 @@ TEST(a_core_that_the_limit_forbids_is_not_written)
     int word = raise_in_copy(nothing, status_of(CHLD_STATE_DUMPED, SIGSEGV));
     REQUIRE(setrlimit(RLIMIT_CORE, &before) == 0);
     CHECK(WIFSIGNALED(word) && WTERMSIG(word) == SIGSEGV && !WCOREDUMP(word));
+}
+
+/* As somebody who is not root, and stops at each signal for the test to look. */
+static void be_traced(void)
+{
+    if (geteuid() == 0 && (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)) {
+        _exit(99);
+    }
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0 || ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) {
+        _exit(99);
+    }
+}
+
+/* Whether a copy that raises `state` with SIGSEGV would leave a core to whoever
+ * asks for one: /proc gives what belongs to other processes to root. */
+static bool is_dumpable_when_it_raises(int state)
+{
+    char path[64];
+    struct stat found;
+    int word;
+    pid_t pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        chld_status status = status_of(state, SIGSEGV);
+        arm_alarm();
+        be_traced();
+        chld_status_raise(&status);
+        _exit(RETURNED);
+    }
+    REQUIRE(waitpid(pid, &word, 0) == pid);
+    if (!WIFSTOPPED(word)) {
+        SKIP_TEST("a process cannot be traced here");
+    }
+    CHECK_INT(WSTOPSIG(word), SIGSEGV);
+    snprintf(path, sizeof path, "/proc/%d/status", (int) pid);
+    REQUIRE(stat(path, &found) == 0);
+    REQUIRE(ptrace(PTRACE_KILL, pid, NULL, NULL) == 0 && waitpid(pid, &word, 0) == pid);
+    return found.st_uid != 0;
+}
+
+/* The limit is nothing to a core_pattern that is a pipe. */
+TEST(without_a_core_no_collector_is_asked_to_take_one)
+{
+    if (!is_dumpable_when_it_raises(CHLD_STATE_DUMPED)) {
+        SKIP_TEST("/proc does not tell what may be dumped here");
+    }
+    CHECK(!is_dumpable_when_it_raises(CHLD_STATE_KILLED));
 }
 
 TEST(no_atexit_function_runs)

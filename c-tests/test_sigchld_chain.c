@@ -257,18 +257,40 @@ static void where_am_i(int signal)
     calls++;
 }
 
-TEST(sa_onstack_is_kept)
+/* Where a handler that was installed with these flags runs below ours. */
+static void check_stack(int flags, bool is_other)
 {
     stack_t stack = { .ss_sp = other_stack, .ss_size = sizeof other_stack };
-    stack_t none = { .ss_flags = SS_DISABLE }, before;
-    struct sigaction previous = action_of(where_am_i, SA_RESTART | SA_ONSTACK);
-    REQUIRE(sigaltstack(&stack, &before) == 0);
+    stack_t none = { .ss_flags = SS_DISABLE };
+    struct sigaction previous = action_of(where_am_i, SA_RESTART | flags);
+    REQUIRE(sigaltstack(&stack, NULL) == 0);
     install_over(&previous);
     raise(SIGCHLD);
     CHECK_INT(calls, 1);
-    CHECK_INT(on_other_stack, 1);
+    CHECK_INT(on_other_stack, is_other);
     remove_from(&previous);
     REQUIRE(sigaltstack(&none, NULL) == 0);
+}
+
+TEST(sa_onstack_is_kept)
+{
+    check_stack(SA_ONSTACK, true);
+}
+
+/* Its alternate stack may be a small one, made for SIGSEGV alone. */
+TEST(who_has_not_asked_for_the_alternate_stack_is_not_moved_there)
+{
+    check_stack(0, false);
+}
+
+/* Go, for one, demands it of every handler. */
+TEST(alone_ours_runs_on_the_alternate_stack)
+{
+    struct sigaction previous = action_of(SIG_DFL, 0), now;
+    install_over(&previous);
+    REQUIRE(sigaction(SIGCHLD, NULL, &now) == 0);
+    CHECK(now.sa_flags & SA_ONSTACK);
+    remove_from(&previous);
 }
 
 /* A read is interrupted by SIGCHLD where the handler that was there before had

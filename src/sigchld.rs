@@ -11,18 +11,19 @@ use crate::reap;
 use crate::set::{self, Engine, SetPin};
 use crate::sync;
 use crate::sys::fd;
-use crate::sys::signal::{Disposition, Kept, is_sigchld_blocked};
-use crate::sys::{Errno, Result, host};
+use crate::sys::lock::{self, Lock};
+use crate::sys::signal::{self, Disposition, Kept, is_sigchld_blocked};
+use crate::sys::{Errno, Result};
 use crate::table::{self, Root};
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::SeqCst};
 
 /// The part of the process-wide state that is the handler's. All-zero is off.
 #[derive(Default)]
 pub struct Notice {
     /// How many need the handler.
     holders: AtomicI32,
-    /// The program only wants to be told.
-    only_tells: AtomicBool,
+    /// The program, if it has asked for the handler, only wants to be told.
+    only_tells: sync::AtomicBool,
     /// How many starts are under way: their children are in nobody's table yet.
     starting: AtomicI32,
     /// A SIGCHLD has come. This is C's `volatile sig_atomic_t`, which an atomic
@@ -30,16 +31,20 @@ pub struct Notice {
     pub seen: AtomicI32,
     /// The set whose pipe is the program's own, or 0 when it has not asked for the
     /// handler.
-    pipe: AtomicU64,
+    pipe: sync::AtomicU64,
     /// See `Locked`.
-    lock: sync::AtomicI32,
+    lock: Lock,
 }
 
 impl Notice {
     /// Children are reaped in the handler, unless all that the program wants is
-    /// to be told, and nobody else needs more.
+    /// to be told, and nobody else needs more. What the program wanted counts for
+    /// nothing once it has removed the handler: a call that installs it at the same
+    /// time may write that down after the removal.
     pub fn reaps(&self) -> bool {
-        !self.only_tells.load(SeqCst) || self.holders.load(SeqCst) > 1
+        !self.only_tells.load(SeqCst)
+            || self.pipe.load(SeqCst) == 0
+            || self.holders.load(SeqCst) > 1
     }
 }
 
@@ -57,21 +62,15 @@ static BURIED: AtomicUsize = AtomicUsize::new(0);
 
 /// One at a time installs or removes the handler, adopts a child, or adds one to
 /// a set on a self-pipe. Never taken by the handler.
-pub struct Locked(&'static Root);
+pub struct Locked {
+    root: &'static Root,
+    _held: lock::Locked<'static>,
+}
 
 impl Locked {
     pub fn enter() -> Result<Locked> {
         let root = table::root()?;
-        while root.sigchld.lock.swap(1, SeqCst) != 0 {
-            host::yield_now();
-        }
-        Ok(Locked(root))
-    }
-}
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        self.0.sigchld.lock.swap(0, SeqCst);
+        Ok(Locked { root, _held: root.sigchld.lock.enter() })
     }
 }
 
@@ -80,21 +79,21 @@ impl Drop for Locked {
 /// trusted to chain.
 pub fn hold() -> Result<()> {
     let locked = Locked::enter()?;
-    let first = locked.0.sigchld.holders.load(SeqCst) == 0;
+    let first = locked.root.sigchld.holders.load(SeqCst) == 0;
     match put_on_top() {
         Err(Errno::EBUSY) if !first => {}
         other => other?,
     }
     if first {
-        by_pid::note_all(locked.0);
+        by_pid::note_all(locked.root);
     }
-    locked.0.sigchld.holders.fetch_add(1, SeqCst);
+    locked.root.sigchld.holders.fetch_add(1, SeqCst);
     Ok(())
 }
 
 pub fn let_go() {
     let Ok(locked) = Locked::enter() else { return };
-    if locked.0.sigchld.holders.fetch_sub(1, SeqCst) == 1 {
+    if locked.root.sigchld.holders.fetch_sub(1, SeqCst) == 1 {
         take_away();
     }
 }
@@ -124,23 +123,45 @@ fn put_on_top() -> Result<()> {
     let previous = PREVIOUS.get(layer).ok_or(Errno::EBUSY)?;
     previous.set(&now);
     let function = FUNCTIONS.get(layer).ok_or(Errno::EBUSY)?;
-    let before = Disposition::handling(*function, &now).install(libc::SIGCHLD)?;
-    previous.set(&before); // another thread may have installed one meanwhile
+    let handling = Disposition::handling(*function, &now);
+    let before = handling.install(libc::SIGCHLD)?;
     LAYER.store(layer, SeqCst);
+    previous.set(&before);
+    if !before.runs_as(&now) {
+        // Another thread has installed one meanwhile, with flags of its own.
+        exchange(handling, Disposition::handling(*function, &before))?;
+        signal::repeat_sigchld();
+    }
     Ok(())
 }
 
 fn take_away() {
     let layer = LAYER.load(SeqCst);
+    let Some(previous) = PREVIOUS.get(layer) else { return };
     let Ok(now) = Disposition::of(libc::SIGCHLD) else { return };
-    if ours(&now) != Some(layer) {
+    if ours(&now) != Some(layer) || exchange(now, previous.get()) == Ok(false) {
         // A foreign handler is on top, and may chain to ours for ever.
         BURIED.fetch_or(1 << layer, SeqCst);
-        return;
     }
-    if let Some(previous) = PREVIOUS.get(layer) {
-        let _ = previous.get().install(libc::SIGCHLD);
+}
+
+/// Installs `to` in place of `from`; false if that is no more in force. As
+/// sigaction knows no compare-and-swap, what another thread has installed since
+/// the look is displaced for a moment, and put back: no handler gets lost, and
+/// the signals of that moment come once more. Of several that come one after the
+/// other in that moment, the last stays, as it would have without us.
+fn exchange(from: Disposition, to: Disposition) -> Result<bool> {
+    let mut before = to.install(libc::SIGCHLD)?;
+    let (mut expected, mut put) = (from, to);
+    let exchanged = before.runs_as(&expected);
+    while !before.runs_as(&expected) {
+        (expected, put) = (put, before);
+        before = put.install(libc::SIGCHLD)?;
     }
+    if !exchanged {
+        signal::repeat_sigchld();
+    }
+    Ok(exchanged)
 }
 
 /// For the program: installs the handler, or changes what it does.
@@ -169,7 +190,6 @@ pub fn install(notify: bool) -> Result<()> {
 pub fn remove() -> Result<()> {
     let engine = running().ok_or(Errno::ENOENT)?;
     let pipe = SetPin::new(engine.pipe.swap(0, SeqCst)).map_err(|_| Errno::ENOENT)?;
-    engine.only_tells.store(false, SeqCst);
     pipe.close()
 }
 

@@ -2,6 +2,6 @@
 //! the core library's, or those of the model checker (docs/protocol.md).
 
 #[cfg(not(loom))]
-pub use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
+pub use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64};
 #[cfg(loom)]
-pub use loom::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
+pub use loom::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64};

@@ -6,7 +6,7 @@ use crate::pin::Pin;
 use crate::set::{self, SetPin};
 use crate::sys::Errno;
 use crate::table::LINKS;
-use crate::{ask, reap};
+use crate::{ask, reap, sigchld};
 use loom::thread;
 
 const PID: i32 = 2;
@@ -195,5 +195,22 @@ fn a_link_to_a_set_that_closes_is_taken_over_or_freed() {
         assert_eq!(told(set, handle), 1);
         close(set);
         ask::close(handle).unwrap();
+    });
+}
+
+#[test]
+fn who_only_wants_to_be_told_leaves_no_set_deaf() {
+    explore("install against remove", 4, || {
+        sigchld::install(false).unwrap();
+        let remover = thread::spawn(|| sigchld::remove().unwrap());
+        sigchld::install(true).unwrap();
+        remover.join().unwrap();
+        let is_installed = sigchld::pipe().is_ok();
+        let set = if is_installed { None } else { Some(open()) };
+        assert_eq!(sigchld::running().unwrap().reaps(), !is_installed);
+        match set {
+            Some(set) => close(set),
+            None => sigchld::remove().unwrap(),
+        }
     });
 }

@@ -1,7 +1,8 @@
 //! The calling thread as the library found it: `errno` and cancellation.
 
 use super::Errno;
-use core::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
+use super::lock::Lock;
+use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
 unsafe extern "C" {
     // In glibc since 2.0 and musl since 1.1.11; the libc crate does not bind it.
@@ -83,16 +84,6 @@ pub fn pid() -> i32 {
     unsafe { libc::getpid() }
 }
 
-#[cfg(loom)]
-pub use loom::thread::yield_now;
-
-/// Lets another thread run.
-#[cfg(not(loom))]
-pub fn yield_now() {
-    // SAFETY: no arguments; a failure would change nothing.
-    unsafe { libc::sched_yield() };
-}
-
 /// Ends the process at once, with no `atexit` functions.
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: takes an int, never returns.
@@ -145,44 +136,33 @@ pub fn set_subreaper(on: bool) -> super::Result<()> {
 /// left the memory: the new user may not look into it. Then it is taken away.
 pub struct KeptDumpable(&'static Dumpable);
 
-/// Who needs the mark. In memory that is wiped in a forked copy, where neither
-/// the lock's holder nor any user of the other process is left.
+/// Who needs the mark.
 #[derive(Default)]
 pub struct Dumpable {
-    lock: AtomicBool,
+    lock: Lock,
     users: AtomicI32,
     before: AtomicI32,
 }
 
 impl Dumpable {
-    fn locked(&self, change: impl FnOnce()) {
-        while self.lock.swap(true, SeqCst) {
-            yield_now();
-        }
-        change();
-        self.lock.store(false, SeqCst);
-    }
-
     pub fn keep(&'static self) -> KeptDumpable {
-        self.locked(|| {
-            if self.users.fetch_add(1, SeqCst) == 0 {
-                // SAFETY: numbers only; asks.
-                let now = unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) };
-                self.before.store(now, SeqCst);
-            }
-        });
+        let _locked = self.lock.enter();
+        if self.users.fetch_add(1, SeqCst) == 0 {
+            // SAFETY: numbers only; asks.
+            let now = unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) };
+            self.before.store(now, SeqCst);
+        }
         KeptDumpable(self)
     }
 }
 
 impl Drop for KeptDumpable {
     fn drop(&mut self) {
-        self.0.locked(|| {
-            let last = self.0.users.fetch_sub(1, SeqCst) == 1;
-            if last && self.0.before.load(SeqCst) == 1 {
-                // SAFETY: numbers only; what was there before.
-                unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
-            }
-        });
+        let _locked = self.0.lock.enter();
+        let last = self.0.users.fetch_sub(1, SeqCst) == 1;
+        if last && self.0.before.load(SeqCst) == 1 {
+            // SAFETY: numbers only; what was there before.
+            unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
+        }
     }
 }

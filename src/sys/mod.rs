@@ -11,6 +11,7 @@ pub mod fd;
 pub mod heap;
 pub mod host;
 pub mod limit;
+pub mod lock;
 pub mod memory;
 pub mod pidfd;
 pub mod poll;

@@ -29,6 +29,13 @@ fn send(id: i32, target: i32, signal: i32) -> Result<()> {
     check_int(unsafe { libc::kill(target, signal) }).map(drop)
 }
 
+/// For a SIGCHLD that this process may have missed. It goes to whichever thread
+/// takes it, as the kernel's own do.
+pub fn repeat_sigchld() {
+    // SAFETY: two ints. The pid is our own, so 1 means no other process either.
+    unsafe { libc::kill(super::host::pid(), libc::SIGCHLD) };
+}
+
 /// The real-time signals that libc leaves to programs.
 pub fn realtime_range() -> (i32, i32) {
     (libc::SIGRTMIN(), libc::SIGRTMAX())
@@ -104,6 +111,9 @@ pub fn die_by(signal: i32, core: bool) {
     // about to end, so changing its dispositions harms nobody.
     unsafe {
         if !core {
+            // The limit is not asked where a core_pattern pipes to a program.
+            #[cfg(target_os = "linux")]
+            libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
             let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
             if libc::getrlimit(libc::RLIMIT_CORE, &mut limit) == 0 {
                 limit.rlim_cur = 0;
@@ -167,22 +177,28 @@ impl Disposition {
     }
 
     /// One that runs `handler` before `previous`, under `previous`'s mask and
-    /// flags. Where nobody has asked for interrupted calls, none are. On the
-    /// alternate stack if the thread has one: Go, for one, demands that.
+    /// flags, and on its stack: an alternate one that somebody made for SIGSEGV
+    /// may be too small for it. Where there is nobody to ask, no calls are
+    /// interrupted, and the alternate stack is used: Go, for one, demands that.
     pub fn handling(handler: Handler, previous: &Disposition) -> Disposition {
         let mut new = previous.0;
         new.sa_sigaction = handler as usize;
         let kept = if previous.has_function() {
-            previous.0.sa_flags & (libc::SA_RESTART | libc::SA_NODEFER)
+            previous.0.sa_flags & (libc::SA_RESTART | libc::SA_NODEFER | libc::SA_ONSTACK)
         } else {
-            libc::SA_RESTART
+            libc::SA_RESTART | libc::SA_ONSTACK
         };
-        new.sa_flags = kept | libc::SA_SIGINFO | libc::SA_ONSTACK;
+        new.sa_flags = kept | libc::SA_SIGINFO;
         Disposition(new)
     }
 
     pub fn runs(&self, handler: Handler) -> bool {
         self.0.sa_sigaction == handler as usize
+    }
+
+    /// The same function, if with other flags perhaps.
+    pub fn runs_as(&self, other: &Disposition) -> bool {
+        self.0.sa_sigaction == other.0.sa_sigaction
     }
 
     /// A function, not SIG_DFL or SIG_IGN.
@@ -224,23 +240,50 @@ pub fn is_sigchld_blocked() -> bool {
 
 /// A place for a disposition that a handler may read while it is written. It
 /// then chains to the old or the new one, both of which were in force.
+///
+/// Each is written to the place that nobody is told of yet, so a handler that
+/// has interrupted the writer does not wait for it. Only one that was slow while
+/// two were written, by another thread, reads again.
 pub struct Kept {
+    /// How many were written; the lowest bit says where the last one is.
+    version: AtomicUsize,
+    /// The last version whose function was to run once only, and has.
+    spent: AtomicUsize,
+    places: [Place; 2],
+}
+
+struct Place {
     function: AtomicUsize,
     flags: AtomicI32,
     mask: AtomicU64,
 }
 
-impl Kept {
+/// What a place held.
+struct Reading {
+    function: usize,
+    flags: i32,
+    mask: u64,
+}
+
+impl Place {
     /// SIG_DFL.
-    pub const fn new() -> Kept {
-        Kept {
+    const fn new() -> Place {
+        Place {
             function: AtomicUsize::new(0),
             flags: AtomicI32::new(0),
             mask: AtomicU64::new(0),
         }
     }
 
-    pub fn set(&self, disposition: &Disposition) {
+    fn load(&self) -> Reading {
+        Reading {
+            function: self.function.load(SeqCst),
+            flags: self.flags.load(SeqCst),
+            mask: self.mask.load(SeqCst),
+        }
+    }
+
+    fn store(&self, disposition: &Disposition) {
         let mut mask = 0u64;
         for signal in 1..=64 {
             // SAFETY: reads a live value.
@@ -252,36 +295,79 @@ impl Kept {
         self.flags.store(disposition.0.sa_flags, SeqCst);
         self.function.store(disposition.0.sa_sigaction, SeqCst);
     }
+}
 
-    pub fn get(&self) -> Disposition {
-        let mask = self.mask.load(SeqCst);
+impl Reading {
+    fn disposition(&self) -> Disposition {
         // SAFETY: zero is a valid sigaction (SIG_DFL), and the set is a live
         // part of it.
         let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
-        for signal in (1..=64).filter(|signal| mask & 1 << (signal - 1) != 0) {
+        for signal in (1..=64).filter(|signal| self.mask & 1 << (signal - 1) != 0) {
             // SAFETY: as above.
             unsafe { libc::sigaddset(&mut action.sa_mask, signal) };
         }
-        action.sa_flags = self.flags.load(SeqCst);
-        action.sa_sigaction = self.function.load(SeqCst);
+        action.sa_flags = self.flags;
+        action.sa_sigaction = self.function;
         Disposition(action)
+    }
+}
+
+impl Kept {
+    /// SIG_DFL.
+    pub const fn new() -> Kept {
+        Kept {
+            version: AtomicUsize::new(0),
+            spent: AtomicUsize::new(0),
+            places: [const { Place::new() }; 2],
+        }
+    }
+
+    fn place(&self, version: usize) -> &Place {
+        let [even, odd] = &self.places;
+        if version & 1 == 0 { even } else { odd }
+    }
+
+    /// One thread at a time.
+    pub fn set(&self, disposition: &Disposition) {
+        let next = self.version.load(SeqCst).wrapping_add(1);
+        self.place(next).store(disposition);
+        self.version.store(next, SeqCst);
+    }
+
+    /// The last one, and which that is.
+    fn read(&self) -> (Reading, usize) {
+        loop {
+            let version = self.version.load(SeqCst);
+            let mut reading = self.place(version).load();
+            // As long as it is the last one, the next is written elsewhere.
+            if self.version.load(SeqCst) == version {
+                if self.spent.load(SeqCst) == version {
+                    reading.function = libc::SIG_DFL;
+                }
+                return (reading, version);
+            }
+        }
+    }
+
+    pub fn get(&self) -> Disposition {
+        self.read().0.disposition()
     }
 
     pub fn is_auto_reaping(&self) -> bool {
-        self.function.load(SeqCst) == libc::SIG_IGN
-            || self.flags.load(SeqCst) & libc::SA_NOCLDWAIT != 0
+        let (Reading { function, flags, .. }, _) = self.read();
+        function == libc::SIG_IGN || flags & libc::SA_NOCLDWAIT != 0
     }
 
     /// Calls the function kept here, if it is one, as the kernel would have.
     /// `ended`: the signal stands for an end, perhaps besides a stop.
     pub fn chain(&self, delivery: Delivery, ended: bool) {
-        let (address, flags) = (self.function.load(SeqCst), self.flags.load(SeqCst));
+        let (Reading { function: address, flags, .. }, version) = self.read();
         let unwanted = !ended && flags & libc::SA_NOCLDSTOP != 0;
         if address == libc::SIG_DFL || address == libc::SIG_IGN || unwanted {
             return;
         }
-        if flags & libc::SA_RESETHAND != 0 {
-            self.function.store(libc::SIG_DFL, SeqCst);
+        if flags & libc::SA_RESETHAND != 0 && self.spent.fetch_max(version, SeqCst) >= version {
+            return; // another thread was first
         }
         // SAFETY: `address` came out of a sigaction that was in force, so it is
         // a function of one of the two types, and SA_SIGINFO says which. It runs
@@ -294,6 +380,62 @@ impl Kept {
                 let function: extern "C" fn(i32) = core::mem::transmute(address);
                 function(delivery.signal);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::sync::atomic::AtomicBool;
+
+    fn disposition(function: usize, flags: i32, signal: i32) -> Disposition {
+        let place = Place::new();
+        place.mask.store(1 << (signal - 1), SeqCst);
+        place.flags.store(flags, SeqCst);
+        place.function.store(function, SeqCst);
+        place.load().disposition()
+    }
+
+    #[test]
+    fn what_is_kept_is_read_as_a_whole() {
+        let old = disposition(0x1000, libc::SA_SIGINFO, libc::SIGUSR1);
+        let new = disposition(0x2000, libc::SA_RESTART, libc::SIGUSR2);
+        let (kept, enough) = (Kept::new(), AtomicBool::new(false));
+        kept.set(&old);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !enough.load(SeqCst) {
+                    kept.set(&new);
+                    kept.set(&old);
+                }
+            });
+            let torn = (0..100_000).map(|_| kept.get()).find(|found| {
+                let of = if found.0.sa_sigaction == 0x1000 { &old } else { &new };
+                // SAFETY: reads live values.
+                let in_mask = |it: &Disposition| unsafe {
+                    libc::sigismember(&it.0.sa_mask, libc::SIGUSR1)
+                };
+                found.0.sa_flags != of.0.sa_flags || in_mask(found) != in_mask(of)
+            });
+            enough.store(true, SeqCst);
+            assert!(torn.is_none());
+        });
+    }
+
+    #[test]
+    fn what_runs_once_is_default_after_it_and_not_the_next() {
+        extern "C" fn nothing(_: i32) {}
+        let once = disposition(nothing as *const () as usize, libc::SA_RESETHAND, libc::SIGUSR1);
+        let delivery =
+            Delivery { signal: 0, info: core::ptr::null_mut(), context: core::ptr::null_mut() };
+        let kept = Kept::new();
+        for _ in 0..3 {
+            kept.set(&once);
+            assert!(kept.get().has_function());
+            kept.chain(delivery, true);
+            assert!(!kept.get().has_function() && kept.get().has_flag(libc::SA_RESETHAND));
+            kept.chain(delivery, true);
         }
     }
 }
