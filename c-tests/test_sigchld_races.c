@@ -6,6 +6,102 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+/* A handler of the program's own, installed while ours comes or goes. */
+
+static struct sigaction below;
+static volatile sig_atomic_t calls;
+
+static void foreign(int signal, siginfo_t *info, void *context)
+{
+    calls++;
+    if (below.sa_flags & SA_SIGINFO) {
+        below.sa_sigaction(signal, info, context);
+    }
+}
+
+static void set_handler(const struct sigaction *action, struct sigaction *before)
+{
+    REQUIRE(sigaction(SIGCHLD, action, before) == 0);
+}
+
+static pthread_barrier_t both;
+
+/* Lets some time pass, another one in each round: the two threads meet in every
+ * order, and in the middle of each other's calls. */
+static void dawdle(int steps)
+{
+    for (volatile int i = 0; i < steps; i++) {
+    }
+}
+
+enum { ROUNDS = 30000, STEPS = 199 };
+
+static void *install_foreign(void *unused)
+{
+    struct sigaction action = { .sa_flags = SA_SIGINFO | SA_RESTART };
+    action.sa_sigaction = foreign;
+    for (int i = 0; i < scaled(ROUNDS); i++) {
+        pthread_barrier_wait(&both);
+        dawdle(i * 7 % STEPS);
+        set_handler(&action, &below);
+        pthread_barrier_wait(&both);
+    }
+    return unused;
+}
+
+/* One SIGCHLD is one call of it. */
+static bool is_called_once(void)
+{
+    calls = 0;
+    raise(SIGCHLD);
+    return CHECK_INT(calls, 1);
+}
+
+/* Another thread installs the foreign handler while this one opens a set, or
+ * while it closes one. */
+static void check_foreign_beside(bool opening)
+{
+    struct sigaction none = { .sa_handler = SIG_DFL }, now;
+    pthread_t other;
+    bool kept = true;
+    pthread_barrier_init(&both, NULL, 2);
+    REQUIRE(pthread_create(&other, NULL, install_foreign, NULL) == 0);
+    for (int i = 0; i < scaled(ROUNDS); i++) {
+        chld_set set = CHLD_NONE;
+        set_handler(&none, NULL);
+        if (!opening) {
+            set = SET_OPEN(CHLD_SET_SIGCHLD);
+        }
+        pthread_barrier_wait(&both);
+        dawdle(i * 11 % STEPS);
+        if (opening) {
+            set = SET_OPEN(CHLD_SET_SIGCHLD);
+        } else {
+            CHECK_CALL(chld_set_close(set), 0);
+        }
+        pthread_barrier_wait(&both);
+        if (opening) {
+            kept = kept && is_called_once();
+            CHECK_CALL(chld_set_close(set), 0);
+        }
+        set_handler(NULL, &now);
+        kept = kept && CHECK(now.sa_sigaction == foreign) && is_called_once();
+    }
+    pthread_join(other, NULL);
+    pthread_barrier_destroy(&both);
+    set_handler(&none, NULL);
+}
+
+TEST(a_handler_installed_while_ours_comes_is_kept)
+{
+    check_foreign_beside(true);
+}
+
+TEST(a_handler_installed_while_ours_goes_is_kept)
+{
+    check_foreign_beside(false);
+}
+
 /* Priorities */
 
 static atomic_bool enough;
@@ -42,14 +138,14 @@ static void stay_on_one_cpu(void)
  * until the kernel takes the processor away from it, for a second or for ever. */
 TEST(a_thread_with_priority_lets_the_others_finish_their_calls)
 {
-    enum { ROUNDS = 500, TOO_LONG_MS = 500 };
+    enum { CALLS = 500, TOO_LONG_MS = 500 };
     struct sched_param first = { .sched_priority = 1 }, normal = { .sched_priority = 0 };
     pthread_t other;
     long long worst = 0;
     stay_on_one_cpu();
     REQUIRE(pthread_create(&other, NULL, open_and_close_until_enough, NULL) == 0);
     int refused = pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
-    for (int i = 0; !refused && i < scaled(ROUNDS) && worst < TOO_LONG_MS; i++) {
+    for (int i = 0; !refused && i < scaled(CALLS) && worst < TOO_LONG_MS; i++) {
         poll(NULL, 0, 1);
         long long before = now_ms();
         open_and_close();

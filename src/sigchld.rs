@@ -12,7 +12,7 @@ use crate::set::{self, Engine, SetPin};
 use crate::sync;
 use crate::sys::fd;
 use crate::sys::lock::{self, Lock};
-use crate::sys::signal::{Disposition, Kept, is_sigchld_blocked};
+use crate::sys::signal::{self, Disposition, Kept, is_sigchld_blocked};
 use crate::sys::{Errno, Result};
 use crate::table::{self, Root};
 use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::SeqCst};
@@ -123,23 +123,45 @@ fn put_on_top() -> Result<()> {
     let previous = PREVIOUS.get(layer).ok_or(Errno::EBUSY)?;
     previous.set(&now);
     let function = FUNCTIONS.get(layer).ok_or(Errno::EBUSY)?;
-    let before = Disposition::handling(*function, &now).install(libc::SIGCHLD)?;
-    previous.set(&before); // another thread may have installed one meanwhile
+    let handling = Disposition::handling(*function, &now);
+    let before = handling.install(libc::SIGCHLD)?;
     LAYER.store(layer, SeqCst);
+    previous.set(&before);
+    if !before.runs_as(&now) {
+        // Another thread has installed one meanwhile, with flags of its own.
+        exchange(handling, Disposition::handling(*function, &before))?;
+        signal::repeat_sigchld();
+    }
     Ok(())
 }
 
 fn take_away() {
     let layer = LAYER.load(SeqCst);
+    let Some(previous) = PREVIOUS.get(layer) else { return };
     let Ok(now) = Disposition::of(libc::SIGCHLD) else { return };
-    if ours(&now) != Some(layer) {
+    if ours(&now) != Some(layer) || exchange(now, previous.get()) == Ok(false) {
         // A foreign handler is on top, and may chain to ours for ever.
         BURIED.fetch_or(1 << layer, SeqCst);
-        return;
     }
-    if let Some(previous) = PREVIOUS.get(layer) {
-        let _ = previous.get().install(libc::SIGCHLD);
+}
+
+/// Installs `to` in place of `from`; false if that is no more in force. As
+/// sigaction knows no compare-and-swap, what another thread has installed since
+/// the look is displaced for a moment, and put back: no handler gets lost, and
+/// the signals of that moment come once more. Of several that come one after the
+/// other in that moment, the last stays, as it would have without us.
+fn exchange(from: Disposition, to: Disposition) -> Result<bool> {
+    let mut before = to.install(libc::SIGCHLD)?;
+    let (mut expected, mut put) = (from, to);
+    let exchanged = before.runs_as(&expected);
+    while !before.runs_as(&expected) {
+        (expected, put) = (put, before);
+        before = put.install(libc::SIGCHLD)?;
     }
+    if !exchanged {
+        signal::repeat_sigchld();
+    }
+    Ok(exchanged)
 }
 
 /// For the program: installs the handler, or changes what it does.

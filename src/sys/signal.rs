@@ -29,6 +29,13 @@ fn send(id: i32, target: i32, signal: i32) -> Result<()> {
     check_int(unsafe { libc::kill(target, signal) }).map(drop)
 }
 
+/// For a SIGCHLD that this process may have missed. It goes to whichever thread
+/// takes it, as the kernel's own do.
+pub fn repeat_sigchld() {
+    // SAFETY: two ints. The pid is our own, so 1 means no other process either.
+    unsafe { libc::kill(super::host::pid(), libc::SIGCHLD) };
+}
+
 /// The real-time signals that libc leaves to programs.
 pub fn realtime_range() -> (i32, i32) {
     (libc::SIGRTMIN(), libc::SIGRTMAX())
@@ -187,6 +194,11 @@ impl Disposition {
 
     pub fn runs(&self, handler: Handler) -> bool {
         self.0.sa_sigaction == handler as usize
+    }
+
+    /// The same function, if with other flags perhaps.
+    pub fn runs_as(&self, other: &Disposition) -> bool {
+        self.0.sa_sigaction == other.0.sa_sigaction
     }
 
     /// A function, not SIG_DFL or SIG_IGN.
