@@ -2,8 +2,11 @@
 //! have interrupted the holder.
 
 use super::poll;
-use crate::sync::AtomicI32;
+#[cfg(not(loom))]
+use core::sync::atomic::AtomicI32;
 use core::sync::atomic::Ordering::SeqCst;
+#[cfg(loom)]
+use loom::sync::atomic::AtomicI32;
 
 /// All-zero is free. In memory that is wiped in a forked copy, where the holder
 /// of the other process is not.
