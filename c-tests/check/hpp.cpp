@@ -65,7 +65,7 @@ static void errors()
     REQUIRE(error.code() == std::errc::bad_file_descriptor && error.step() == CHLD_STEP_NONE);
     REQUIRE(error.what() == std::string("chld_wait: Bad file descriptor"));
     error = failure([] { chld::run({"true"}, {}, {"", 1s, {{{9999, 0}}}}); });
-    REQUIRE(error.code() == std::errc::invalid_argument && error.step() == CHLD_STEP_NONE);
+    REQUIRE(error.code() == std::errc::invalid_argument && error.step() == CHLD_STEP_CAPTURE);
     REQUIRE(failure([] { (void)chld::status().shell_code(); }).code() ==
             std::errc::invalid_argument);
 }

@@ -10,6 +10,7 @@ pub mod epoll;
 pub mod fd;
 pub mod heap;
 pub mod host;
+pub mod kept;
 pub mod limit;
 pub mod lock;
 pub mod memory;

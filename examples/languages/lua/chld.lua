@@ -149,7 +149,7 @@ function chld.run(argv, what, how)
     })
     local result, error = ffi.new("chld_capture_result"), ffi.new("chld_error")
     local failed = lib.chld_run(words, all, capture, result, error)
-    if error.step ~= lib.CHLD_STEP_NONE then return start_failed(error) end
+    if failed < 0 and error.step ~= lib.CHLD_STEP_CAPTURE then return start_failed(error) end
     local done, why = check(failed)
     local out, err = taken(result.out), taken(result.err)
     if not done then return nil, why end

@@ -18,6 +18,8 @@ const koffi = require('koffi');
 const os = require('node:os');
 const util = require('node:util');
 
+const STEP_CAPTURE = 29; // of chld_run(): it was not the start that failed
+
 koffi.struct('chld_status', { state: 'int32', code: 'int32', core: 'int32', wait_word: 'int32' });
 koffi.struct('chld_error', {
   code: 'int32', step: 'int32', index: 'int32', item: koffi.array('uint8', 116),
@@ -257,7 +259,7 @@ async function run(argv, { input = '', timeout = -1, stop = [], ...how } = {}) {
   const error = blank('chld_error');
   const failed = await run_async([...argv, null], options(how), capture, result, error);
   fed.delete(bytes);
-  if (error.step) throw new SpawnError(error);
+  if (failed < 0 && error.step !== STEP_CAPTURE) throw new SpawnError(error);
   const [stdout, stderr] = [taken(result.out), taken(result.err)];
   check(failed);
   return { status: new Status(result.status), stdout, stderr, timedOut: result.timed_out === 1 };

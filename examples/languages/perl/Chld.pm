@@ -21,6 +21,7 @@ use FFI::Platypus 1.00;
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
 my $ffi = FFI::Platypus->new(api => 1, lib => $ENV{CHLD_LIBRARY} // 'libchld.so.0');
+my $STEP_CAPTURE = 29;    # of chld_run(): it was not the start that failed
 my ($STATUS, $ERROR, $RESULT) = ('l4', 'l3 Z116', 'l4 (Q3 J l4)2 Q l4');
 my ($status, $error, $result) = map { 'record(' . length(blank($_)) . ')*' } $STATUS, $ERROR, $RESULT;
 my %int = (
@@ -188,7 +189,7 @@ sub run {
     );
     my $failed = c_run(strings($argv, \@kept), options(\%how, \@kept),
         make(\@capture, \%capture), $result, $error);
-    start_failed($error) if (unpack $ERROR, $error)[1];
+    start_failed($error) if $failed < 0 && (unpack $ERROR, $error)[1] != $STEP_CAPTURE;
     my @all = unpack $RESULT, $result;
     my ($out, $err) = map { taken(@all[$_ + 1, $_ + 3]) } 4, 12;
     check($failed);
@@ -200,7 +201,7 @@ sub run {
 
 sub taken {
     my ($size, $data) = @_;
-    my $bytes = $data ? unpack("P$size", pack 'J', $data) : '';
+    my $bytes = $size ? unpack("P$size", pack 'J', $data) : '';
     c_buffer_free($data || undef);
     return $bytes;
 }

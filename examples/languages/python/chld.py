@@ -38,6 +38,9 @@ class SpawnOptions(Structure):
         ("ignored", c_uint64), ("blocked", c_uint64), ("user", c_void_p)]
 
 
+STEP_CAPTURE = 29  # of chld_run(): it was not the start that failed
+
+
 class StartError(Structure):
     _fields_ = [("code", c_int32), ("step", c_int32), ("index", c_int32), ("item", c_char * 116)]
 
@@ -262,7 +265,7 @@ def run(argv, input=b"", timeout=None, stop=(), **how):
     what.stdout = what.stderr = Sink(mode=4)
     failed = lib.chld_run(strings(argv), options(**how), what, result, error)
     try:
-        if error.step:
+        if failed < 0 and error.step != STEP_CAPTURE:
             raise SpawnError(error)
         check(failed)
         return Output(result.status, taken(result.stdout), taken(result.stderr),

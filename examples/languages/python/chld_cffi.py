@@ -175,7 +175,7 @@ def run(argv, input=b"", timeout=None, stop=(), **how):
         "out": grow, "err": grow, "stop": keep.plan(stop)})
     failed = lib.chld_run(keep.strings(argv), keep.options(**how), what, result, error)
     try:
-        if error.step:
+        if failed < 0 and error.step != lib.CHLD_STEP_CAPTURE:
             raise SpawnError(error)
         check(failed)
         return Output(Status(result.status), taken(result.out), taken(result.err),

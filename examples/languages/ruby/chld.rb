@@ -16,6 +16,8 @@ require "ffi"
 require "io/wait"
 
 module Chld
+  STEP_CAPTURE = 29 # of chld_run(): it was not the start that failed
+
   # The functions and structs of chld.h.
   module Lib
     extend FFI::Library
@@ -182,7 +184,7 @@ module Chld
       result, error, kept = Lib::CaptureResult.new, Lib::Error.new, []
       capture = capture(input, timeout, plan(stop, kept), kept)
       failed = Lib.chld_run(strings(argv, kept), options(how, kept), capture, result, error)
-      raise SpawnError, error unless error[:step].zero?
+      raise SpawnError, error if failed.negative? && error[:step] != STEP_CAPTURE
 
       out, err = taken(result[:out]), taken(result[:err])
       check(failed)

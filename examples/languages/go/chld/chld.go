@@ -259,7 +259,7 @@ func Run(c Command, input []byte, limits Limits) (Output, error) {
 	var failure C.chld_error
 	defer runtime.KeepAlive(c) // its files
 	failed := C.chld_run(m.strings(c.Args), m.options(&c), &capture, &result, &failure)
-	if failure.step != C.CHLD_STEP_NONE {
+	if failed < 0 && failure.step != C.CHLD_STEP_CAPTURE {
 		return Output{}, startError(&failure)
 	}
 	out := Output{status(result.status), taken(&result.out), taken(&result.err),
