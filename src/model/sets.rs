@@ -146,33 +146,24 @@ fn a_link_to_a_set_that_closes_is_freed_once() {
     });
 }
 
-#[test]
-fn a_link_that_is_taken_over_is_delivered_once() {
-    explore("reuse_link against deliver", 4, || {
+/// A link to a set that is closed, before or meanwhile, and that an adder takes
+/// over while the end is told. `meanwhile` says how often it was told by then.
+fn explore_take_over(
+    name: &'static str,
+    preemptions: usize,
+    closes_first: bool,
+    meanwhile: fn(closed: u64, set: u64, handle: u64) -> usize,
+) {
+    explore(name, preemptions, move || {
         let (closed, set, handle) = (open(), open(), child(PID));
         add(closed, handle).unwrap();
-        close(closed);
+        if closes_first {
+            close(closed);
+        }
         kernel::end(PID, 7);
         let adder = thread::spawn(move || add(set, handle));
         let looker = thread::spawn(move || look(handle));
-        adder.join().unwrap().unwrap();
-        looker.join().unwrap();
-        assert_eq!(told(set, handle), 1);
-        close(set);
-        ask::close(handle).unwrap();
-    });
-}
-
-#[test]
-fn a_link_that_is_taken_over_is_told_once() {
-    explore("reuse_link against deliver and take", 3, || {
-        let (closed, set, handle) = (open(), open(), child(PID));
-        add(closed, handle).unwrap();
-        close(closed);
-        kernel::end(PID, 7);
-        let adder = thread::spawn(move || add(set, handle));
-        let looker = thread::spawn(move || look(handle));
-        let count = told(set, handle);
+        let count = meanwhile(closed, set, handle);
         adder.join().unwrap().unwrap();
         looker.join().unwrap();
         assert_eq!(count + told(set, handle), 1);
@@ -182,20 +173,23 @@ fn a_link_that_is_taken_over_is_told_once() {
 }
 
 #[test]
+fn a_link_that_is_taken_over_is_delivered_once() {
+    explore_take_over("a link taken over, against deliver", 4, true, |_, _, _| 0);
+}
+
+#[test]
+fn a_link_that_is_taken_over_is_told_once() {
+    let take = |_, set, handle| told(set, handle);
+    explore_take_over("a link taken over, against deliver and take", 3, true, take);
+}
+
+#[test]
 fn a_link_to_a_set_that_closes_is_taken_over_or_freed() {
-    explore("reuse_link against deliver and a set's close", 3, || {
-        let (closed, set, handle) = (open(), open(), child(PID));
-        add(closed, handle).unwrap();
-        kernel::end(PID, 7);
-        let adder = thread::spawn(move || add(set, handle));
-        let looker = thread::spawn(move || look(handle));
+    let close = |closed, _, _| {
         close(closed);
-        adder.join().unwrap().unwrap();
-        looker.join().unwrap();
-        assert_eq!(told(set, handle), 1);
-        close(set);
-        ask::close(handle).unwrap();
-    });
+        0
+    };
+    explore_take_over("a link taken over, against deliver and a set's close", 3, false, close);
 }
 
 #[test]
