@@ -190,6 +190,7 @@ TEST(a_child_that_no_rung_ends_is_reported_and_not_waited_for)
     CHECK_CALL(chld_buffer_free(result.out.data), 0);
     CHECK_CALL(chld_kill(id, SIGKILL), 0);
     CHECK_CALL(chld_capture(id, &options, &result), 0);
+    CHECK_CALL(chld_buffer_free(result.out.data), 0);
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
 }
 

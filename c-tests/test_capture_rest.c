@@ -198,5 +198,6 @@ TEST(a_pipe_that_cannot_be_read_keeps_nobody_waiting)
     CHECK_INT((long long) result.out.kept, 0);
     CHECK_STATUS(result.status, CHLD_STATE_KILLED, SIGPIPE);
     CHECK_CALL(chld_stdout_fd(id), -ENOENT);
+    CHECK_CALL(chld_buffer_free(result.out.data), 0);
     CHECK_CALL(chld_close(id), 0);
 }
