@@ -85,7 +85,7 @@ static inline void capture_end(struct capture *capture)
     require(chld_capture_close(capture->capturing, &result) == 0, "chld_capture_close");
     show(capture->script, &result.status);
     printf("    %s, and wrote: %s", result.timed_out ? "at its limit" : "in time",
-           result.out.data ? result.out.data : "nothing\n");
+           result.out.total > 0 ? result.out.data : "nothing\n");
     require(chld_buffer_free(result.out.data) == 0, "chld_buffer_free");
     require(chld_close(capture->child) == 0, "chld_close");
 }
