@@ -296,6 +296,26 @@ TEST(a_terminal_keeps_its_mode)
     CHECK_EXITED(FINISH(id), 0);
 }
 
+/* Closing one of its ends says nothing; the character does. */
+TEST(a_terminal_ends_the_input_by_a_character)
+{
+    chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+    spawn.in.mode = spawn.out.mode = CHLD_STDIO_PTY;
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    chld_capture_result result;
+    options.in.mode = CHLD_FEED_BUFFER;
+    options.in.data = "line\n\4";
+    options.in.size = 6;
+    options.out.mode = CHLD_SINK_GROW;
+    options.limit_ms = 15000;
+    CHECK_CALL(chld_run(ARGV("cat"), &spawn, &options, &result, NULL), 0);
+    CHECK_EXITED(result.status, 0);
+    CHECK_INT(result.timed_out, 0);
+    CHECK_INT((long long) result.fed, 6);
+    CHECK_STR(result.out.data, "line\r\nline\r\n"); /* echoed, and written */
+    CHECK_CALL(chld_buffer_free(result.out.data), 0);
+}
+
 /* What a terminal has taken arrives at the other end a little later. */
 TEST(nothing_is_lost_on_a_terminal)
 {

@@ -1207,8 +1207,8 @@ int chld_set_close(chld_set set);
  * the one before does not. System calls of the program that SIGCHLD interrupts
  * are restarted where signal(7) says that SA_RESTART does that (read(), waitpid();
  * never poll(), select(), epoll_wait(), nanosleep()), unless an earlier handler was
- * installed without it. Calling this again changes the mode, and puts the handler back on
- * top if it was overwritten.
+ * installed without it. Calling this again changes the mode, and puts the handler
+ * back on top if it was overwritten.
  *
  * At least one thread must have SIGCHLD unblocked: see chld_environment().
  *
@@ -1473,10 +1473,9 @@ int chld_kill_tree(chld_id id,
  * Returns 0; -ETIMEDOUT if it has not ended after the last step (it is in the
  * kernel, or the plan has no SIGKILL); -EPERM, or what else sending says, if the
  * last signal could not be sent; -EINVAL for a plan that has unknown targets,
- * flags or signals, NULL for its steps, a wait below -1, or a group that the
- * child does not lead;
- * -E2BIG for a later version's plan; -EBADF if `id` is no child. Without pidfds
- * also what chld_set_open() says.
+ * flags or signals, NULL for its steps, a wait below -1, or a group that the child
+ * does not lead; -E2BIG for a later version's plan; -EBADF if `id` is no child.
+ * Without pidfds also what chld_set_open() says.
  * Thread-safe, not async-signal-safe. Blocks, no longer than the plan's waits
  * together, and what chld_kill_tree() takes. Not a cancellation point.
  * Since 0.1.
@@ -1778,8 +1777,8 @@ typedef struct chld_capture_wait {
  *
  * `id`: a child with a pipe (CHLD_STDIO_PIPE), or a pseudo-terminal, for each
  * stream that the options say something about. A terminal has no end of input:
- * let the last byte be ^D (4). If the stream is its only one, closing it hangs
- * the terminal up.
+ * let the last bytes be a newline and ^D (4). If stdin is its only stream, closing
+ * it hangs the terminal up.
  * `options`: NULL for the defaults: an empty input, nothing kept, no limit.
  * `ret`: how it ended and what came; may be NULL. It is written, and what it
  * holds is valid, on success and whenever the capture has begun: so also with
@@ -2004,9 +2003,9 @@ int chld_user(chld_id id, void **ret);
  * The child is not signalled. If it still runs, it goes on, and the library
  * reaps it after its end: at the next call that starts, adopts, awaits (also as a
  * set), captures, stops or closes a child, or with many such children, the next
- * few; or at chld_reap(). Calls of other threads that are at work on it finish undisturbed; its
- * pipes, and the descriptor of chld_exit_fd(), are closed after them, the
- * latter not before the child has ended.
+ * few; or at chld_reap(). Calls of other threads that are at work on it finish
+ * undisturbed; its pipes, and the descriptor of chld_exit_fd(), are closed after
+ * them, the latter not before the child has ended.
  *
  * Returns 0, or -EBADF if `id` is no child, or no longer.
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.

@@ -48,15 +48,15 @@ fn next(root: &Root) -> Option<u32> {
 
 fn check(root: &Root, index: u32) {
     let pin = CHILDREN.get(index).and_then(|slot| Pin::of_slot(slot, index));
-    match pin.as_ref().map(reap::take) {
+    match pin.filter(|pin| matches!(reap::take(pin), Ok(Some(_)))) {
         // Out of the queue before the pin goes: then nothing holds the slot.
-        Some(Ok(Some(_))) => {
+        Some(pin) => {
             root.detached.fetch_sub(1, SeqCst);
-            pin.map(|pin| pin.slot.life.update(|word| Some(word.unqueued())));
+            pin.slot.life.update(|word| Some(word.unqueued()));
         }
         // Not yet, or the kernel would not tell this time, or so many calls are
         // at work on it that there is no room for this one.
-        Some(Ok(None) | Err(_)) | None => {
+        None => {
             root.checked.push(&CHILDREN, index);
         }
     }

@@ -153,10 +153,9 @@ unsafe impl growth::Growing for chld_stop_plan {
 /// Returns 0; -ETIMEDOUT if it has not ended after the last step (it is in the
 /// kernel, or the plan has no SIGKILL); -EPERM, or what else sending says, if the
 /// last signal could not be sent; -EINVAL for a plan that has unknown targets,
-/// flags or signals, NULL for its steps, a wait below -1, or a group that the
-/// child does not lead;
-/// -E2BIG for a later version's plan; -EBADF if `id` is no child. Without pidfds
-/// also what chld_set_open() says.
+/// flags or signals, NULL for its steps, a wait below -1, or a group that the child
+/// does not lead; -E2BIG for a later version's plan; -EBADF if `id` is no child.
+/// Without pidfds also what chld_set_open() says.
 /// Thread-safe, not async-signal-safe. Blocks, no longer than the plan's waits
 /// together, and what chld_kill_tree() takes. Not a cancellation point.
 /// Since 0.1.

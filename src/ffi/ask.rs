@@ -114,9 +114,9 @@ pub unsafe extern "C" fn chld_user(id: chld_id, ret: *mut *mut c_void) -> c_int 
 /// The child is not signalled. If it still runs, it goes on, and the library
 /// reaps it after its end: at the next call that starts, adopts, awaits (also as a
 /// set), captures, stops or closes a child, or with many such children, the next
-/// few; or at chld_reap(). Calls of other threads that are at work on it finish undisturbed; its
-/// pipes, and the descriptor of chld_exit_fd(), are closed after them, the
-/// latter not before the child has ended.
+/// few; or at chld_reap(). Calls of other threads that are at work on it finish
+/// undisturbed; its pipes, and the descriptor of chld_exit_fd(), are closed after
+/// them, the latter not before the child has ended.
 ///
 /// Returns 0, or -EBADF if `id` is no child, or no longer.
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.

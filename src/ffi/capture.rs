@@ -176,8 +176,8 @@ pub struct chld_capture_result {
 ///
 /// `id`: a child with a pipe (CHLD_STDIO_PIPE), or a pseudo-terminal, for each
 /// stream that the options say something about. A terminal has no end of input:
-/// let the last byte be ^D (4). If the stream is its only one, closing it hangs
-/// the terminal up.
+/// let the last bytes be a newline and ^D (4). If stdin is its only stream, closing
+/// it hangs the terminal up.
 /// `options`: NULL for the defaults: an empty input, nothing kept, no limit.
 /// `ret`: how it ended and what came; may be NULL. It is written, and what it
 /// holds is valid, on success and whenever the capture has begun: so also with

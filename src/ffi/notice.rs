@@ -24,8 +24,8 @@ pub const CHLD_SIGCHLD_NOTIFY: u32 = 1;
 /// the one before does not. System calls of the program that SIGCHLD interrupts
 /// are restarted where signal(7) says that SA_RESTART does that (read(), waitpid();
 /// never poll(), select(), epoll_wait(), nanosleep()), unless an earlier handler was
-/// installed without it. Calling this again changes the mode, and puts the handler back on
-/// top if it was overwritten.
+/// installed without it. Calling this again changes the mode, and puts the handler
+/// back on top if it was overwritten.
 ///
 /// At least one thread must have SIGCHLD unblocked: see chld_environment().
 ///
