@@ -25,6 +25,7 @@ mod init;
 mod ladder;
 mod launch;
 mod life;
+mod link;
 mod mechanism;
 #[cfg(all(test, loom))]
 mod model;

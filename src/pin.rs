@@ -1,7 +1,7 @@
 //! A call's hold on a child, and what happens when the last one lets go.
 
 use crate::life;
-use crate::set;
+use crate::link;
 use crate::slot::Slot;
 use crate::sys::wait::{self, Whom};
 use crate::sys::{Errno, Result, fd, poll};
@@ -111,7 +111,7 @@ fn unpin(slot: &'static Slot, index: u32) {
             if slot.life.swap(word, word.freed()) {
                 close_once(&slot.pidfd);
                 close_once(&slot.cgroup);
-                set::free_all(&slot.sets);
+                link::free_all(&slot.sets);
                 table::release(index);
                 return;
             }

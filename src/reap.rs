@@ -7,8 +7,8 @@
 //! `take` does both by one question where that makes no difference to anybody.
 
 use crate::by_pid;
+use crate::link;
 use crate::pin::Pin;
-use crate::set;
 use crate::sigchld;
 use crate::slot::Usage;
 use crate::status::Status;
@@ -121,7 +121,7 @@ pub fn peek(pin: &Pin, options: i32) -> Result<Option<Change>> {
 
 fn publish(pin: &Pin, change: &Change) {
     pin.slot.publish(Status::of_change(change), &usage_of(&change.usage));
-    set::tell(pin.slot);
+    link::tell(pin.slot);
 }
 
 /// The kernel says that there is no such child. If its end was published, all
@@ -136,7 +136,7 @@ fn gone(pin: &Pin) {
         Some(Ok(status)) => status,
         _ => Status::LOST,
     });
-    set::tell(pin.slot);
+    link::tell(pin.slot);
 }
 
 /// Reaps every child of the library that has ended, and nobody else's; says how

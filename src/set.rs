@@ -1,26 +1,22 @@
 //! Sets: independent queues of ended children, each with a descriptor to poll.
 //!
 //! With pidfds a set is an epoll, and nobody needs to do anything for it.
-//! Without, it is a self-pipe and a stack: every child has a list of *links* to
-//! the sets that want to know; who publishes its end, the SIGCHLD handler most
-//! often, moves each link to the stack of its set and pokes the pipe. Links
-//! belong to one child and one set, so no set ever takes another's events. A
-//! second list of links, which no end changes, says which sets it was added to.
+//! Without, it is a self-pipe and a stack, to which an end comes by a `link`.
 
 use crate::deadline::Deadline;
 use crate::graveyard;
 use crate::life::{self, Life};
+use crate::link;
 use crate::pin::Pin;
 use crate::reap::{self, Event};
-use crate::sigchld::{self, Locked};
+use crate::sigchld;
 use crate::slab::{Node, Stack};
-use crate::slot::Slot;
-use crate::sync::{AtomicU32, AtomicU64};
+use crate::sync::AtomicU32;
 use crate::sys::epoll;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::Zeroed;
 use crate::sys::{Errno, Result, pidfd, poll};
-use crate::table::{self, CHILDREN, LINKS, SETS};
+use crate::table::{self, CHILDREN, SETS};
 use crate::watch;
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
@@ -34,36 +30,15 @@ pub struct Set {
     poke: AtomicI32,
     /// Poked at every SIGCHLD, not only for an end.
     pub every_signal: AtomicI32,
-    ready: Stack,
-    next: AtomicU32,
-}
-
-/// In a child's list of watchers, or on its way from there: that a set wants to
-/// know of its end. In a child's list of sets: that it was added to one.
-#[derive(Default)]
-#[repr(C)]
-pub struct Link {
-    /// 0 in a list of sets.
-    child: AtomicU64,
-    /// 0 when it is nobody's any more, or has been delivered.
-    set: AtomicU64,
+    /// Links that were delivered.
+    pub ready: Stack,
     next: AtomicU32,
 }
 
 // SAFETY: made of atomics only, for all of which zero is a value.
 #[allow(unsafe_code)]
 unsafe impl Zeroed for Set {}
-// SAFETY: the same.
-#[allow(unsafe_code)]
-unsafe impl Zeroed for Link {}
-
 impl Node for Set {
-    fn next(&self) -> &AtomicU32 {
-        &self.next
-    }
-}
-
-impl Node for Link {
     fn next(&self) -> &AtomicU32 {
         &self.next
     }
@@ -129,7 +104,7 @@ impl SetPin {
     }
 
     #[inline(never)]
-    fn brief(handle: u64) -> Result<SetPin> {
+    pub fn brief(handle: u64) -> Result<SetPin> {
         table::root_if_used().ok_or(Errno::EBADF)?;
         let set = SETS.get(life::index_of(handle)).ok_or(Errno::EBADF)?;
         set.life.pin(handle)?;
@@ -182,66 +157,9 @@ impl SetPin {
             let fd = child.pidfd().ok_or(Errno::ENOSYS)?;
             return epoll::add_once(self.fd(), fd, child.handle());
         }
-        self.link(child)?;
+        link::add(self, child)?;
         // It may have ended before the handler was there to see it.
         reap::look(child).map(drop)
-    }
-
-    fn link(&self, child: &Pin) -> Result<()> {
-        // Of two who add it at once, the second finds what the first has noted.
-        let _locked = Locked::enter()?;
-        let note = self.note(child)?;
-        self.watch(child).inspect_err(|_| note.set.store(0, SeqCst))
-    }
-
-    /// Notes that the child is in this set, for as long as the child is there.
-    /// EEXIST if it was noted before. The lock keeps others from this list.
-    fn note(&self, child: &Pin) -> Result<&'static Link> {
-        let sets = &child.slot.sets;
-        let notes = || sets.peek(&LINKS).filter_map(|index| LINKS.get(index));
-        if notes().any(|note| note.set.load(SeqCst) == self.handle) {
-            return Err(Errno::EEXIST);
-        }
-        // Sets can come and go while a child lives.
-        if let Some(note) = notes().find(|note| is_closed(note.set.load(SeqCst))) {
-            note.set.store(self.handle, SeqCst);
-            return Ok(note);
-        }
-        let (index, note) = self.new_link(0)?;
-        sets.push(&LINKS, index);
-        Ok(note)
-    }
-
-    fn watch(&self, child: &Pin) -> Result<()> {
-        if !self.take_over_watcher(child) {
-            let (index, _) = self.new_link(child.handle())?;
-            if !child.slot.watchers.push(&LINKS, index) {
-                deliver(index); // published already
-            }
-        }
-        Ok(())
-    }
-
-    /// Uses a link of this child to a set that was closed. An end that comes
-    /// meanwhile may have moved the link anywhere. But one that still has a set was
-    /// not delivered yet (`deliver`), and will be to the set that it has then; and
-    /// none comes back as another's, as that takes the lock.
-    fn take_over_watcher(&self, child: &Pin) -> bool {
-        let mut watchers = child.slot.watchers.peek(&LINKS).filter_map(|index| LINKS.get(index));
-        watchers.any(|link| {
-            let owner = link.set.load(SeqCst);
-            let was_left = owner != 0 && link.child.load(SeqCst) == child.handle();
-            was_left
-                && is_closed(owner)
-                && link.set.compare_exchange(owner, self.handle, SeqCst, SeqCst).is_ok()
-        })
-    }
-
-    fn new_link(&self, child: u64) -> Result<(u32, &'static Link)> {
-        let (index, link) = LINKS.take(&table::root()?.links)?;
-        link.child.store(child, SeqCst);
-        link.set.store(self.handle, SeqCst);
-        Ok((index, link))
     }
 
     /// The next event. ETIMEDOUT when there is none by then.
@@ -317,46 +235,17 @@ impl SetPin {
     /// The pipe is drained only when nothing is left to tell: until then it
     /// stays readable, so that the descriptor is level-triggered.
     fn pop_or_drain(&self) -> Result<Option<Pin>> {
-        if let Some(pin) = self.pop()? {
+        if let Some(pin) = link::pop(self)? {
             return Ok(Some(pin));
         }
         self.drain();
-        let found = self.pop()?;
+        let found = link::pop(self)?;
         if found.is_some() {
             self.poke();
         }
         Ok(found)
     }
 
-    /// The child of the next link. EAGAIN if there are only such as cannot be
-    /// pinned now, because too many calls are at work on them.
-    fn pop(&self) -> Result<Option<Pin>> {
-        let ready = &self.set.ready;
-        let busy = Stack::default();
-        let found = loop {
-            let Some(index) = ready.pop(&LINKS) else { break None };
-            match child_of(index) {
-                Err(Errno::EAGAIN) => {
-                    busy.push(&LINKS, index);
-                }
-                pin => {
-                    free_link(index);
-                    // A handle that was closed meanwhile has no event any more.
-                    if let Ok(pin) = pin {
-                        break Some(pin);
-                    }
-                }
-            }
-        };
-        let mut any_busy = false;
-        while let Some(index) = busy.pop(&LINKS) {
-            any_busy = ready.push(&LINKS, index);
-        }
-        if any_busy {
-            self.poke(); // another call may have drained the pipe meanwhile
-        }
-        if found.is_none() && any_busy { Err(Errno::EAGAIN) } else { Ok(found) }
-    }
 }
 
 impl Drop for SetPin {
@@ -370,7 +259,7 @@ impl Drop for SetPin {
                 continue;
             }
             // No handle leads here and no other call is at work.
-            free_all(&self.set.ready);
+            link::free_all(&self.set.ready);
             if self.set.life.swap(word, word.freed()) {
                 crate::pin::close_once(&self.set.poke);
                 crate::pin::close_once(&self.set.fd);
@@ -380,58 +269,6 @@ impl Drop for SetPin {
                 return;
             }
         }
-    }
-}
-
-/// Whether no handle leads to the set any more. EAGAIN says that one does.
-fn is_closed(set: u64) -> bool {
-    matches!(SetPin::brief(set), Err(Errno::EBADF))
-}
-
-/// Tells every set that waits for this child. Its end is published; of several
-/// that publish it at once, the first to seal the list tells all.
-/// Async-signal-safe.
-pub fn tell(slot: &Slot) {
-    slot.watchers.seal(&LINKS).for_each(deliver);
-}
-
-/// Moves a link to its set and wakes that. The links of a set that was closed
-/// stay with their children until here, or until they are taken over: who
-/// exchanges the set of a link decides which it was.
-fn deliver(index: u32) {
-    let Some(link) = LINKS.get(index) else { return };
-    loop {
-        let owner = link.set.load(SeqCst);
-        let set = SetPin::brief(owner);
-        let busy = matches!(set, Err(Errno::EAGAIN)); // 256 others are at this very point
-        if busy || link.set.compare_exchange(owner, 0, SeqCst, SeqCst).is_err() {
-            continue;
-        }
-        return match set {
-            Ok(set) => {
-                set.set.ready.push(&LINKS, index);
-                set.poke();
-            }
-            Err(_) => free_link(index),
-        };
-    }
-}
-
-fn child_of(index: u32) -> Result<Pin> {
-    let link = LINKS.get(index).ok_or(Errno::EBADF)?;
-    Pin::new(link.child.load(SeqCst))
-}
-
-/// Frees the links in a list that its caller alone holds.
-pub fn free_all(links: &Stack) {
-    while let Some(index) = links.pop(&LINKS) {
-        free_link(index);
-    }
-}
-
-fn free_link(index: u32) {
-    if let Some(root) = table::root_if_used() {
-        LINKS.give_back(&root.links, index);
     }
 }
 
@@ -457,7 +294,7 @@ mod tests {
         let pin = table::claim().expect("memory");
         pin.slot.life.update(|word| Some(word.running()));
         pin.slot.publish_gone(Status::LOST);
-        tell(pin.slot);
+        link::tell(pin.slot);
         pin
     }
 
@@ -499,10 +336,10 @@ mod tests {
         let crowd: Vec<_> = core::iter::from_fn(|| SetPin::new(set.handle()).ok()).collect();
         let (other, child) = (open(true).expect("a set"), table::claim().expect("memory"));
         child.slot.life.update(|word| Some(word.running()));
-        set.link(&child).expect("memory");
-        other.link(&child).expect("memory");
+        link::add(&set, &child).expect("memory");
+        link::add(&other, &child).expect("memory");
         child.slot.publish_gone(Status::LOST);
-        tell(child.slot);
+        link::tell(child.slot);
         drop(crowd);
         for set in [set, other] {
             assert_eq!(told(&set), Ok(child.handle()));
@@ -515,9 +352,9 @@ mod tests {
     fn one_of_many_untold_ends_is_known() {
         let set = open(true).expect("a set");
         let children: Vec<Pin> = (0..70_000).map(|_| ended_without_pidfd()).collect();
-        children.iter().for_each(|child| set.link(child).expect("memory"));
+        children.iter().for_each(|child| link::add(&set, child).expect("memory"));
         for at in [0, 1, 30_000, 69_999] {
-            assert_eq!(children.get(at).map(|child| set.link(child)), Some(Err(Errno::EEXIST)));
+            assert_eq!(children.get(at).map(|child| link::add(&set, child)), Some(Err(Errno::EEXIST)));
         }
         let in_turn = children.iter().rev().map(|child| Ok(child.handle()));
         assert!(in_turn.eq(children.iter().map(|_| told(&set))));

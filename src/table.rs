@@ -7,7 +7,8 @@
 use crate::by_pid;
 use crate::life;
 use crate::pin::Pin;
-use crate::set::{Link, Set};
+use crate::link::Link;
+use crate::set::Set;
 use crate::sigchld;
 use crate::slab::{Places, Slab, Stack};
 use crate::slot::Slot;
