@@ -106,7 +106,7 @@ static void close_set(void *loop)
     free(loop);
 }
 
-static chld_captured run(struct capture *capture, const chld_sink *out)
+static chld_stream_result run(struct capture *capture, const chld_sink *out)
 {
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     chld_capture_result result;

@@ -114,16 +114,16 @@ AT(chld_resources, blocks_out, 8, 48, 48, 48);
 AT(chld_resources, voluntary_switches, 8, 56, 56, 56);
 AT(chld_resources, involuntary_switches, 8, 64, 64, 64);
 
-SIZE(chld_rung, 8, 8, 8);
-AT(chld_rung, signal, 4, 0, 0, 0);
-AT(chld_rung, wait_ms, 4, 4, 4, 4);
+SIZE(chld_stop_step, 8, 8, 8);
+AT(chld_stop_step, signal, 4, 0, 0, 0);
+AT(chld_stop_step, wait_ms, 4, 4, 4, 4);
 
 SIZE(chld_stop_plan, 32, 20, 20);
 AT(chld_stop_plan, size, POINTER, 0, 0, 0);
 AT(chld_stop_plan, target, 4, 8, 4, 4);
 AT(chld_stop_plan, flags, 4, 12, 8, 8);
-AT(chld_stop_plan, rungs, POINTER, 16, 12, 12);
-AT(chld_stop_plan, rungs_count, POINTER, 24, 16, 16);
+AT(chld_stop_plan, steps, POINTER, 16, 12, 12);
+AT(chld_stop_plan, steps_count, POINTER, 24, 16, 16);
 
 SIZE(chld_feed, 40, 24, 24);
 AT(chld_feed, mode, 4, 0, 0, 0);
@@ -144,21 +144,21 @@ AT(chld_sink, argument, POINTER, 32, 20, 20);
 SIZE(chld_capture_options, 144, 88, 88);
 AT(chld_capture_options, size, POINTER, 0, 0, 0);
 AT(chld_capture_options, flags, 4, 8, 4, 4);
-AT(chld_capture_options, limit_ms, 4, 12, 8, 8);
+AT(chld_capture_options, timeout_ms, 4, 12, 8, 8);
 AT(chld_capture_options, in, HERE(40, 24, 24), 16, 12, 12);
 AT(chld_capture_options, out, HERE(40, 24, 24), 56, 36, 36);
 AT(chld_capture_options, err, HERE(40, 24, 24), 96, 60, 60);
 AT(chld_capture_options, stop, POINTER, 136, 84, 84);
 
-SIZE(chld_captured, 48, 48, 44);
-AT(chld_captured, total, 8, 0, 0, 0);
-AT(chld_captured, kept, 8, 8, 8, 8);
-AT(chld_captured, from_head, 8, 16, 16, 16);
-AT(chld_captured, data, POINTER, 24, 24, 24);
-AT(chld_captured, truncated, 4, 32, 28, 28);
-AT(chld_captured, held, 4, 36, 32, 32);
-AT(chld_captured, error, 4, 40, 36, 36);
-AT(chld_captured, stopped, 4, 44, 40, 40);
+SIZE(chld_stream_result, 48, 48, 44);
+AT(chld_stream_result, total, 8, 0, 0, 0);
+AT(chld_stream_result, kept, 8, 8, 8, 8);
+AT(chld_stream_result, from_head, 8, 16, 16, 16);
+AT(chld_stream_result, data, POINTER, 24, 24, 24);
+AT(chld_stream_result, truncated, 4, 32, 28, 28);
+AT(chld_stream_result, held, 4, 36, 32, 32);
+AT(chld_stream_result, error, 4, 40, 36, 36);
+AT(chld_stream_result, stopped, 4, 44, 40, 40);
 
 SIZE(chld_capture_result, 136, 136, 128);
 AT(chld_capture_result, status, 16, 0, 0, 0);
@@ -167,7 +167,7 @@ AT(chld_capture_result, err, HERE(48, 48, 44), 64, 64, 60);
 AT(chld_capture_result, fed, 8, 112, 112, 104);
 AT(chld_capture_result, feed_error, 4, 120, 120, 112);
 AT(chld_capture_result, timed_out, 4, 124, 124, 116);
-AT(chld_capture_result, rung, 4, 128, 128, 120);
+AT(chld_capture_result, step, 4, 128, 128, 120);
 AT(chld_capture_result, signal, 4, 132, 132, 124);
 
 SIZE(chld_poll, 8, 8, 8);

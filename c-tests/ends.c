@@ -44,7 +44,7 @@ bool set_await(const char *file, int line, chld_set set, chld_event *event)
     return false;
 }
 
-pid_t stranger_zombie(int code)
+pid_t foreign_zombie(int code)
 {
     pid_t pid = fork();
     REQUIRE(pid >= 0);
@@ -58,15 +58,15 @@ pid_t stranger_zombie(int code)
     return pid;
 }
 
-void stranger_reap(const char *file, int line, pid_t pid, int code)
+void foreign_reap(const char *file, int line, pid_t pid, int code)
 {
     int word = -1;
     pid_t got;
     do {
         got = waitpid(pid, &word, 0);
     } while (got < 0 && errno == EINTR);
-    check_int(file, line, "the stranger's pid, from waitpid", got, pid);
-    check_int(file, line, "the stranger's exit code", WIFEXITED(word) ? WEXITSTATUS(word) : -1,
+    check_int(file, line, "the foreign child's pid, from waitpid", got, pid);
+    check_int(file, line, "the foreign child's exit code", WIFEXITED(word) ? WEXITSTATUS(word) : -1,
               code);
 }
 

@@ -36,11 +36,11 @@ bool set_await(const char *file, int line, chld_set set, chld_event *event);
 
 /** A child that the library knows nothing of, started by fork; it has ended,
  * nobody has waited for it. */
-pid_t stranger_zombie(int code);
+pid_t foreign_zombie(int code);
 
 /** Waits for it as a program waits for its own: it must still be there. */
-#define STRANGER_REAP(pid, code) stranger_reap(__FILE__, __LINE__, (pid), (code))
-void stranger_reap(const char *file, int line, pid_t pid, int code);
+#define FOREIGN_REAP(pid, code) foreign_reap(__FILE__, __LINE__, (pid), (code))
+void foreign_reap(const char *file, int line, pid_t pid, int code);
 
 /** Sends a child a signal from another thread, once the thread that asks for it
  * sleeps: in the call under test. */

@@ -104,7 +104,7 @@ void finish(chld_id id, int state, int code);
 /* Without faults: whatever became of it, it is ended and closed. */
 void get_rid_of(chld_id id);
 /* SIGTERM, and soon SIGKILL. */
-chld_stop_plan two_rungs(uint32_t target);
+chld_stop_plan two_steps(uint32_t target);
 /* The directory of a cgroup that is gone at the end; else skips. */
 int make_cgroup(void);
 /* Returns when the child is a zombie, which stays one. */

@@ -34,7 +34,7 @@ static chld_capture_options feed_all(void)
 static void require_captured(const chld_capture_result *result, const struct seen *seen,
                              size_t out_kept)
 {
-    const chld_captured *out = &result->out, *err = &result->err;
+    const chld_stream_result *out = &result->out, *err = &result->err;
     size_t head = out->from_head, tail = out->kept - head;
     require(out->data == NULL
                 || (memcmp(out->data, input, head) == 0
@@ -117,7 +117,7 @@ static void run_tail(void)
 
 static void run_ends(void)
 {
-    run_fixed(CHLD_SINK_ENDS);
+    run_fixed(CHLD_SINK_HEAD_TAIL);
 }
 
 /* How far a callback has come in the input, or in what comes back. */
@@ -185,7 +185,7 @@ static void capture(void)
 }
 
 /* An event loop. A step that has failed is taken again, a few times. */
-static int step_until_done(chld_capturing capturing, struct seen *fault)
+static int step_until_done(chld_capture_id capturing, struct seen *fault)
 {
     chld_capture_wait wait = { 0 };
     int done = 0, failed = 0;
@@ -213,7 +213,7 @@ static void step(void)
 {
     chld_capture_options options;
     chld_capture_result result = { 0 };
-    chld_capturing capturing = 0;
+    chld_capture_id capturing = 0;
     chld_id id = start_copier(&options);
     window_open();
     int opened = chld_capture_open(id, &options, &capturing);
@@ -279,7 +279,7 @@ static void enough(void)
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     chld_capture_result result = { 0 };
     chld_spawn_options pipes = CHLD_SPAWN_OPTIONS_INIT;
-    chld_stop_plan plan = two_rungs(CHLD_TARGET_CHILD);
+    chld_stop_plan plan = two_steps(CHLD_TARGET_CHILD);
     require(pipe(ends) == 0 && write(ends[1], "x", 1) == 1, "pipe");
     pipes.in.mode = CHLD_STDIO_FD;
     pipes.in.fd = ends[0];
@@ -294,8 +294,8 @@ static void enough(void)
     struct seen seen = window_close();
     if (judge("chld_capture", captured, &seen)
         && !(seen.error == EIO && seen.call == SYS_read)) {
-        require(result.out.stopped == 7 && result.timed_out == 0 && result.rung > 0,
-                "stopped with %d, step %d", result.out.stopped, result.rung);
+        require(result.out.stopped == 7 && result.timed_out == 0 && result.step > 0,
+                "stopped with %d, step %d", result.out.stopped, result.step);
         require(result.status.state == CHLD_STATE_KILLED, "the child goes on");
     }
     close(ends[0]);
@@ -346,7 +346,7 @@ static void limit(void)
     chld_spawn_options stubborn = CHLD_SPAWN_OPTIONS_INIT;
     chld_capture_result result = { 0 };
     chld_error error = { 0 };
-    chld_stop_plan plan = two_rungs(CHLD_TARGET_CHILD);
+    chld_stop_plan plan = two_steps(CHLD_TARGET_CHILD);
     require(pipe(ends) == 0, "pipe");
     stubborn.in.mode = CHLD_STDIO_FD;
     stubborn.in.fd = ends[0];
@@ -354,7 +354,7 @@ static void limit(void)
     stubborn.signals_mode = CHLD_SIGNALS_IGNORING;
     stubborn.ignored = BIT(SIGTERM);
     options.out.mode = CHLD_SINK_GROW;
-    options.limit_ms = 20;
+    options.timeout_ms = 20;
     options.stop = &plan;
     struct want want = { .argv = ARGV("gate"), .options = &stubborn };
     window_open();
@@ -366,8 +366,8 @@ static void limit(void)
         judge_start(&want, ran, &error, &seen);
     } else if (judge("chld_run", ran, &seen) && result.out.error == 0) {
         require_status(&result.status, CHLD_STATE_KILLED, SIGKILL);
-        require(result.timed_out == 1 && result.rung == 2 && result.signal == SIGKILL,
-                "step %d, signal %d", result.rung, result.signal);
+        require(result.timed_out == 1 && result.step == 2 && result.signal == SIGKILL,
+                "step %d, signal %d", result.step, result.signal);
     }
     chld_buffer_free(result.out.data);
 }

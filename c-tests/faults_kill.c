@@ -44,7 +44,7 @@ static void end_descendants(int group)
 static void check_stop(uint32_t target)
 {
     chld_status status = { 0 };
-    chld_stop_plan plan = two_rungs(target);
+    chld_stop_plan plan = two_steps(target);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     chld_id id = start_stubborn(NULL);
     int group = chld_pid(id);

@@ -225,23 +225,23 @@ static void hear(int pid, const chld_status *status, void *argument)
     heard += pid == *(pid_t *)argument && status->state == CHLD_STATE_EXITED && status->code == 9;
 }
 
-/* One child of the library and one stranger have ended. */
-static void strangers(void)
+/* One child of the library and one foreign child have ended. */
+static void foreign_children(void)
 {
     chld_status status = { 0 };
     chld_id id = start((const char *[]){ child_program, "exit=42", NULL }, NULL);
-    pid_t stranger = fork();
-    if (stranger == 0) {
+    pid_t foreign = fork();
+    if (foreign == 0) {
         _exit(9);
     }
     await_zombie(chld_pid(id));
-    await_zombie(stranger);
+    await_zombie(foreign);
     window_open();
-    int reaped = chld_reap_strangers(hear, &stranger);
+    int reaped = chld_reap_foreign(hear, &foreign);
     struct seen seen = window_close();
-    require(reaped == 1 || (reaped == 0 && seen.error != 0), "%d strangers", reaped);
-    require(chld_reap_strangers(hear, &stranger) == 1 - reaped, "strangers are counted wrongly");
-    require(heard == 1, "of the stranger was told %d times", heard);
+    require(reaped == 1 || (reaped == 0 && seen.error != 0), "%d foreign children", reaped);
+    require(chld_reap_foreign(hear, &foreign) == 1 - reaped, "foreign children are counted wrongly");
+    require(heard == 1, "of the foreign child was told %d times", heard);
     require(chld_peek(id, &status) == 0, "chld_peek");
     require_status(&status, CHLD_STATE_EXITED, 42);
     finish(id, CHLD_STATE_EXITED, 42);
@@ -281,7 +281,7 @@ static const struct scenario scenarios[] = {
     { "handler", handler },
     { "handler_under_faults", handler_under_faults },
     { "notify_and_reap", notify_and_reap },
-    { "strangers", strangers },
+    { "foreign children", foreign_children },
     { "adopt", adopt },
 };
 

@@ -119,13 +119,13 @@ void get_rid_of(chld_id id)
     require(chld_wait(id, -1, NULL) == 0 && chld_close(id) == 0, "it cannot be waited for");
 }
 
-static const chld_rung rungs[] = { { SIGTERM, 20 }, { SIGKILL, 5000 } };
+static const chld_stop_step steps[] = { { SIGTERM, 20 }, { SIGKILL, 5000 } };
 
-chld_stop_plan two_rungs(uint32_t target)
+chld_stop_plan two_steps(uint32_t target)
 {
     chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
     plan.target = target;
-    plan.rungs = rungs;
-    plan.rungs_count = 2;
+    plan.steps = steps;
+    plan.steps_count = 2;
     return plan;
 }

@@ -9,7 +9,7 @@
 /** A capture that the loop drives. */
 struct job {
     chld_id child;
-    chld_capturing capturing;
+    chld_capture_id capturing;
     const struct task *task;
     chld_capture_wait wait; /* what the loop is to wait for */
     long long due;          /* when its time is over, as now_ms(); -1: never */

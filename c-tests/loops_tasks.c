@@ -13,22 +13,22 @@ struct task {
     bool is_limited;
     const chld_stop_plan *plan;
     const char *out, *err;
-    int state, code, rung;
+    int state, code, step;
 };
 
-static const chld_rung rungs[] = { { SIGTERM, 50 }, { SIGKILL, 10000 } };
-static const chld_stop_plan hard = { .size = sizeof hard, .rungs = rungs, .rungs_count = 2 };
+static const chld_stop_step steps[] = { { SIGTERM, 50 }, { SIGKILL, 10000 } };
+static const chld_stop_plan hard = { .size = sizeof hard, .steps = steps, .steps_count = 2 };
 
 /* The endless ones have said something before the limit begins to count. */
 #define SHELL(script) ((const char *const[]) { "sh", "-c", script, NULL })
 static const struct task kinds[] = {
     { .argv = SHELL("cat"), .is_fed = true, .err = "", .state = CHLD_STATE_EXITED },
     { .argv = SHELL("echo oh >&2; echo begun; exec sleep 60"), .is_limited = true,
-      .out = "begun\n", .err = "oh\n", .state = CHLD_STATE_KILLED, .code = SIGTERM, .rung = 1 },
+      .out = "begun\n", .err = "oh\n", .state = CHLD_STATE_KILLED, .code = SIGTERM, .step = 1 },
     { .argv = SHELL("read line; echo $line; echo two >&2; exit 5"), .is_fed = true,
       .out = "abcdefghijklmnop\n", .err = "two\n", .state = CHLD_STATE_EXITED, .code = 5 },
     { .argv = SHELL("trap '' TERM; echo stays; exec sleep 60"), .is_limited = true, .plan = &hard,
-      .out = "stays\n", .err = "", .state = CHLD_STATE_KILLED, .code = SIGKILL, .rung = 2 },
+      .out = "stays\n", .err = "", .state = CHLD_STATE_KILLED, .code = SIGKILL, .step = 2 },
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -58,7 +58,7 @@ static void await_output(chld_id child)
     REQUIRE(count == 1);
 }
 
-const struct task *task_start(int number, chld_id *child, chld_capturing *capturing)
+const struct task *task_start(int number, chld_id *child, chld_capture_id *capturing)
 {
     const struct task *task = &kinds[number % KINDS];
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
@@ -70,7 +70,7 @@ const struct task *task_start(int number, chld_id *child, chld_capturing *captur
     options.in.data = input();
     options.in.size = INPUT;
     options.out.mode = options.err.mode = CHLD_SINK_GROW;
-    options.limit_ms = task->is_limited ? LIMIT_MS : -1;
+    options.timeout_ms = task->is_limited ? LIMIT_MS : -1;
     options.stop = task->plan;
     if (task->is_limited) {
         await_output(*child);
@@ -79,7 +79,7 @@ const struct task *task_start(int number, chld_id *child, chld_capturing *captur
     return task;
 }
 
-void task_judge(const struct task *task, chld_id child, chld_capturing capturing,
+void task_judge(const struct task *task, chld_id child, chld_capture_id capturing,
                 void (*check_end)(chld_status status, int state, int code))
 {
     chld_capture_result result;
@@ -94,7 +94,7 @@ void task_judge(const struct task *task, chld_id child, chld_capturing capturing
     }
     CHECK_STR(result.err.data ? result.err.data : "", task->err);
     CHECK_INT(result.timed_out, task->is_limited);
-    CHECK_INT(result.rung, task->rung);
+    CHECK_INT(result.step, task->step);
     CHECK_CALL(chld_buffer_free(result.out.data), 0);
     CHECK_CALL(chld_buffer_free(result.err.data), 0);
     CHECK_CALL(chld_close(child), 0);

@@ -12,10 +12,10 @@ struct task;
 int task_count(void);
 
 /** Starts a child and begins its capture. */
-const struct task *task_start(int number, chld_id *child, chld_capturing *capturing);
+const struct task *task_start(int number, chld_id *child, chld_capture_id *capturing);
 
 /** Closes both; `check_end` is asked about the child's end. */
-void task_judge(const struct task *task, chld_id child, chld_capturing capturing,
+void task_judge(const struct task *task, chld_id child, chld_capture_id capturing,
                 void (*check_end)(chld_status status, int state, int code));
 
 #endif

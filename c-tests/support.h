@@ -66,7 +66,7 @@ chld_id start_at(const char *file, int line, const struct gate *gate, int code, 
 void await_end(chld_id id);
 
 /** Starts children that end at once, many of them, one after the other, while two
- * threads do nothing but `reap`, which must not take them for strangers. */
+ * threads do nothing but `reap`, which must not take them for foreign children. */
 void start_against(void (*reap)(void));
 
 /** Calls the library until it has reaped all children whose handle was closed

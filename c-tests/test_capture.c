@@ -20,7 +20,7 @@ static char *pattern(size_t size)
     return bytes;
 }
 
-static void check_bytes(const chld_captured *got, const char *want, size_t size, int inverted)
+static void check_bytes(const chld_stream_result *got, const char *want, size_t size, int inverted)
 {
     CHECK_INT((long long) got->total, (long long) size);
     CHECK_INT((long long) got->kept, (long long) size);
@@ -41,7 +41,7 @@ static chld_capture_options growing(const char *input, size_t size)
     options.in.size = size;
     options.out.mode = CHLD_SINK_GROW;
     options.err.mode = CHLD_SINK_GROW;
-    options.limit_ms = 60000;
+    options.timeout_ms = 60000;
     return options;
 }
 
@@ -64,7 +64,7 @@ static void check_much(const char *how)
     CHECK_INT((long long) result.fed, MUCH);
     CHECK_INT(result.feed_error, 0);
     CHECK_INT(result.timed_out, 0);
-    CHECK_INT(result.rung, 0);
+    CHECK_INT(result.step, 0);
     free_both(&result);
     free(input);
 }
@@ -158,12 +158,12 @@ TEST(a_captured_child_stays_its_callers)
 
 static void check_nothing(const chld_capture_result *result)
 {
-    static const chld_captured none;
+    static const chld_stream_result none;
     CHECK_INT(result->status.state, CHLD_STATE_RUNNING);
     CHECK_INT(result->status.code, -1);
     CHECK(memcmp(&result->out, &none, sizeof none) == 0);
     CHECK(memcmp(&result->err, &none, sizeof none) == 0);
-    CHECK(result->fed == 0 && result->timed_out == 0 && result->rung == 0);
+    CHECK(result->fed == 0 && result->timed_out == 0 && result->step == 0);
 }
 
 TEST(a_child_that_cannot_start_says_so)
@@ -198,7 +198,7 @@ static void check_refused(const chld_spawn_options *spawn, const chld_capture_op
 
 TEST(what_cannot_be_captured_is_not_started)
 {
-    chld_rung wrong = { 999, 0 }, early = { SIGTERM, -2 };
+    chld_stop_step wrong = { 999, 0 }, early = { SIGTERM, -2 };
     chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
@@ -206,12 +206,12 @@ TEST(what_cannot_be_captured_is_not_started)
     plan.target = CHLD_TARGET_GROUP;
     check_refused(NULL, &options, EINVAL);
     plan.target = CHLD_TARGET_CHILD;
-    plan.rungs_count = 1;
-    plan.rungs = &wrong;
+    plan.steps_count = 1;
+    plan.steps = &wrong;
     check_refused(NULL, &options, EINVAL);
-    plan.rungs = &early;
+    plan.steps = &early;
     check_refused(NULL, &options, EINVAL);
-    plan.rungs = NULL;
+    plan.steps = NULL;
     check_refused(NULL, &options, EINVAL);
     options.stop = NULL;
     options.out.mode = CHLD_SINK_GROW;
@@ -285,9 +285,9 @@ TEST(what_makes_no_sense_is_refused)
     options.flags = 2;
     CHECK_CALL(chld_capture(id, &options, NULL), -EINVAL);
     options.flags = 0;
-    options.limit_ms = -2;
+    options.timeout_ms = -2;
     CHECK_CALL(chld_capture(id, &options, NULL), -EINVAL);
-    options.limit_ms = 0;
+    options.timeout_ms = 0;
     options.size -= 1;
     CHECK_CALL(chld_capture(id, &options, NULL), -EINVAL);
     CHECK_CALL(chld_capture(CHLD_NONE, NULL, NULL), -EBADF);

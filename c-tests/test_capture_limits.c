@@ -10,16 +10,16 @@
 
 enum { FAR = 60000 };
 
-static chld_capture_options growing(int limit_ms)
+static chld_capture_options growing(int timeout_ms)
 {
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     options.out.mode = CHLD_SINK_GROW;
-    options.limit_ms = limit_ms;
+    options.timeout_ms = timeout_ms;
     return options;
 }
 
 /* Sleeps on what the capture waits for, and takes its next step. */
-static int step_when_ready(chld_capturing capturing, chld_capture_wait *wait)
+static int step_when_ready(chld_capture_id capturing, chld_capture_wait *wait)
 {
     struct pollfd fds[CHLD_CAPTURE_FDS];
     REQUIRE(wait->count > 0 && wait->count <= CHLD_CAPTURE_FDS);
@@ -33,14 +33,14 @@ static int step_when_ready(chld_capturing capturing, chld_capture_wait *wait)
 }
 
 /* A descendant holds stdout until the gate is opened. */
-static void check_held(const char *how, uint32_t flags, int limit_ms)
+static void check_held(const char *how, uint32_t flags, int timeout_ms)
 {
     struct gate gate = gate_make();
     chld_fd_map map = { gate.wait_end, 3 };
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
     spawn.fds = &map;
     spawn.fds_count = 1;
-    chld_capture_options options = growing(limit_ms);
+    chld_capture_options options = growing(timeout_ms);
     options.flags = flags;
     chld_capture_result result;
     const char *const *argv = ARGV(helper("flow"), "child", how);
@@ -83,7 +83,7 @@ TEST(with_eof_the_input_goes_to_whoever_reads_it)
     options.in.data = input;
     options.in.size = sizeof input;
     chld_id id = START(ARGV("sh", "-c", "exec 3<&0; { read go <&4; wc -c <&3; } & exit 6"), &spawn);
-    chld_capturing capturing = 0;
+    chld_capture_id capturing = 0;
     chld_capture_wait wait;
     CHECK_CALL(chld_capture_open(id, &options, &capturing), 0);
     await_end(id);
@@ -103,17 +103,17 @@ TEST(with_eof_the_input_goes_to_whoever_reads_it)
     CHECK_EXITED(FINISH(id), 6);
 }
 
-static const chld_rung two[] = { { SIGTERM, 200 }, { SIGKILL, 20000 } };
+static const chld_stop_step two[] = { { SIGTERM, 200 }, { SIGKILL, 20000 } };
 
-static chld_stop_plan plan_of(const chld_rung *rungs, size_t count)
+static chld_stop_plan plan_of(const chld_stop_step *steps, size_t count)
 {
     chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
-    plan.rungs = rungs;
-    plan.rungs_count = count;
+    plan.steps = steps;
+    plan.steps_count = count;
     return plan;
 }
 
-static void check_killed(const char *const *argv, int signal, int rung, const char *output)
+static void check_killed(const char *const *argv, int signal, int step, const char *output)
 {
     chld_stop_plan plan = plan_of(two, 2);
     chld_capture_options options = growing(300);
@@ -122,10 +122,10 @@ static void check_killed(const char *const *argv, int signal, int rung, const ch
     long long begin = now_ms();
     CHECK_CALL(chld_run(argv, NULL, &options, &result, NULL), 0);
     long long took = now_ms() - begin;
-    CHECK(took >= (rung == 1 ? 300 : 500) && took < 10000);
+    CHECK(took >= (step == 1 ? 300 : 500) && took < 10000);
     CHECK_STATUS(result.status, CHLD_STATE_KILLED, signal);
     CHECK_INT(result.timed_out, 1);
-    CHECK_INT(result.rung, rung);
+    CHECK_INT(result.step, step);
     CHECK_INT(result.signal, signal);
     CHECK_STR(result.out.data, output);
     CHECK_CALL(chld_buffer_free(result.out.data), 0);
@@ -173,9 +173,9 @@ TEST(a_storm_of_signals_does_not_move_the_limit)
     REQUIRE(sigaction(SIGVTALRM, &before, NULL) == 0);
 }
 
-TEST(a_child_that_no_rung_ends_is_reported_and_not_waited_for)
+TEST(a_child_that_no_step_ends_is_reported_and_not_waited_for)
 {
-    static const chld_rung only_term[] = { { SIGTERM, 100 } };
+    static const chld_stop_step only_term[] = { { SIGTERM, 100 } };
     chld_stop_plan plan = plan_of(only_term, 1);
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
     spawn.out.mode = CHLD_STDIO_PIPE;
@@ -202,7 +202,7 @@ TEST(a_sink_that_takes_nothing_ends_at_the_limit)
     chld_stop_plan plan = plan_of(two, 2);
     options.out.mode = CHLD_SINK_FD;
     options.out.fd = ends[1];
-    options.limit_ms = 300;
+    options.timeout_ms = 300;
     options.stop = &plan;
     chld_capture_result result;
     const char *const *argv = ARGV(helper("flow"), "pour", "1000");
@@ -226,7 +226,7 @@ TEST(an_event_loop_can_capture_step_by_step)
     options.in.mode = CHLD_FEED_BUFFER;
     options.in.data = input;
     options.in.size = sizeof input;
-    chld_capturing capturing = 0;
+    chld_capture_id capturing = 0;
     CHECK_CALL(chld_capture_open(id, &options, &capturing), 0);
     CHECK_CALL(chld_capture(id, NULL, NULL), -EBUSY);
     chld_capture_wait wait;
@@ -250,7 +250,7 @@ TEST(an_event_loop_can_capture_step_by_step)
 
 static int meddle(void *argument, const char *data, size_t size)
 {
-    chld_capturing *capturing = argument;
+    chld_capture_id *capturing = argument;
     CHECK(data != NULL && size > 0);
     CHECK_CALL(chld_capture_step(*capturing, NULL), -EBUSY);
     CHECK_CALL(chld_capture_close(*capturing, NULL), -EBUSY);
@@ -263,7 +263,7 @@ TEST(a_capture_that_is_being_stepped_is_busy)
     spawn.out.mode = CHLD_STDIO_PIPE;
     chld_id id = START(ACT("say", "one", "two"), &spawn);
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
-    chld_capturing capturing = 0;
+    chld_capture_id capturing = 0;
     options.out.mode = CHLD_SINK_CALLBACK;
     options.out.callback = meddle;
     options.out.argument = &capturing;
@@ -290,7 +290,7 @@ TEST(what_two_streams_wait_for_is_named_once)
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     options.out.mode = options.err.mode = CHLD_SINK_FD;
     options.out.fd = options.err.fd = ends[1];
-    chld_capturing capturing = 0;
+    chld_capture_id capturing = 0;
     chld_capture_wait wait;
     CHECK_CALL(chld_capture_open(id, &options, &capturing), 0);
     CHECK_CALL(chld_capture_step(capturing, &wait), 0);

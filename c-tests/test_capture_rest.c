@@ -79,7 +79,7 @@ static chld_id start_piped(const char *const *argv)
 }
 
 /* The child has ended: all that is left to do is to pass its rest on. */
-static chld_capture_result capture_into_filling(chld_id id, bool has_reader, int limit_ms)
+static chld_capture_result capture_into_filling(chld_id id, bool has_reader, int timeout_ms)
 {
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     chld_capture_result result = { 0 };
@@ -89,7 +89,7 @@ static chld_capture_result capture_into_filling(chld_id id, bool has_reader, int
     await_end(id);
     options.out.mode = CHLD_SINK_FD;
     options.out.fd = filling.ends[1];
-    options.limit_ms = limit_ms;
+    options.timeout_ms = timeout_ms;
     CHECK_CALL(chld_capture(id, &options, &result), 0);
     CHECK(!filling.is_armed);
     CHECK_EXITED(result.status, 0);
@@ -167,7 +167,7 @@ static void check_rich_pipe(uint32_t flags)
     options.out.mode = CHLD_SINK_CALLBACK;
     options.out.callback = take_late;
     options.out.argument = &taken;
-    options.limit_ms = LIMIT_MS;
+    options.timeout_ms = LIMIT_MS;
     CHECK_CALL(chld_capture(id, &options, &result), 0);
     CHECK_INT(result.timed_out, 1);
     CHECK_INT(result.out.held, 1);

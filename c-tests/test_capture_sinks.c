@@ -16,12 +16,12 @@ static chld_capture_result run_with(const char *const *argv, chld_sink sink)
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     chld_capture_result result = { 0 };
     options.out = sink;
-    options.limit_ms = 120000;
+    options.timeout_ms = 120000;
     CHECK_CALL(chld_run(argv, NULL, &options, &result, NULL), 0);
     return result;
 }
 
-static void check_text(const chld_captured *got, const char *want, int from_head, int total)
+static void check_text(const chld_stream_result *got, const char *want, int from_head, int total)
 {
     char text[64];
     snprintf(text, sizeof text, "%.*s", (int) got->kept, got->data);
@@ -49,7 +49,7 @@ TEST(a_buffer_keeps_the_head_the_tail_or_both)
             sink.mode = CHLD_SINK_TAIL;
             result = run_with(argv, sink);
             check_text(&result.out, text + length - kept, 0, length);
-            sink.mode = CHLD_SINK_ENDS;
+            sink.mode = CHLD_SINK_HEAD_TAIL;
             result = run_with(argv, sink);
             snprintf(want, sizeof want, "%.*s%s", head, text, text + length - (kept - head));
             check_text(&result.out, want, head, length);
@@ -135,7 +135,7 @@ TEST(a_callback_that_has_enough_ends_the_child)
     CHECK_STATUS(result.status, CHLD_STATE_KILLED, SIGTERM);
     CHECK_INT(result.out.stopped, 42);
     CHECK_INT(result.timed_out, 0);
-    CHECK_INT(result.rung, 1);
+    CHECK_INT(result.step, 1);
     CHECK(taken.bytes >= 100000 && taken.bytes < 200000);
 }
 
@@ -307,7 +307,7 @@ TEST(a_terminal_ends_the_input_by_a_character)
     options.in.data = "line\n\4";
     options.in.size = 6;
     options.out.mode = CHLD_SINK_GROW;
-    options.limit_ms = 15000;
+    options.timeout_ms = 15000;
     CHECK_CALL(chld_run(ARGV("cat"), &spawn, &options, &result, NULL), 0);
     CHECK_EXITED(result.status, 0);
     CHECK_INT(result.timed_out, 0);

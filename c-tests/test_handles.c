@@ -223,9 +223,9 @@ static void by_a_set(void)
     CHECK_CALL(chld_set_close(set), 0);
 }
 
-static void by_capturing(void)
+static void by_capture_id(void)
 {
-    chld_capturing capturing;
+    chld_capture_id capturing;
     CHECK_CALL(chld_capture_open(other, NULL, &capturing), 0);
     CHECK_CALL(chld_capture_close(capturing, NULL), 0);
 }
@@ -233,7 +233,7 @@ static void by_capturing(void)
 TEST(the_next_call_reaps_a_closed_child_that_has_ended)
 {
     void (*const calls[])(void) = { by_starting, by_adopting, by_waiting, by_waiting_for_any,
-                                    by_waiting_for_a_change, by_a_set, by_capturing, by_closing };
+                                    by_waiting_for_a_change, by_a_set, by_capture_id, by_closing };
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         struct gate gate = gate_make(), other_gate = gate_make();
         chld_id id = START_AT(&gate, 0);

@@ -12,7 +12,7 @@
 
 enum { ORPHANS = 6, PARENT_CODE = 77 };
 
-/* Strangers that were told of. */
+/* Foreign children that were told of. */
 struct told {
     int pid;
     chld_status status;
@@ -58,7 +58,7 @@ static _Noreturn void leave_orphans(int to, const struct gate *gate)
     _exit(PARENT_CODE);
 }
 
-/* Returns the pid of their parent, which is a stranger itself. */
+/* Returns the pid of their parent, which is a foreign child itself. */
 static pid_t make_orphans(pid_t pids[ORPHANS], const struct gate *gate)
 {
     int ends[2];
@@ -80,7 +80,7 @@ static pid_t make_orphans(pid_t pids[ORPHANS], const struct gate *gate)
 static void reap_until(int count)
 {
     int sum = told_count;
-    AWAIT((sum += CALL(chld_reap_strangers(note, &told_count))) >= count);
+    AWAIT((sum += CALL(chld_reap_foreign(note, &told_count))) >= count);
     CHECK_INT(sum, count);
     CHECK_INT(told_count, count);
 }
@@ -93,7 +93,7 @@ static void check_orphans_are_reaped(void)
     pid_t parent = make_orphans(pids, &gate);
     reap_until(1);
     CHECK(find(parent) != NULL);
-    CHECK_CALL(chld_reap_strangers(note, &told_count), 0);
+    CHECK_CALL(chld_reap_foreign(note, &told_count), 0);
     gate_open(&gate);
     reap_until(1 + ORPHANS);
     CHECK_EXITED(find(parent)->status, PARENT_CODE);
@@ -220,15 +220,15 @@ TEST(a_subreaper_is_on_or_off)
     CHECK_INT(is_subreaper(), 0);
 }
 
-TEST(with_no_stranger_nothing_is_reaped)
+TEST(with_no_foreign_child_nothing_is_reaped)
 {
     struct gate gate = gate_make();
-    CHECK_CALL(chld_reap_strangers(NULL, NULL), 0);
+    CHECK_CALL(chld_reap_foreign(NULL, NULL), 0);
     chld_id id = START_AT(&gate, 5);
-    CHECK_CALL(chld_reap_strangers(note, &told_count), 0);
+    CHECK_CALL(chld_reap_foreign(note, &told_count), 0);
     gate_open(&gate);
     await_end(id);
-    CHECK_CALL(chld_reap_strangers(note, &told_count), 0);
+    CHECK_CALL(chld_reap_foreign(note, &told_count), 0);
     chld_status status;
     CHECK_CALL(chld_peek(id, &status), 0); /* reaped on the way */
     CHECK_EXITED(status, 5);
@@ -259,8 +259,8 @@ TEST(a_start_that_waits_for_a_stream_holds_up_nobody)
     REQUIRE(mkfifo(start.fifo, 0600) == 0);
     REQUIRE(pthread_create(&thread, NULL, start_with_fifo, &start) == 0);
     AWAIT(atomic_load(&start.thread) && process_state(start.thread) == 'S');
-    stranger_zombie(8);
-    CHECK_CALL(chld_reap_strangers(NULL, NULL), 1);
+    foreign_zombie(8);
+    CHECK_CALL(chld_reap_foreign(NULL, NULL), 1);
     int end = open(start.fifo, O_WRONLY | O_CLOEXEC);
     REQUIRE(end >= 0);
     pthread_join(thread, NULL);
@@ -269,10 +269,10 @@ TEST(a_start_that_waits_for_a_stream_holds_up_nobody)
 
 TEST(nobody_needs_to_be_told)
 {
-    stranger_zombie(8);
-    stranger_zombie(9);
-    CHECK_CALL(chld_reap_strangers(NULL, NULL), 2);
-    CHECK_CALL(chld_reap_strangers(NULL, NULL), 0);
+    foreign_zombie(8);
+    foreign_zombie(9);
+    CHECK_CALL(chld_reap_foreign(NULL, NULL), 2);
+    CHECK_CALL(chld_reap_foreign(NULL, NULL), 0);
 }
 
 /* From a signal handler */
@@ -280,13 +280,13 @@ TEST(nobody_needs_to_be_told)
 static void reap_in_handler(int signal)
 {
     (void) signal;
-    chld_reap_strangers(note, &told_count);
+    chld_reap_foreign(note, &told_count);
 }
 
-TEST(a_handler_may_reap_strangers)
+TEST(a_handler_may_reap_foreign)
 {
     struct sigaction action = { .sa_handler = reap_in_handler }, before;
-    pid_t pid = stranger_zombie(8);
+    pid_t pid = foreign_zombie(8);
     REQUIRE(sigaction(SIGUSR1, &action, &before) == 0);
     raise(SIGUSR1);
     REQUIRE(sigaction(SIGUSR1, &before, NULL) == 0);
@@ -295,14 +295,14 @@ TEST(a_handler_may_reap_strangers)
     CHECK_EXITED(told[0].status, 8);
 }
 
-/* A child that ends before chld_spawn() has returned is no stranger. */
+/* A child that ends before chld_spawn() has returned is no foreign child. */
 
-static void reap_strangers(void)
+static void reap_foreign(void)
 {
-    CHECK_CALL(chld_reap_strangers(NULL, NULL), 0);
+    CHECK_CALL(chld_reap_foreign(NULL, NULL), 0);
 }
 
-TEST(a_child_that_is_being_started_is_no_stranger)
+TEST(a_child_that_is_being_started_is_no_foreign_child)
 {
-    start_against(reap_strangers);
+    start_against(reap_foreign);
 }

@@ -124,9 +124,9 @@ TEST(it_is_the_nearest_subreapers)
     REQUIRE(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) == 0);
 }
 
-/* The nearest subreaper may be the caller: then it is a stranger, reaped as
+/* The nearest subreaper may be the caller: then it is a foreign child, reaped as
  * the others are. */
-TEST(a_caller_that_is_subreaper_reaps_it_as_a_stranger)
+TEST(a_caller_that_is_subreaper_reaps_it_as_a_foreign_child)
 {
     struct line line = line_make();
     REQUIRE(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
@@ -137,7 +137,7 @@ TEST(a_caller_that_is_subreaper_reaps_it_as_a_stranger)
     await_end_of(&line);
     siginfo_t info;
     REQUIRE(waitid(P_PID, (id_t) pid, &info, WEXITED | WNOWAIT) == 0);
-    CHECK_CALL(chld_reap_strangers(NULL, NULL), 1);
+    CHECK_CALL(chld_reap_foreign(NULL, NULL), 1);
     check_no_child();
     REQUIRE(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) == 0);
     line_close(&line);

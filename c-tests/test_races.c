@@ -268,9 +268,9 @@ TEST(a_handler_that_runs_late_pokes_nobody_else)
     }
 }
 
-/* Over an ignored SIGCHLD the handler reaps strangers, as the kernel had done. A
+/* Over an ignored SIGCHLD the handler reaps foreign children, as the kernel had done. A
  * child that ends before chld_spawn() has returned is none. */
-TEST(a_child_that_is_being_started_is_no_stranger_to_the_handler)
+TEST(a_child_that_is_being_started_is_no_foreign_child_to_the_handler)
 {
     struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
     REQUIRE(sigaction(SIGCHLD, &ignore, &before) == 0);

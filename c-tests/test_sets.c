@@ -257,7 +257,7 @@ TEST_EACH_ENGINE(stops_are_no_ends)
     chld_id id = START_AT(&gate, 5);
     CHECK_CALL(chld_set_add(set, id), 0);
     CHECK_CALL(chld_kill(id, SIGSTOP), 0);
-    CHECK_CALL(chld_wait_change(id, CHLD_CHANGE_STOPPED, -1, NULL), 0);
+    CHECK_CALL(chld_wait_change(id, CHLD_WATCH_STOPPED, -1, NULL), 0);
     CHECK_CALL(chld_set_next(set, NULL), -EAGAIN);
     CHECK_CALL(chld_kill(id, SIGCONT), 0);
     gate_open(&gate);
@@ -266,15 +266,15 @@ TEST_EACH_ENGINE(stops_are_no_ends)
     CHECK_CALL(chld_set_close(set), 0);
 }
 
-TEST_EACH_ENGINE(strangers_in_front_are_left_alone)
+TEST_EACH_ENGINE(foreign_children_in_front_are_left_alone)
 {
-    pid_t first = stranger_zombie(8), second = stranger_zombie(9);
+    pid_t first = foreign_zombie(8), second = foreign_zombie(9);
     chld_set set = SET_OPEN(flags);
     chld_id id = START(ACT("exit", "5"), NULL);
     CHECK_CALL(chld_set_add(set, id), 0);
     check_told(set, id, 5);
-    STRANGER_REAP(first, 8);
-    STRANGER_REAP(second, 9);
+    FOREIGN_REAP(first, 8);
+    FOREIGN_REAP(second, 9);
     FINISH(id);
     CHECK_CALL(chld_set_close(set), 0);
 }

@@ -72,7 +72,7 @@ TEST(a_wait_for_a_change_returns_at_the_stop)
     chld_status status = { -1, -1, -1, -1 };
     chld_id id = start_blocked(&gate);
     later_kill(&later, id, SIGSTOP);
-    CHECK_CALL(chld_wait_change(id, CHLD_CHANGE_STOPPED, AMPLE_MS, &status), 0);
+    CHECK_CALL(chld_wait_change(id, CHLD_WATCH_STOPPED, AMPLE_MS, &status), 0);
     CHECK_STATUS(status, CHLD_STATE_STOPPED, SIGSTOP);
     later_join(&later);
     CHECK_CALL(chld_kill(id, SIGKILL), 0);

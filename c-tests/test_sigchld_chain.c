@@ -147,10 +147,10 @@ TEST(sa_nodefer_is_kept)
 static void stop_and_continue(chld_id id)
 {
     CHECK_CALL(chld_kill(id, SIGSTOP), 0);
-    CHECK_CALL(chld_wait_change(id, CHLD_CHANGE_STOPPED, -1, NULL), 0);
+    CHECK_CALL(chld_wait_change(id, CHLD_WATCH_STOPPED, -1, NULL), 0);
     AWAIT(CALL(chld_sigchld_pending()) == 1);
     CHECK_CALL(chld_kill(id, SIGCONT), 0);
-    CHECK_CALL(chld_wait_change(id, CHLD_CHANGE_CONTINUED, -1, NULL), 0);
+    CHECK_CALL(chld_wait_change(id, CHLD_WATCH_CONTINUED, -1, NULL), 0);
     AWAIT(CALL(chld_sigchld_pending()) == 1);
 }
 
@@ -200,7 +200,7 @@ TEST(an_end_that_a_stop_has_swallowed_is_told)
     REQUIRE(waitid(P_PID, (id_t) pid, &info, WEXITED | WNOWAIT) == 0);
     unblock_signal(SIGCHLD);
     CHECK(calls >= 1);
-    STRANGER_REAP(pid, 6);
+    FOREIGN_REAP(pid, 6);
     remove_from(&previous);
 }
 

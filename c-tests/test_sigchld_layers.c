@@ -228,9 +228,9 @@ static void check_copy_only_chains(void)
     CHECK_CALL(chld_sigchld_fd(), -ENOENT);
     CHECK_CALL(chld_sigchld_remove(), -ENOENT);
     check_one_round(1);
-    pid_t stranger = stranger_zombie(9);
+    pid_t foreign = foreign_zombie(9);
     raise(SIGCHLD);
-    STRANGER_REAP(stranger, 9);
+    FOREIGN_REAP(foreign, 9);
     CHECK_CALL(chld_reap(), 0);
 }
 
@@ -269,7 +269,7 @@ TEST(a_forked_copy_does_not_poke_the_original)
     CHECK(!is_readable(CALL(chld_sigchld_fd())));
     CHECK_CALL(chld_sigchld_pending(), 0);
     gate_open(&gate);
-    STRANGER_REAP(copy, 0);
+    FOREIGN_REAP(copy, 0);
     CHECK_CALL(chld_sigchld_remove(), 0);
     close(told[0]);
     close(told[1]);

@@ -58,15 +58,15 @@ TEST(the_ends_of_others_are_not_taken)
     struct gate gate = gate_make();
     chld_id id = START_AT(&gate, 5);
     chld_id other = START(ACT("exit", "6"), NULL);
-    pid_t stranger = fork();
-    if (stranger == 0) {
+    pid_t foreign = fork();
+    if (foreign == 0) {
         _exit(7);
     }
     CHECK_CALL(chld_wait_change(id, 0, SHORT_MS, NULL), -ETIMEDOUT);
     gate_open(&gate);
     CHECK_EXITED(FINISH(id), 5);
     CHECK_EXITED(FINISH(other), 6);
-    STRANGER_REAP(stranger, 7);
+    FOREIGN_REAP(foreign, 7);
 }
 
 /* Two waits with limits, one ends before the other: the handler stays. */

@@ -283,9 +283,9 @@ static pid_t foreign_child(int code)
 
 TEST(children_that_are_not_the_librarys_are_left_alone)
 {
-    pid_t strangers[10];
+    pid_t foreign_children[10];
     for (int i = 0; i < 10; i++) {
-        strangers[i] = foreign_child(i);
+        foreign_children[i] = foreign_child(i);
     }
     for (int i = 0; i < 20; i++) {
         chld_id ids[] = { START(ACT("exit", "1"), NULL), START(ACT("die", "9"), NULL) };
@@ -300,7 +300,7 @@ TEST(children_that_are_not_the_librarys_are_left_alone)
     }
     for (int i = 0; i < 10; i++) {
         int status = -1;
-        CHECK_INT(waitpid(strangers[i], &status, 0), strangers[i]);
+        CHECK_INT(waitpid(foreign_children[i], &status, 0), foreign_children[i]);
         CHECK(WIFEXITED(status) && WEXITSTATUS(status) == i);
     }
     reap_closed_children();

@@ -21,17 +21,17 @@ static chld_id start_flow(const char *what, uint32_t group_mode)
     return id;
 }
 
-static int stop_with(chld_id id, const chld_rung *rungs, size_t count, uint32_t target,
+static int stop_with(chld_id id, const chld_stop_step *steps, size_t count, uint32_t target,
                      chld_status *status)
 {
     chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
-    plan.rungs = rungs;
-    plan.rungs_count = count;
+    plan.steps = steps;
+    plan.steps_count = count;
     plan.target = target;
     return CALL(chld_stop(id, &plan, status));
 }
 
-TEST(a_child_that_obeys_is_ended_by_the_first_rung)
+TEST(a_child_that_obeys_is_ended_by_the_first_step)
 {
     chld_status status;
     long long begin = now_ms();
@@ -43,21 +43,21 @@ TEST(a_child_that_obeys_is_ended_by_the_first_rung)
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGTERM);
 }
 
-TEST(any_rungs_can_be_climbed)
+TEST(any_steps_can_be_climbed)
 {
-    static const chld_rung rungs[] = { { 0, 50 }, { SIGTERM, 0 }, { SIGHUP, 20000 } };
+    static const chld_stop_step steps[] = { { 0, 50 }, { SIGTERM, 0 }, { SIGHUP, 20000 } };
     chld_status status;
     chld_id id = start_flow("deaf", CHLD_GROUP_INHERIT);
     long long begin = now_ms();
-    CHECK_INT(stop_with(id, rungs, 3, CHLD_TARGET_CHILD, &status), 0);
+    CHECK_INT(stop_with(id, steps, 3, CHLD_TARGET_CHILD, &status), 0);
     CHECK_STATUS(status, CHLD_STATE_KILLED, SIGHUP);
     CHECK(now_ms() - begin >= 50 && now_ms() - begin < 10000);
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGHUP);
 }
 
-TEST(a_child_that_survives_all_rungs_is_reported)
+TEST(a_child_that_survives_all_steps_is_reported)
 {
-    static const chld_rung term[] = { { SIGTERM, 100 } };
+    static const chld_stop_step term[] = { { SIGTERM, 100 } };
     chld_status status = { .state = 77 };
     chld_id id = start_flow("deaf", CHLD_GROUP_INHERIT);
     CHECK_INT(stop_with(id, term, 1, CHLD_TARGET_CHILD, &status), -ETIMEDOUT);
@@ -73,19 +73,19 @@ static void hear(int signal)
 
 TEST(a_storm_of_signals_and_a_stopped_child_do_not_prolong_it)
 {
-    static const chld_rung rungs[] = { { SIGTERM, 200 }, { SIGKILL, 20000 } };
+    static const chld_stop_step steps[] = { { SIGTERM, 200 }, { SIGKILL, 20000 } };
     struct sigaction action = { .sa_handler = hear }, before;
     struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGVTALRM };
     struct itimerspec every = { { 0, 500000 }, { 0, 500000 } };
     timer_t timer;
     chld_status status;
     chld_id id = start_flow("stop", CHLD_GROUP_INHERIT);
-    CHECK_CALL(chld_wait_change(id, CHLD_CHANGE_STOPPED, -1, &status), 0);
+    CHECK_CALL(chld_wait_change(id, CHLD_WATCH_STOPPED, -1, &status), 0);
     REQUIRE(sigaction(SIGVTALRM, &action, &before) == 0);
     REQUIRE(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
     REQUIRE(timer_settime(timer, 0, &every, NULL) == 0);
     long long begin = now_ms();
-    CHECK_INT(stop_with(id, rungs, 2, CHLD_TARGET_CHILD, &status), 0);
+    CHECK_INT(stop_with(id, steps, 2, CHLD_TARGET_CHILD, &status), 0);
     CHECK(now_ms() - begin >= 200 && now_ms() - begin < 10000);
     CHECK_STATUS(status, CHLD_STATE_KILLED, SIGKILL);
     REQUIRE(timer_delete(timer) == 0);
@@ -142,11 +142,11 @@ TEST(a_group_is_killed_with_its_leader_or_after_it)
 /* A child in the group of this process: nobody may be hit, least of all we. */
 static void spare_own_group(void)
 {
-    static const chld_rung rungs[] = { { SIGKILL, 100 } };
+    static const chld_stop_step steps[] = { { SIGKILL, 100 } };
     struct gate gate = gate_make();
     chld_id id = START_AT(&gate, 3);
     CHECK_CALL(chld_kill_group(id, SIGKILL), -EINVAL);
-    CHECK_INT(stop_with(id, rungs, 1, CHLD_TARGET_GROUP, NULL), -EINVAL);
+    CHECK_INT(stop_with(id, steps, 1, CHLD_TARGET_GROUP, NULL), -EINVAL);
     gate_open(&gate);
     CHECK_EXITED(FINISH(id), 3);
     CHECK_CALL(chld_kill_group(CHLD_NONE, SIGKILL), -EBADF);
@@ -192,16 +192,16 @@ TEST(plans_that_make_no_sense_are_refused)
     struct gate gate = gate_make();
     chld_id id = START_AT(&gate, 0);
     chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
-    chld_rung rung = { 999, 0 };
-    plan.rungs_count = 1;
+    chld_stop_step step = { 999, 0 };
+    plan.steps_count = 1;
     CHECK_CALL(chld_stop(id, &plan, NULL), -EINVAL);
-    plan.rungs = &rung;
+    plan.steps = &step;
     CHECK_CALL(chld_stop(id, &plan, NULL), -EINVAL);
-    rung = (chld_rung) { SIGTERM, -2 };
+    step = (chld_stop_step) { SIGTERM, -2 };
     CHECK_CALL(chld_stop(id, &plan, NULL), -EINVAL);
-    rung = (chld_rung) { -1, 0 };
+    step = (chld_stop_step) { -1, 0 };
     CHECK_CALL(chld_stop(id, &plan, NULL), -EINVAL);
-    plan.rungs_count = 0;
+    plan.steps_count = 0;
     plan.target = 3;
     CHECK_CALL(chld_stop(id, &plan, NULL), -EINVAL);
     plan.target = CHLD_TARGET_CHILD;

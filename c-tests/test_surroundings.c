@@ -24,42 +24,42 @@ static uint32_t environment(void)
 
 /* Children of the program's own */
 
-static void check_strangers(uint32_t mode)
+static void check_foreign(uint32_t mode)
 {
-    pid_t first = stranger_zombie(8);
+    pid_t first = foreign_zombie(8);
     CHECK_CALL(chld_sigchld_install(mode), 0);
-    pid_t second = stranger_zombie(9);
+    pid_t second = foreign_zombie(9);
     struct gate gate = gate_make();
     chld_id id = START_AT(&gate, 5);
     int pid = CALL(chld_pid(id));
     gate_open(&gate);
-    /* In reap mode it is found behind the strangers by itself. */
+    /* In reap mode it is found behind the foreign children by itself. */
     AWAIT(mode == 0 ? !process_is_there(pid) : process_state(pid) == 'Z');
     CHECK_CALL(chld_reap(), mode == 0 ? 0 : 1);
     CHECK(!process_is_there(pid));
     CHECK_EXITED(FINISH(id), 5);
     CHECK_CALL(chld_sigchld_remove(), 0);
-    STRANGER_REAP(first, 8);
-    STRANGER_REAP(second, 9);
+    FOREIGN_REAP(first, 8);
+    FOREIGN_REAP(second, 9);
 }
 
-TEST(strangers_in_front_are_not_reaped_in_reap_mode)
+TEST(foreign_children_in_front_are_not_reaped_in_reap_mode)
 {
-    check_strangers(0);
+    check_foreign(0);
 }
 
-TEST(strangers_in_front_are_not_reaped_in_notify_mode)
+TEST(foreign_children_in_front_are_not_reaped_in_notify_mode)
 {
-    check_strangers(CHLD_SIGCHLD_NOTIFY);
+    check_foreign(CHLD_SIGCHLD_NOTIFY);
 }
 
-/* The signal names one child, and the kernel shows the stranger in front. */
-TEST(one_signal_finds_all_that_ended_behind_a_stranger)
+/* The signal names one child, and the kernel shows the foreign child in front. */
+TEST(one_signal_finds_all_that_ended_behind_a_foreign_child)
 {
     enum { COUNT = 8 };
     chld_id ids[COUNT];
     struct gate gate = gate_make();
-    pid_t stranger = stranger_zombie(8);
+    pid_t foreign = foreign_zombie(8);
     CHECK_CALL(chld_sigchld_install(0), 0);
     block_signal(SIGCHLD);
     for (int i = 0; i < COUNT; i++) {
@@ -75,7 +75,7 @@ TEST(one_signal_finds_all_that_ended_behind_a_stranger)
         CHECK_EXITED(FINISH(ids[i]), i);
     }
     CHECK_CALL(chld_sigchld_remove(), 0);
-    STRANGER_REAP(stranger, 8);
+    FOREIGN_REAP(foreign, 8);
 }
 
 TEST(system_and_popen_work_in_reap_mode)
@@ -136,17 +136,17 @@ static void check_installed_over(void (*function)(int), int flags, uint32_t mode
     set_sigchld(SIG_DFL, 0);
 }
 
-TEST(ignored_then_installed_strangers_go_as_before_and_ours_keep_their_statuses)
+TEST(ignored_then_installed_foreign_children_go_as_before_and_ours_keep_their_statuses)
 {
     check_installed_over(SIG_IGN, 0, 0);
 }
 
-TEST(ignored_then_installed_in_notify_mode_strangers_go_when_the_program_looks)
+TEST(ignored_then_installed_in_notify_mode_foreign_children_go_when_the_program_looks)
 {
     check_installed_over(SIG_IGN, 0, CHLD_SIGCHLD_NOTIFY);
 }
 
-TEST(no_child_wait_then_installed_strangers_go_as_before)
+TEST(no_child_wait_then_installed_foreign_children_go_as_before)
 {
     check_installed_over(nothing, SA_NOCLDWAIT | SA_RESTART, 0);
 }

@@ -116,9 +116,9 @@ static void leave_others_alone(void)
     uint32_t left = 99;
     struct gate gate = gate_make();
     chld_id sister = START_AT(&gate, 4);
-    pid_t stranger = fork();
-    REQUIRE(stranger >= 0);
-    if (stranger == 0) {
+    pid_t foreign = fork();
+    REQUIRE(foreign >= 0);
+    if (foreign == 0) {
         for (;;) {
             pause();
         }
@@ -126,10 +126,10 @@ static void leave_others_alone(void)
     struct family family = start_family("", CHLD_SPAWN_SUBREAPER, CHLD_GROUP_INHERIT);
     CHECK_CALL(chld_kill_tree(family.id, SIGKILL, &left), 0);
     CHECK_INT(left, 0);
-    CHECK(!has_ended(stranger));
+    CHECK(!has_ended(foreign));
     CHECK_CALL(chld_wait(sister, 0, NULL), -ETIMEDOUT);
-    REQUIRE(stranger > 1 && kill(stranger, SIGKILL) == 0);
-    REQUIRE(waitpid(stranger, NULL, 0) == stranger);
+    REQUIRE(foreign > 1 && kill(foreign, SIGKILL) == 0);
+    REQUIRE(waitpid(foreign, NULL, 0) == foreign);
     gate_open(&gate);
     CHECK_EXITED(FINISH(sister), 4);
     end_family(&family);
@@ -187,7 +187,7 @@ static void stop_at_a_limit(void)
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     options.flags = CHLD_CAPTURE_EOF;
     options.out.mode = CHLD_SINK_GROW;
-    options.limit_ms = 200;
+    options.timeout_ms = 200;
     options.stop = &plan;
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
     spawn.flags = CHLD_SPAWN_SUBREAPER;

@@ -37,7 +37,7 @@ TEST(stops_continuations_and_the_end_are_told)
     }
     gate_open(&gate);
     check_change(id, 0, CHLD_STATE_EXITED, 6);
-    check_change(id, CHLD_CHANGE_STOPPED, CHLD_STATE_EXITED, 6); /* as often as asked */
+    check_change(id, CHLD_WATCH_STOPPED, CHLD_STATE_EXITED, 6); /* as often as asked */
     CHECK_EXITED(FINISH(id), 6);
 }
 
@@ -47,10 +47,10 @@ TEST(the_words_are_those_of_the_macros)
     chld_id id = start_own_group(&gate);
     chld_status status;
     CHECK_CALL(chld_kill(id, SIGSTOP), 0);
-    CHECK_CALL(chld_wait_change(id, CHLD_CHANGE_STOPPED, -1, &status), 0);
+    CHECK_CALL(chld_wait_change(id, CHLD_WATCH_STOPPED, -1, &status), 0);
     CHECK(WIFSTOPPED(status.wait_word) && WSTOPSIG(status.wait_word) == SIGSTOP);
     CHECK_CALL(chld_kill(id, SIGCONT), 0);
-    CHECK_CALL(chld_wait_change(id, CHLD_CHANGE_CONTINUED, -1, &status), 0);
+    CHECK_CALL(chld_wait_change(id, CHLD_WATCH_CONTINUED, -1, &status), 0);
     CHECK(WIFCONTINUED(status.wait_word));
     gate_open(&gate);
     FINISH(id);
@@ -84,14 +84,14 @@ TEST(only_the_changes_asked_for_are_told)
     chld_id id = start_own_group(&gate);
     CHECK_CALL(chld_kill(id, SIGSTOP), 0);
     await_change(id, WSTOPPED);
-    CHECK_CALL(chld_wait_change(id, CHLD_CHANGE_CONTINUED, 0, NULL), -ETIMEDOUT);
-    check_change(id, CHLD_CHANGE_STOPPED, CHLD_STATE_STOPPED, SIGSTOP);
+    CHECK_CALL(chld_wait_change(id, CHLD_WATCH_CONTINUED, 0, NULL), -ETIMEDOUT);
+    check_change(id, CHLD_WATCH_STOPPED, CHLD_STATE_STOPPED, SIGSTOP);
     CHECK_CALL(chld_kill(id, SIGCONT), 0);
     await_change(id, WCONTINUED);
-    CHECK_CALL(chld_wait_change(id, CHLD_CHANGE_STOPPED, 0, NULL), -ETIMEDOUT);
-    check_change(id, CHLD_CHANGE_CONTINUED, CHLD_STATE_CONTINUED, SIGCONT);
+    CHECK_CALL(chld_wait_change(id, CHLD_WATCH_STOPPED, 0, NULL), -ETIMEDOUT);
+    check_change(id, CHLD_WATCH_CONTINUED, CHLD_STATE_CONTINUED, SIGCONT);
     gate_open(&gate);
-    check_change(id, CHLD_CHANGE_CONTINUED, CHLD_STATE_EXITED, 6);
+    check_change(id, CHLD_WATCH_CONTINUED, CHLD_STATE_EXITED, 6);
     FINISH(id);
 }
 
@@ -130,7 +130,7 @@ TEST(a_stop_is_no_end)
 TEST(a_child_can_stop_itself)
 {
     chld_id id = START(ACT("stop", "19", "4"), NULL);
-    check_change(id, CHLD_CHANGE_STOPPED, CHLD_STATE_STOPPED, SIGSTOP);
+    check_change(id, CHLD_WATCH_STOPPED, CHLD_STATE_STOPPED, SIGSTOP);
     CHECK_CALL(chld_kill(id, SIGCONT), 0);
     CHECK_EXITED(FINISH(id), 4);
 }

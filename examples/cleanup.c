@@ -48,7 +48,7 @@ int main(void)
     struct output output = {0};
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
-    chld_capturing capturing;
+    chld_capture_id capturing;
     chld_capture_wait wait;
     chld_capture_result result;
     char text[128];
@@ -59,7 +59,7 @@ int main(void)
     options.out.mode = CHLD_SINK_CALLBACK;
     options.out.callback = take;
     options.out.argument = &output;
-    options.limit_ms = 10000;
+    options.timeout_ms = 10000;
     require(chld_capture_open(output.child, &options, &capturing) == 0, "chld_capture_open");
     while ((done = chld_capture_step(capturing, &wait)) == 0) {
         struct pollfd fds[CHLD_CAPTURE_FDS];

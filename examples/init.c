@@ -102,8 +102,8 @@ static void serve(const sigset_t *taken, chld_status *status)
             forward(signal);
             continue;
         }
-        chld_reap_strangers(say_reaped, NULL);
-        if (chld_wait_change(job.child, CHLD_CHANGE_STOPPED, 0, status) < 0)
+        chld_reap_foreign(say_reaped, NULL);
+        if (chld_wait_change(job.child, CHLD_WATCH_STOPPED, 0, status) < 0)
             continue;
         if (status->state != CHLD_STATE_STOPPED)
             return;

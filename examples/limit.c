@@ -28,7 +28,7 @@ int main(void)
     options.out.mode = CHLD_SINK_HEAD;
     options.out.buffer = output;
     options.out.size = sizeof output;
-    options.limit_ms = 1000;
+    options.timeout_ms = 1000;
     options.stop = &stop;
     require(chld_run(argv, &spawn, &options, &result, NULL) == 0, "chld_run");
     require(chld_status_text(&result.status, text, sizeof text) > 0, "chld_status_text");
@@ -36,7 +36,7 @@ int main(void)
     printf("status: %s, %s\n", text, result.timed_out ? "at the time limit" : "by itself");
 
     require(result.out.kept == 6 && !memcmp(output, "start\n", 6), "start, and no end");
-    require(result.timed_out && result.rung == 1, "the limit");
+    require(result.timed_out && result.step == 1, "the limit");
     require(result.status.state == CHLD_STATE_KILLED, "the state");
     require(result.status.code == chld_signal_number("TERM"), "the signal");
     return 0;

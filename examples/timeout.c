@@ -141,7 +141,7 @@ static int is_over(chld_status *status)
 {
     if (signalled && until > 0 && !wanted.foreground)
         return tool_has_ended(job.child) && !has_descendants() && chld_wait(job.child, 0, status) == 0;
-    if (chld_wait_change(job.child, CHLD_CHANGE_STOPPED, 0, status) < 0)
+    if (chld_wait_change(job.child, CHLD_WATCH_STOPPED, 0, status) < 0)
         return 0;
     if (status->state != CHLD_STATE_STOPPED)
         return 1;

@@ -873,12 +873,12 @@ int chld_error_text(const struct chld_error *error, char *buffer, size_t size);
 /**
  * chld_wait_change() tells of stops.
  */
-#define CHLD_CHANGE_STOPPED 1
+#define CHLD_WATCH_STOPPED 1
 
 /**
  * chld_wait_change() tells of continuations.
  */
-#define CHLD_CHANGE_CONTINUED 2
+#define CHLD_WATCH_CONTINUED 2
 
 /**
  * What was learnt about one of several children.
@@ -996,7 +996,7 @@ int chld_wait_any(const chld_id *ids,
 /**
  * Waits until a child has stopped, was continued, or has ended.
  *
- * `changes`: CHLD_CHANGE_STOPPED, CHLD_CHANGE_CONTINUED, both, or 0 for both.
+ * `changes`: CHLD_WATCH_STOPPED, CHLD_WATCH_CONTINUED, both, or 0 for both.
  * An end is always told.
  * `timeout_ms`: as for chld_wait().
  * `ret`: what happened; may be NULL.
@@ -1281,7 +1281,7 @@ int chld_environment(uint32_t *ret);
 /**
  * Makes orphaned descendants children of this process (1), or no longer (0):
  * for supervisors, and for inits that are not pid 1. They are reaped by
- * chld_reap_strangers().
+ * chld_reap_foreign().
  *
  * Returns 0, -EINVAL if `on` is neither, or -ENOSYS where the system has no
  * such thing (it is Linux's since 3.4).
@@ -1295,22 +1295,22 @@ int chld_subreaper(int on);
  * well, but keep their statuses for their handles. Not for a program in which
  * somebody else waits for children of theirs.
  *
- * `callback`: called for each stranger, with its pid and status; may be NULL.
+ * `callback`: called for each foreign child, with its pid and status; may be NULL.
  * `argument`: passed to it.
  *
  * The kernel shows one child that has ended at a time. As long as a call is at
  * work on one of the library's that has ended (a capture, chld_stop()), or a child
- * is between clone and exec, strangers behind it are not seen: call this again
+ * is between clone and exec, foreign children behind it are not seen: call this again
  * after it.
  *
- * Returns how many strangers were reaped.
+ * Returns how many foreign children were reaped.
  * Thread-safe, as the callback is; async-signal-safe, if the callback is. Never
  * blocks. Since 0.1.
  */
-int chld_reap_strangers(void (*callback)(int pid,
-                                         const chld_status *status,
-                                         void *argument),
-                        void *argument);
+int chld_reap_foreign(void (*callback)(int pid,
+                                       const chld_status *status,
+                                       void *argument),
+                      void *argument);
 
 /*
  * Acting on a child
@@ -1342,7 +1342,7 @@ int chld_reap_strangers(void (*callback)(int pid,
 /**
  * One step of a plan.
  */
-typedef struct chld_rung {
+typedef struct chld_stop_step {
     /**
      * The signal; 0 sends none, and only waits.
      */
@@ -1352,7 +1352,7 @@ typedef struct chld_rung {
      * 0 goes on at once.
      */
     int32_t wait_ms;
-} chld_rung;
+} chld_stop_step;
 
 /**
  * How to end a child. Begin with CHLD_STOP_PLAN_INIT.
@@ -1373,11 +1373,11 @@ typedef struct chld_stop_plan {
     /**
      * The steps, in their order.
      */
-    const struct chld_rung *rungs;
+    const struct chld_stop_step *steps;
     /**
      * How many. 0: SIGTERM, 2000 ms, SIGKILL, 2000 ms.
      */
-    size_t rungs_count;
+    size_t steps_count;
 } chld_stop_plan;
 
 /**
@@ -1429,7 +1429,7 @@ int chld_kill_group(chld_id id,
  * `signal`: as for chld_kill(). With SIGKILL everybody is stopped first, so
  * that nobody can start more meanwhile, and the call waits until they are gone,
  * a second at most.
- * `ret_survivors`: how many of the tree live when the call returns: those that
+ * `survivors`: how many of the tree live when the call returns: those that
  * have not ended by the signal, or may not be signalled; may be NULL.
  *
  * They are found in /proc: children of the tree, and members of a group or a
@@ -1449,7 +1449,7 @@ int chld_kill_group(chld_id id,
  *
  * Returns 0; -ENOSYS if /proc is not there or is another pid namespace's: then
  * the child's group was signalled if it leads one, else the child alone, and
- * `ret_survivors` is not written; -ESRCH once a call has told the child's end
+ * `survivors` is not written; -ESRCH once a call has told the child's end
  * (until then, what is left of its group and session is found); -EINVAL if
  * `signal` is none; -EBADF if `id` is no child; -EMFILE, -ENFILE, -ENOMEM
  * without descriptors or memory for the search.
@@ -1458,7 +1458,7 @@ int chld_kill_group(chld_id id,
  */
 int chld_kill_tree(chld_id id,
                    int signal,
-                   uint32_t *ret_survivors);
+                   uint32_t *survivors);
 
 /**
  * Ends a child by degrees: sends the first signal, waits, sends the next.
@@ -1523,7 +1523,7 @@ int chld_stop(chld_id id,
 /**
  * The first half of `size` and the last, in `buffer`.
  */
-#define CHLD_SINK_ENDS 3
+#define CHLD_SINK_HEAD_TAIL 3
 
 /**
  * All, or the first `size` bytes if that is not 0, in memory from realloc() with
@@ -1641,7 +1641,7 @@ typedef struct chld_capture_options {
      * the rest in the pipes. When it is reached, the child is ended by `stop`,
      * whose time comes on top. 0 (which elsewhere only looks) or -1: no limit.
      */
-    int32_t limit_ms;
+    int32_t timeout_ms;
     /**
      * The child's stdin, stdout and stderr.
      */
@@ -1657,7 +1657,7 @@ typedef struct chld_capture_options {
 /**
  * What came on one stream.
  */
-typedef struct chld_captured {
+typedef struct chld_stream_result {
     /**
      * How many bytes came in all.
      */
@@ -1667,7 +1667,7 @@ typedef struct chld_captured {
      */
     uint64_t kept;
     /**
-     * How many of the kept ones are the stream's first: for CHLD_SINK_ENDS, what
+     * How many of the kept ones are the stream's first: for CHLD_SINK_HEAD_TAIL, what
      * is missing is missing after these.
      */
     uint64_t from_head;
@@ -1696,7 +1696,7 @@ typedef struct chld_captured {
      * What the callback returned to stop, or 0.
      */
     int32_t stopped;
-} chld_captured;
+} chld_stream_result;
 
 /**
  * What has happened, and what came of it.
@@ -1709,8 +1709,8 @@ typedef struct chld_capture_result {
     /**
      * What came on its stdout and on its stderr.
      */
-    struct chld_captured out;
-    struct chld_captured err;
+    struct chld_stream_result out;
+    struct chld_stream_result err;
     /**
      * How many bytes of the input the pipe has taken.
      */
@@ -1727,7 +1727,7 @@ typedef struct chld_capture_result {
     /**
      * The last step of the stop plan that was taken, counted from 1. 0: none.
      */
-    int32_t rung;
+    int32_t step;
     /**
      * Its signal.
      */
@@ -1738,7 +1738,7 @@ typedef struct chld_capture_result {
  * A capture that the caller's event loop drives, as a number; -EBADF once it is
  * closed.
  */
-typedef uint64_t chld_capturing;
+typedef uint64_t chld_capture_id;
 
 /**
  * As struct pollfd, member by member.
@@ -1856,7 +1856,7 @@ int chld_run(const char *const *argv,
  */
 int chld_capture_open(chld_id id,
                       const struct chld_capture_options *options,
-                      chld_capturing *ret);
+                      chld_capture_id *ret);
 
 /**
  * Does what can be done now, without blocking. To be called when one of the
@@ -1869,11 +1869,11 @@ int chld_capture_open(chld_id id,
  *
  * Returns 1 when there is nothing left to do, 0 when there is; -ETIMEDOUT, or
  * another errno, where chld_capture() returns it; -EBUSY while another call has
- * this capture; -EBADF if `capturing` is none.
+ * this capture; -EBADF if `capture` is none.
  * Thread-safe, not async-signal-safe. Does not block, but for callbacks, and
  * as chld_kill_tree() does if the plan says so. Since 0.1.
  */
-int chld_capture_step(chld_capturing capturing, struct chld_capture_wait *ret);
+int chld_capture_step(chld_capture_id capture, struct chld_capture_wait *ret);
 
 /**
  * Ends a capture, finished or not, and says what came of it. The child is left
@@ -1881,18 +1881,18 @@ int chld_capture_step(chld_capturing capturing, struct chld_capture_wait *ret);
  *
  * `ret`: as for chld_capture(); NULL frees growing buffers.
  *
- * Returns 0, -EBUSY while another call has this capture, -EBADF if `capturing`
+ * Returns 0, -EBUSY while another call has this capture, -EBADF if `capture`
  * is none, or no longer.
  * Ownership: a growing buffer is the caller's, for chld_buffer_free().
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
-int chld_capture_close(chld_capturing capturing,
+int chld_capture_close(chld_capture_id capture,
                        struct chld_capture_result *ret);
 
 /**
  * Frees the memory of a growing buffer.
  *
- * `data`: from chld_captured; NULL does nothing.
+ * `data`: from chld_stream_result; NULL does nothing.
  *
  * Returns 0.
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.

@@ -212,14 +212,14 @@ struct spawning {
 /** How to end a child: {{{SIGTERM, 500}, {SIGKILL, -1}}, CHLD_TARGET_GROUP} sends TERM,
  *  waits half a second, sends KILL. With no steps, chld_stop()'s own. */
 struct stop_plan {
-    std::vector<chld_rung> rungs = {};
+    std::vector<chld_stop_step> steps = {};
     uint32_t target = CHLD_TARGET_CHILD;
     uint32_t flags = 0;
 
     /** For chld.h; valid as long as this is neither changed nor moved. */
     chld_stop_plan raw() const noexcept
     {
-        return {sizeof(chld_stop_plan), target, flags, rungs.data(), rungs.size()};
+        return {sizeof(chld_stop_plan), target, flags, steps.data(), steps.size()};
     }
 };
 
@@ -266,7 +266,7 @@ public:
         int result = chld_wait(id_, detail::limit(limit), &how);
         return in_time(result, "chld_wait", how);
     }
-    /** The next of CHLD_CHANGE_* (0: any) or the end; nothing if none came in this time. */
+    /** The next of CHLD_WATCH_* (0: any) or the end; nothing if none came in this time. */
     std::optional<status> wait_change(uint32_t changes = 0, milliseconds limit = forever) const
     {
         status how;
@@ -372,7 +372,7 @@ inline output run(const arguments &argv, const options &how = {}, const capture 
     chld_stop_plan plan = what.plan.raw();
     chld_capture_options raw = CHLD_CAPTURE_OPTIONS_INIT;
     raw.flags = what.flags;
-    raw.limit_ms = what.limit < milliseconds(1) ? 1 : detail::limit(what.limit);
+    raw.timeout_ms = what.limit < milliseconds(1) ? 1 : detail::limit(what.limit);
     raw.in.mode = what.input.empty() ? CHLD_FEED_NONE : CHLD_FEED_BUFFER;
     raw.in.data = what.input.data(), raw.in.size = what.input.size();
     raw.out.mode = raw.err.mode = CHLD_SINK_GROW;

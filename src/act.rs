@@ -20,7 +20,7 @@ pub fn kill(handle: u64, number: i32) -> Result<()> {
     match reap::peek(&pin, wait::EXITED | wait::NO_HANG) {
         Ok(None) => send_to_child(&pin, number),
         Ok(Some(_)) => Err(Errno::ESRCH),
-        // Reaped already, by another call or by a stranger: that can be told.
+        // Reaped already, by another call or by a foreign child: that can be told.
         Err(Errno::ECHILD) => reap::look(&pin).and(Err(Errno::ESRCH)),
         Err(errno) => Err(errno),
     }
@@ -68,7 +68,7 @@ pub fn send_to_group(pin: &Pin, number: i32) -> Result<()> {
         Some(Ok(())) => Ok(()),
         Some(Err(errno)) if !errno.means_unsupported() => Err(errno),
         _ => {
-            // Only the number names it now. ECHILD: a stranger has reaped it.
+            // Only the number names it now. ECHILD: a foreign child has reaped it.
             reap::peek(pin, wait::EXITED | wait::NO_HANG).map_err(|_| Errno::ESRCH)?;
             signal::kill_group(pin.pid(), number)
         }

@@ -57,7 +57,7 @@ pub fn find(pid: i32) -> Option<Pin> {
 /// Whether an ended child that the kernel shows is not the library's. One that is
 /// being started has no pid in the table yet; asked again after the starts that
 /// could be its own, the table knows. (The zombie holds its pid meanwhile.)
-pub fn is_stranger(pid: i32) -> bool {
+pub fn is_foreign_child(pid: i32) -> bool {
     find(pid).is_none() && !sigchld::is_starting() && find(pid).is_none()
 }
 

@@ -2,7 +2,7 @@
 //! limit.
 //!
 //! All is done in turns that never block: move what can be moved, look at the
-//! child, take the next rung of the ladder if it is due. Between two turns there
+//! child, take the next step of the ladder if it is due. Between two turns there
 //! is one sleep on everything at once, so no order and no size of reads and
 //! writes can make a deadlock.
 
@@ -59,7 +59,7 @@ pub struct Capture<'a> {
     /// The limit was reached.
     pub timed_out: bool,
     finished: bool,
-    /// All rungs are behind, and the child has not ended.
+    /// All steps are behind, and the child has not ended.
     gave_up: bool,
 }
 
@@ -189,7 +189,7 @@ impl<'a> Capture<'a> {
         }
     }
 
-    /// The limit, or the time of a rung, is over.
+    /// The limit, or the time of a step, is over.
     fn expire(&mut self) {
         let (reached, _) = self.ladder.reached();
         self.timed_out |= reached == 0 && self.drains.iter().all(|drain| drain.stopped == 0);

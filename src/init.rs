@@ -11,8 +11,8 @@ pub fn subreaper(on: bool) -> Result<()> {
 
 /// Reaps every child that has ended and is not the library's, and tells of each
 /// its pid and status; the library's own keep theirs for their handles. Returns
-/// how many strangers there were.
-pub fn reap_strangers(mut tell: impl FnMut(i32, Status)) -> u32 {
+/// how many foreign children there were.
+pub fn reap_foreign(mut tell: impl FnMut(i32, Status)) -> u32 {
     let mut count = 0u32;
     reap::walk(true, |change| {
         count = count.wrapping_add(1);

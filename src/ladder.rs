@@ -15,7 +15,7 @@ use crate::watch::Watch;
 /// in milliseconds (-1: for ever).
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub struct Rung {
+pub struct Step {
     pub signal: i32,
     pub wait_ms: i32,
 }
@@ -32,22 +32,22 @@ pub struct Plan<'a> {
     pub target: Target,
     /// What is left of the target when the child has ended is killed.
     pub sweep: bool,
-    pub rungs: &'a [Rung],
+    pub steps: &'a [Step],
 }
 
 impl Plan<'_> {
-    pub const RUNGS: &'static [Rung] = &[
-        Rung { signal: libc::SIGTERM, wait_ms: 2000 },
-        Rung { signal: libc::SIGKILL, wait_ms: 2000 },
+    pub const STEPS: &'static [Step] = &[
+        Step { signal: libc::SIGTERM, wait_ms: 2000 },
+        Step { signal: libc::SIGKILL, wait_ms: 2000 },
     ];
 
     /// Before anything is sent. `leads`: the child has a group of its own.
     pub fn check(&self, leads: bool) -> Result<()> {
-        for rung in self.rungs {
-            if rung.signal != 0 {
-                signals::check(rung.signal)?;
+        for step in self.steps {
+            if step.signal != 0 {
+                signals::check(step.signal)?;
             }
-            if rung.wait_ms < -1 {
+            if step.wait_ms < -1 {
                 return Err(Errno::EINVAL);
             }
         }
@@ -72,7 +72,7 @@ pub struct Ladder<'a> {
 }
 
 impl<'a> Ladder<'a> {
-    /// The first rung is due at `first`.
+    /// The first step is due at `first`.
     pub fn new(plan: Plan<'a>, first: Deadline) -> Ladder<'a> {
         Ladder { plan, climbed: 0, until: first, failed: None }
     }
@@ -90,29 +90,29 @@ impl<'a> Ladder<'a> {
         self.until.left_ns() == Some(0)
     }
 
-    /// The first rung is due at once.
+    /// The first step is due at once.
     pub fn hurry(&mut self) {
         if self.climbed == 0 {
             self.until = Deadline::Now;
         }
     }
 
-    /// The last rung that was reached, counted from 1, and its signal; (0, 0)
+    /// The last step that was reached, counted from 1, and its signal; (0, 0)
     /// for none.
     pub fn reached(&self) -> (u32, i32) {
-        let rung = self.climbed.checked_sub(1).and_then(|last| self.plan.rungs.get(last));
-        (self.climbed as u32, rung.map_or(0, |rung| rung.signal))
+        let step = self.climbed.checked_sub(1).and_then(|last| self.plan.steps.get(last));
+        (self.climbed as u32, step.map_or(0, |step| step.signal))
     }
 
-    /// Takes the next rung; false if there is none. A signal that could not be
+    /// Takes the next step; false if there is none. A signal that could not be
     /// sent does not end the climb.
     pub fn climb(&mut self, pin: &Pin) -> bool {
-        let Some(rung) = self.plan.rungs.get(self.climbed) else { return false };
+        let Some(step) = self.plan.steps.get(self.climbed) else { return false };
         self.climbed = self.climbed.wrapping_add(1);
-        self.until = Deadline::after_ms(rung.wait_ms).unwrap_or(Deadline::Now);
-        if rung.signal != 0 {
+        self.until = Deadline::after_ms(step.wait_ms).unwrap_or(Deadline::Now);
+        if step.signal != 0 {
             // ESRCH: it has ended, which the next look shows.
-            let sent = self.plan.send(pin, rung.signal);
+            let sent = self.plan.send(pin, step.signal);
             self.failed = sent.err().filter(|errno| *errno != Errno::ESRCH);
         }
         true
@@ -126,7 +126,7 @@ impl<'a> Ladder<'a> {
         }
     }
 
-    /// Why it has not ended after all rungs.
+    /// Why it has not ended after all steps.
     pub fn failure(&self) -> Errno {
         self.failed.unwrap_or(Errno::ETIMEDOUT)
     }

@@ -220,7 +220,7 @@ fn pidfd_of(started: &mut Started) -> Option<OwnedFd> {
     given.or_else(|| {
         let asked = pidfd::available().then(|| pidfd::open(started.pid).ok())??;
         // Where the kernel reaps by itself (SIGCHLD ignored), the pid may be a
-        // stranger's by now; only a child of ours can be waited for.
+        // foreign child's by now; only a child of ours can be waited for.
         let whom = Whom::Pidfd(asked.number());
         let peeked = wait::waitid(whom, wait::EXITED | wait::NO_HANG | wait::PEEK);
         (!matches!(peeked, Err(Errno::ECHILD))).then_some(asked)

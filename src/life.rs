@@ -31,7 +31,7 @@ const RUNNING: u64 = 2;
 const ENDED: u64 = 3;
 /// The handle is closed: no new pins by handle.
 const CLOSED: u64 = 1 << 2;
-/// The zombie is gone: reaped by us, by a stranger, or never there.
+/// The zombie is gone: reaped by us, by a foreign child, or never there.
 const COLLECTED: u64 = 1 << 3;
 /// In the graveyard's queue, which must let go before the slot is reused.
 const QUEUED: u64 = 1 << 4;

@@ -124,7 +124,7 @@ fn unpin(slot: &'static Slot, index: u32) {
 }
 
 /// Reaps the zombie. Its status is known, and it is this child's own: the pid
-/// has been kept from being reused until now. If a stranger was faster, there
+/// has been kept from being reused until now. If a foreign child was faster, there
 /// is nothing left to do.
 fn collect(slot: &Slot) {
     let pidfd = Some(slot.pidfd.load(SeqCst)).filter(|fd| *fd >= 0);

@@ -94,7 +94,7 @@ fn ask(pin: &Pin, hang: i32) -> Result<Option<Status>> {
         match peek(pin, wait::EXITED | hang) {
             Ok(None) => return Ok(None),
             Ok(Some(change)) => publish(pin, &change),
-            // Another call has it, and says so in a moment; or a stranger has.
+            // Another call has it, and says so in a moment; or a foreign child has.
             Err(Errno::ECHILD) if pin.slot.life.word().is_reaping() => return Ok(None),
             Err(Errno::ECHILD) => gone(pin),
             Err(errno) => return Err(errno),
@@ -150,22 +150,22 @@ pub fn everyone(hint: i32) -> u32 {
         count = look_anew(&pin);
         each = pin.slot.was_gone();
     }
-    let (found, saw_all) = walk(sigchld::strangers_were_auto_reaped(), |_| ());
+    let (found, saw_all) = walk(sigchld::foreign_children_were_auto_reaped(), |_| ());
     count = count.wrapping_add(found);
     if saw_all && !each { count } else { count.wrapping_add(each_by_itself()) }
 }
 
 /// Goes through the children that have ended, as the kernel shows them: one at a
-/// time, without consuming it. Ours are reaped by their own pids. A stranger's
-/// zombie stays in front and ends the walk, unless `reaps_strangers`: then it is
+/// time, without consuming it. Ours are reaped by their own pids. A foreign child's
+/// zombie stays in front and ends the walk, unless `reaps_foreign`: then it is
 /// reaped, and told of. Says how many of ours nobody had seen end before, and
 /// whether none was left to be seen.
 ///
-/// Strangers are reaped on the second sight only: one of ours that another thread
+/// Foreign children are reaped on the second sight only: one of ours that another thread
 /// has reaped since the first is in no table either, but is not shown again.
-pub fn walk(reaps_strangers: bool, mut tell: impl FnMut(&Change)) -> (u32, bool) {
+pub fn walk(reaps_foreign: bool, mut tell: impl FnMut(&Change)) -> (u32, bool) {
     let mut count = 0u32;
-    let (mut last, mut stranger) = (0, 0);
+    let (mut last, mut foreign) = (0, 0);
     loop {
         let in_front = match wait::waitid(Whom::Any, wait::EXITED | wait::NO_HANG | wait::PEEK) {
             Ok(None) => return (count, true),
@@ -173,8 +173,8 @@ pub fn walk(reaps_strangers: bool, mut tell: impl FnMut(&Change)) -> (u32, bool)
             // No child at all: whoever we still think runs was stolen.
             Err(_) => return (count, false),
         };
-        if in_front.pid == stranger {
-            stranger = 0;
+        if in_front.pid == foreign {
+            foreign = 0;
             let whom = Whom::Pid(in_front.pid);
             if let Ok(Some(change)) = wait::waitid(whom, wait::EXITED | wait::NO_HANG) {
                 tell(&change);
@@ -188,8 +188,8 @@ pub fn walk(reaps_strangers: bool, mut tell: impl FnMut(&Change)) -> (u32, bool)
         last = in_front.pid;
         match by_pid::find(in_front.pid) {
             Some(pin) => count = count.wrapping_add(look_anew(&pin)),
-            None if reaps_strangers && by_pid::is_stranger(in_front.pid) => stranger = last,
-            None => return (count, false), // a stranger, or one that is being started
+            None if reaps_foreign && by_pid::is_foreign_child(in_front.pid) => foreign = last,
+            None => return (count, false), // a foreign child, or one that is being started
         }
     }
 }

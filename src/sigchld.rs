@@ -236,8 +236,8 @@ pub fn is_starting() -> bool {
 }
 
 /// The handler stands in for a disposition under which the kernel reaped every
-/// child by itself: strangers' zombies are to be reaped as it would have.
-pub fn strangers_were_auto_reaped() -> bool {
+/// child by itself: foreign children's zombies are to be reaped as it would have.
+pub fn foreign_children_were_auto_reaped() -> bool {
     running().is_some() && PREVIOUS.get(LAYER.load(SeqCst)).is_some_and(Kept::is_auto_reaping)
 }
 

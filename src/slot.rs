@@ -88,7 +88,7 @@ impl Slot {
     }
 
     /// Makes known how the child ended, while its zombie is still there: a
-    /// later ECHILD with no published end can then only mean that a stranger
+    /// later ECHILD with no published end can then only mean that a foreign child
     /// reaped it. Several calls may publish at once. The kernel told them all
     /// the same figures; the first to store a status decides that.
     pub fn publish(&self, status: Status, usage: &Usage) {

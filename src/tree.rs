@@ -57,7 +57,7 @@ pub fn signal(pin: &Pin, number: i32, until_gone: bool) -> Result<u32> {
     }
     let root = root_of(pin);
     // Its pid is still held, so it was the child that was seen, and not another
-    // that has the pid of one that a stranger has reaped.
+    // that has the pid of one that a foreign child has reaped.
     reap::peek(pin, wait::EXITED | wait::NO_HANG).map_err(|_| Errno::ESRCH)?;
     let Some(root) = root else {
         act::send_to_group(pin, number).or_else(|_| act::send_to_child(pin, number))?;

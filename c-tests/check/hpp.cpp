@@ -99,7 +99,7 @@ static void owners()
 static void waiting()
 {
     chld::child child(shell("kill -STOP $$; exit 3"));
-    auto change = child.wait_change(CHLD_CHANGE_STOPPED);
+    auto change = child.wait_change(CHLD_WATCH_STOPPED);
     REQUIRE(change && change->stopped() && change->shell_code() == 128 + SIGSTOP);
     REQUIRE(!child.wait(10ms) && !child.wait(-5ms) && !child.wait_change(0, 0ms));
     REQUIRE(child.kill(SIGCONT));

@@ -60,7 +60,7 @@ SPOILT = [
     ("header", "-EAGAIN if more than 16,000\n * calls are at work on this child.", "-EAGAIN.",
      "does not say when it returns EAGAIN"),
     ("header", " * Ownership: the set is", " * So the set is", 'has no "Ownership:"'),
-    ("header", "/**\n * One step of a plan.\n */\n", "", "nothing is said of typedef struct chld_rung"),
+    ("header", "/**\n * One step of a plan.\n */\n", "", "nothing is said of typedef struct chld_stop_step"),
     ("header", "`timeout_ms`: how long", "`time`: how long", "has no parameter time"),
     ("header", "int chld_pid(chld_id id);", "int chld_number(chld_id id);", "chld_number"),
     ("options", "| `exec` | ENOENT no `/bin/sh`", "| `exce` | ENOENT no `/bin/sh`", "is no step"),

@@ -55,13 +55,13 @@ static inline int show_ends(chld_set set)
 struct capture {
     const char *script;
     chld_id child;
-    chld_capturing capturing;
+    chld_capture_id capturing;
 };
 
 /* Starts a child that is fed, and whose output is kept: all that comes within
  * the limit. */
 static inline void capture_begin(struct capture *capture, const char *script, const char *input,
-                                 int limit_ms)
+                                 int timeout_ms)
 {
     const char *argv[] = {"sh", "-c", script, NULL};
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
@@ -71,7 +71,7 @@ static inline void capture_begin(struct capture *capture, const char *script, co
     options.in.data = input;
     options.in.size = strlen(input);
     options.out.mode = CHLD_SINK_GROW;
-    options.limit_ms = limit_ms;
+    options.timeout_ms = timeout_ms;
     capture->script = script;
     require(chld_spawn(&capture->child, argv, &spawn, NULL) == 0, "chld_spawn");
     require(chld_capture_open(capture->child, &options, &capture->capturing) == 0,

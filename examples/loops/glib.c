@@ -61,11 +61,11 @@ static gboolean dispatch(GSource *source, GSourceFunc callback, gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static void watch(const char *script, const char *input, int limit_ms)
+static void watch(const char *script, const char *input, int timeout_ms)
 {
     static GSourceFuncs functions = {.dispatch = dispatch};
     GSource *source = g_source_new(&functions, sizeof(CaptureSource));
-    capture_begin(&((CaptureSource *)source)->capture, script, input, limit_ms);
+    capture_begin(&((CaptureSource *)source)->capture, script, input, timeout_ms);
     g_source_set_ready_time(source, 0); /* the first step, as soon as the loop runs */
     g_source_attach(source, NULL);
     g_source_unref(source);

@@ -25,9 +25,9 @@ int no_more, stopping, broken;
 static struct job **last = &jobs;
 static struct ending *endings;
 
-static chld_rung rungs[] = {{SIGTERM, 0}, {SIGKILL, 2000}};
+static chld_stop_step steps[] = {{SIGTERM, 0}, {SIGKILL, 2000}};
 static chld_stop_plan plan = {.size = sizeof plan, .target = CHLD_TARGET_GROUP,
-                              .flags = CHLD_STOP_SWEEP, .rungs = rungs, .rungs_count = 2};
+                              .flags = CHLD_STOP_SWEEP, .steps = steps, .steps_count = 2};
 
 void *got(void *memory)
 {
@@ -83,9 +83,9 @@ static void capture(struct job *job, double limit)
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     options.out = (chld_sink){.mode = CHLD_SINK_CALLBACK, .callback = add, .argument = &job->out};
     options.err = (chld_sink){.mode = CHLD_SINK_CALLBACK, .callback = add, .argument = &job->err};
-    options.limit_ms = milliseconds(limit);
+    options.timeout_ms = milliseconds(limit);
     options.stop = &plan;
-    rungs[0].wait_ms = wanted.grace > 0 ? milliseconds(wanted.grace) : -1;
+    steps[0].wait_ms = wanted.grace > 0 ? milliseconds(wanted.grace) : -1;
     int result = chld_capture_open(job->child, &options, &job->capturing);
     if (result < 0)
         tool_give_up("%s: %s", job->item, strerror(-result));
@@ -125,11 +125,11 @@ void signal_all(int signal)
 
 void stop_all(void)
 {
-    static const chld_rung kill_rung = {SIGKILL, 2000};
+    static const chld_stop_step kill_step = {SIGKILL, 2000};
     no_more = 1;
     if (stopping++ == 1) {
-        plan.rungs = &kill_rung;
-        plan.rungs_count = 1;
+        plan.steps = &kill_step;
+        plan.steps_count = 1;
     }
     for (struct job *job = jobs; job && stopping <= 2; job = job->next) {
         if (job->child == CHLD_NONE)

@@ -24,7 +24,7 @@ struct job {
     struct job *next;
     char *item;
     chld_id child; /* CHLD_NONE: it does not run */
-    chld_capturing capturing;
+    chld_capture_id capturing;
     struct text out, err;
     double begun;
     int tries;

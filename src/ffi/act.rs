@@ -2,7 +2,7 @@ use super::spawn::chld_id;
 use super::status::chld_status;
 use super::{growth, quietly, to_c, valid, write_out};
 use crate::act;
-use crate::ladder::{self, Plan, Rung, Target};
+use crate::ladder::{self, Plan, Step, Target};
 use crate::sys::{Errno, Result};
 use crate::tree;
 use core::ffi::c_int;
@@ -56,7 +56,7 @@ pub extern "C" fn chld_kill_group(id: chld_id, signal: c_int) -> c_int {
 /// `signal`: as for chld_kill(). With SIGKILL everybody is stopped first, so
 /// that nobody can start more meanwhile, and the call waits until they are gone,
 /// a second at most.
-/// `ret_survivors`: how many of the tree live when the call returns: those that
+/// `survivors`: how many of the tree live when the call returns: those that
 /// have not ended by the signal, or may not be signalled; may be NULL.
 ///
 /// They are found in /proc: children of the tree, and members of a group or a
@@ -76,7 +76,7 @@ pub extern "C" fn chld_kill_group(id: chld_id, signal: c_int) -> c_int {
 ///
 /// Returns 0; -ENOSYS if /proc is not there or is another pid namespace's: then
 /// the child's group was signalled if it leads one, else the child alone, and
-/// `ret_survivors` is not written; -ESRCH once a call has told the child's end
+/// `survivors` is not written; -ESRCH once a call has told the child's end
 /// (until then, what is left of its group and session is found); -EINVAL if
 /// `signal` is none; -EBADF if `id` is no child; -EMFILE, -ENFILE, -ENOMEM
 /// without descriptors or memory for the search.
@@ -86,12 +86,12 @@ pub extern "C" fn chld_kill_group(id: chld_id, signal: c_int) -> c_int {
 pub unsafe extern "C" fn chld_kill_tree(
     id: chld_id,
     signal: c_int,
-    ret_survivors: *mut u32,
+    survivors: *mut u32,
 ) -> c_int {
     quietly(|| {
         let left = tree::kill(valid(id)?, signal)?;
         // SAFETY: NULL or valid, by the header.
-        unsafe { write_out(ret_survivors, left) };
+        unsafe { write_out(survivors, left) };
         Ok(0)
     })
 }
@@ -113,7 +113,7 @@ pub const CHLD_STOP_SWEEP: u32 = 1;
 
 /// One step of a plan.
 #[repr(C)]
-pub struct chld_rung {
+pub struct chld_stop_step {
     /// The signal; 0 sends none, and only waits.
     pub signal: i32,
     /// How long to wait for the end after it, in milliseconds; -1 without limit,
@@ -131,9 +131,9 @@ pub struct chld_stop_plan {
     /// CHLD_STOP_* bits.
     pub flags: u32,
     /// The steps, in their order.
-    pub rungs: *const chld_rung,
+    pub steps: *const chld_stop_step,
     /// How many. 0: SIGTERM, 2000 ms, SIGKILL, 2000 ms.
-    pub rungs_count: usize,
+    pub steps_count: usize,
 }
 
 // SAFETY: numbers and a pointer, the size first.
@@ -175,14 +175,14 @@ pub unsafe extern "C" fn chld_stop(
 }
 
 /// # Safety
-/// `plan` must be NULL or what the header says it is, and its rungs stay for
+/// `plan` must be NULL or what the header says it is, and its steps stay for
 /// `'a`.
 pub unsafe fn plan_of<'a>(plan: *const chld_stop_plan) -> Result<Plan<'a>> {
     const {
-        assert!(size_of::<Rung>() == size_of::<chld_rung>());
+        assert!(size_of::<Step>() == size_of::<chld_stop_step>());
     }
     if plan.is_null() {
-        return Ok(Plan { target: Target::Child, sweep: false, rungs: Plan::RUNGS });
+        return Ok(Plan { target: Target::Child, sweep: false, steps: Plan::STEPS });
     }
     // SAFETY: by the contract.
     let plan = unsafe { growth::copy(plan) }?;
@@ -192,14 +192,14 @@ pub unsafe fn plan_of<'a>(plan: *const chld_stop_plan) -> Result<Plan<'a>> {
         CHLD_TARGET_TREE => Target::Tree,
         _ => return Err(Errno::EINVAL),
     };
-    let rungs = match plan.rungs_count {
-        0 => Plan::RUNGS,
-        count if plan.rungs.is_null() || count > i32::MAX as usize => return Err(Errno::EINVAL),
+    let steps = match plan.steps_count {
+        0 => Plan::STEPS,
+        count if plan.steps.is_null() || count > i32::MAX as usize => return Err(Errno::EINVAL),
         // SAFETY: valid by the contract; the two types are both two ints.
-        count => unsafe { core::slice::from_raw_parts(plan.rungs.cast(), count) },
+        count => unsafe { core::slice::from_raw_parts(plan.steps.cast(), count) },
     };
     if plan.flags & !CHLD_STOP_SWEEP != 0 {
         return Err(Errno::EINVAL);
     }
-    Ok(Plan { target, sweep: plan.flags & CHLD_STOP_SWEEP != 0, rungs })
+    Ok(Plan { target, sweep: plan.flags & CHLD_STOP_SWEEP != 0, steps })
 }

@@ -1,5 +1,5 @@
 use super::act::chld_stop_plan;
-use super::capturing::{begin, finish, nothing, setup_of};
+use super::capture_setup::{begin, finish, nothing, setup_of};
 use super::spawn::{chld_error, chld_id, chld_spawn_options};
 use super::status::chld_status;
 use super::{growth, quietly, spawn, valid, write_out};
@@ -57,7 +57,7 @@ pub const CHLD_SINK_HEAD: u32 = 1;
 pub const CHLD_SINK_TAIL: u32 = 2;
 
 /// The first half of `size` and the last, in `buffer`.
-pub const CHLD_SINK_ENDS: u32 = 3;
+pub const CHLD_SINK_HEAD_TAIL: u32 = 3;
 
 /// All, or the first `size` bytes if that is not 0, in memory from realloc() with
 /// a NUL behind it: an empty string if nothing came. It is the caller's, for
@@ -109,7 +109,7 @@ pub struct chld_capture_options {
     /// The limit on all of it, in milliseconds: feeding, reading, the end, and
     /// the rest in the pipes. When it is reached, the child is ended by `stop`,
     /// whose time comes on top. 0 (which elsewhere only looks) or -1: no limit.
-    pub limit_ms: i32,
+    pub timeout_ms: i32,
     /// The child's stdin, stdout and stderr.
     pub r#in: chld_feed,
     pub out: chld_sink,
@@ -125,12 +125,12 @@ unsafe impl growth::Growing for chld_capture_options {
 
 /// What came on one stream.
 #[repr(C)]
-pub struct chld_captured {
+pub struct chld_stream_result {
     /// How many bytes came in all.
     pub total: u64,
     /// How many of them are in the buffer, or were passed on.
     pub kept: u64,
-    /// How many of the kept ones are the stream's first: for CHLD_SINK_ENDS, what
+    /// How many of the kept ones are the stream's first: for CHLD_SINK_HEAD_TAIL, what
     /// is missing is missing after these.
     pub from_head: u64,
     /// The kept bytes, in their order, NULs included: `buffer` (with no NUL behind
@@ -156,8 +156,8 @@ pub struct chld_capture_result {
     /// How the child ended. CHLD_STATE_RUNNING if it has not.
     pub status: chld_status,
     /// What came on its stdout and on its stderr.
-    pub out: chld_captured,
-    pub err: chld_captured,
+    pub out: chld_stream_result,
+    pub err: chld_stream_result,
     /// How many bytes of the input the pipe has taken.
     pub fed: u64,
     /// Why it took no more: EPIPE if nobody reads it, or the child has ended (and,
@@ -166,7 +166,7 @@ pub struct chld_capture_result {
     /// 1 if the limit was reached.
     pub timed_out: i32,
     /// The last step of the stop plan that was taken, counted from 1. 0: none.
-    pub rung: i32,
+    pub step: i32,
     /// Its signal.
     pub signal: i32,
 }
@@ -298,7 +298,7 @@ pub unsafe extern "C" fn chld_run(
 
 /// A capture that the caller's event loop drives, as a number; -EBADF once it is
 /// closed.
-pub type chld_capturing = u64;
+pub type chld_capture_id = u64;
 
 /// How many descriptors one capture waits for at most.
 pub const CHLD_CAPTURE_FDS: usize = 4;
@@ -340,7 +340,7 @@ pub struct chld_capture_wait {
 pub unsafe extern "C" fn chld_capture_open(
     id: chld_id,
     options: *const chld_capture_options,
-    ret: *mut chld_capturing,
+    ret: *mut chld_capture_id,
 ) -> c_int {
     quietly(|| {
         if ret.is_null() {
@@ -365,21 +365,21 @@ pub unsafe extern "C" fn chld_capture_open(
 ///
 /// Returns 1 when there is nothing left to do, 0 when there is; -ETIMEDOUT, or
 /// another errno, where chld_capture() returns it; -EBUSY while another call has
-/// this capture; -EBADF if `capturing` is none.
+/// this capture; -EBADF if `capture` is none.
 /// Thread-safe, not async-signal-safe. Does not block, but for callbacks, and
 /// as chld_kill_tree() does if the plan says so. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_capture_step(
-    capturing: chld_capturing,
+    capture: chld_capture_id,
     ret: *mut chld_capture_wait,
 ) -> c_int {
     quietly(|| {
-        stepwise::with(valid(capturing)?, |capture| {
+        stepwise::with(valid(capture)?, |capture| {
             if capture.turn(true)? {
                 return capture.outcome().map(|()| 1);
             }
             // SAFETY: NULL or valid, by the header.
-            unsafe { write_out(ret, super::capturing::wait_of(capture)) };
+            unsafe { write_out(ret, super::capture_setup::wait_of(capture)) };
             Ok(0)
         })
     })
@@ -390,17 +390,17 @@ pub unsafe extern "C" fn chld_capture_step(
 ///
 /// `ret`: as for chld_capture(); NULL frees growing buffers.
 ///
-/// Returns 0, -EBUSY while another call has this capture, -EBADF if `capturing`
+/// Returns 0, -EBUSY while another call has this capture, -EBADF if `capture`
 /// is none, or no longer.
 /// Ownership: a growing buffer is the caller's, for chld_buffer_free().
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_capture_close(
-    capturing: chld_capturing,
+    capture: chld_capture_id,
     ret: *mut chld_capture_result,
 ) -> c_int {
     quietly(|| {
-        let mut capture = stepwise::close(valid(capturing)?)?;
+        let mut capture = stepwise::close(valid(capture)?)?;
         // SAFETY: NULL or valid, by the header.
         unsafe { finish(&mut capture, ret) };
         Ok(0)
@@ -409,7 +409,7 @@ pub unsafe extern "C" fn chld_capture_close(
 
 /// Frees the memory of a growing buffer.
 ///
-/// `data`: from chld_captured; NULL does nothing.
+/// `data`: from chld_stream_result; NULL does nothing.
 ///
 /// Returns 0.
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.

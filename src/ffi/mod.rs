@@ -6,7 +6,7 @@
 mod act;
 mod ask;
 mod capture;
-mod capturing;
+mod capture_setup;
 mod growth;
 mod notice;
 mod options;

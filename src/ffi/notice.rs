@@ -156,7 +156,7 @@ pub unsafe extern "C" fn chld_environment(ret: *mut u32) -> c_int {
 
 /// Makes orphaned descendants children of this process (1), or no longer (0):
 /// for supervisors, and for inits that are not pid 1. They are reaped by
-/// chld_reap_strangers().
+/// chld_reap_foreign().
 ///
 /// Returns 0, -EINVAL if `on` is neither, or -ENOSYS where the system has no
 /// such thing (it is Linux's since 3.4).
@@ -174,26 +174,26 @@ pub extern "C" fn chld_subreaper(on: c_int) -> c_int {
 /// well, but keep their statuses for their handles. Not for a program in which
 /// somebody else waits for children of theirs.
 ///
-/// `callback`: called for each stranger, with its pid and status; may be NULL.
+/// `callback`: called for each foreign child, with its pid and status; may be NULL.
 /// `argument`: passed to it.
 ///
 /// The kernel shows one child that has ended at a time. As long as a call is at
 /// work on one of the library's that has ended (a capture, chld_stop()), or a child
-/// is between clone and exec, strangers behind it are not seen: call this again
+/// is between clone and exec, foreign children behind it are not seen: call this again
 /// after it.
 ///
-/// Returns how many strangers were reaped.
+/// Returns how many foreign children were reaped.
 /// Thread-safe, as the callback is; async-signal-safe, if the callback is. Never
 /// blocks. Since 0.1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn chld_reap_strangers(
+pub unsafe extern "C" fn chld_reap_foreign(
     callback: Option<
         unsafe extern "C" fn(pid: c_int, status: *const chld_status, argument: *mut c_void),
     >,
     argument: *mut c_void,
 ) -> c_int {
     quietly(|| {
-        let count = init::reap_strangers(|pid, status| {
+        let count = init::reap_foreign(|pid, status| {
             if let Some(callback) = callback {
                 // SAFETY: the caller's function, called as the header says.
                 unsafe { callback(pid, &to_c(status), argument) };

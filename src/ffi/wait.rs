@@ -57,10 +57,10 @@ pub fn event_to_c(event: &Event) -> chld_event {
 }
 
 /// chld_wait_change() tells of stops.
-pub const CHLD_CHANGE_STOPPED: u32 = 1;
+pub const CHLD_WATCH_STOPPED: u32 = 1;
 
 /// chld_wait_change() tells of continuations.
-pub const CHLD_CHANGE_CONTINUED: u32 = 2;
+pub const CHLD_WATCH_CONTINUED: u32 = 2;
 
 /// Waits until a child has ended, and says how.
 ///
@@ -143,7 +143,7 @@ unsafe fn list<'a>(ids: *const chld_id, count: usize) -> Result<&'a [chld_id]> {
 
 /// Waits until a child has stopped, was continued, or has ended.
 ///
-/// `changes`: CHLD_CHANGE_STOPPED, CHLD_CHANGE_CONTINUED, both, or 0 for both.
+/// `changes`: CHLD_WATCH_STOPPED, CHLD_WATCH_CONTINUED, both, or 0 for both.
 /// An end is always told.
 /// `timeout_ms`: as for chld_wait().
 /// `ret`: what happened; may be NULL.
@@ -164,12 +164,12 @@ pub unsafe extern "C" fn chld_wait_change(
     ret: *mut chld_status,
 ) -> c_int {
     quietly(|| {
-        if changes & !(CHLD_CHANGE_STOPPED | CHLD_CHANGE_CONTINUED) != 0 {
+        if changes & !(CHLD_WATCH_STOPPED | CHLD_WATCH_CONTINUED) != 0 {
             return Err(Errno::EINVAL);
         }
         let changes = Changes {
-            stopped: changes == 0 || changes & CHLD_CHANGE_STOPPED != 0,
-            continued: changes == 0 || changes & CHLD_CHANGE_CONTINUED != 0,
+            stopped: changes == 0 || changes & CHLD_WATCH_STOPPED != 0,
+            continued: changes == 0 || changes & CHLD_WATCH_CONTINUED != 0,
         };
         let status = wait::wait_change(valid(id)?, changes, Deadline::after_ms(timeout_ms)?)?;
         // SAFETY: NULL or valid, by the header.

@@ -200,7 +200,7 @@ fn a_pid_that_comes_back_is_the_new_child_s() {
 }
 
 #[test]
-fn a_stranger_is_adopted_once() {
+fn a_foreign_child_is_adopted_once() {
     explore("two adopt one child", 6, || {
         kernel::start(PID);
         let adopters = [(); 2].map(|()| thread::spawn(|| launch::adopt(PID)));
@@ -215,18 +215,18 @@ fn a_stranger_is_adopted_once() {
 }
 
 #[test]
-fn a_stranger_may_have_the_pid_of_a_child_of_before() {
-    explore("a stranger's end with the pid of a child whose handle is open", 6, || {
+fn a_foreign_child_may_have_the_pid_of_a_child_of_before() {
+    explore("a foreign child's end with the pid of a child whose handle is open", 6, || {
         let handle = child(PID);
         kernel::end(PID, 7);
         assert_eq!(look(handle), Some(exited(7)));
         kernel::start(PID);
         let looker = looker(handle);
         let duty =
-            thread::spawn(|| init::reap_strangers(|_, status| assert_eq!(status, exited(8))));
+            thread::spawn(|| init::reap_foreign(|_, status| assert_eq!(status, exited(8))));
         kernel::end(PID, 8);
         let found = duty.join().unwrap();
-        assert_eq!(found + init::reap_strangers(|_, _| ()), 1);
+        assert_eq!(found + init::reap_foreign(|_, _| ()), 1);
         assert_eq!(looker.join().unwrap(), Some(exited(7)));
         assert_reaped_once(PID);
         ask::close(handle).unwrap();
@@ -234,11 +234,11 @@ fn a_stranger_may_have_the_pid_of_a_child_of_before() {
 }
 
 #[test]
-fn a_child_that_ends_as_it_starts_is_no_stranger() {
-    explore("a start against reap_strangers", 6, || {
-        let duty = thread::spawn(|| init::reap_strangers(|_, _| ()));
+fn a_child_that_ends_as_it_starts_is_no_foreign_child() {
+    explore("a start against reap_foreign", 6, || {
+        let duty = thread::spawn(|| init::reap_foreign(|_, _| ()));
         let handle = child_that_ends(PID, 7);
-        assert_eq!(duty.join().unwrap(), 0, "no stranger was there");
+        assert_eq!(duty.join().unwrap(), 0, "no foreign child was there");
         assert_eq!(look(handle), Some(exited(7)));
         assert_reaped_once(PID);
         ask::close(handle).unwrap();
@@ -246,13 +246,13 @@ fn a_child_that_ends_as_it_starts_is_no_stranger() {
 }
 
 #[test]
-fn a_child_that_is_reaped_meanwhile_is_no_stranger() {
-    explore("a looker and reap_strangers", 4, || {
+fn a_child_that_is_reaped_meanwhile_is_no_foreign_child() {
+    explore("a looker and reap_foreign", 4, || {
         let handle = child(PID);
-        let duty = thread::spawn(|| init::reap_strangers(|_, _| ()));
+        let duty = thread::spawn(|| init::reap_foreign(|_, _| ()));
         let looker = looker(handle);
         kernel::end(PID, 7);
-        assert_eq!(duty.join().unwrap(), 0, "no stranger was there");
+        assert_eq!(duty.join().unwrap(), 0, "no foreign child was there");
         looker.join().unwrap();
         assert_eq!(look(handle), Some(exited(7)));
         assert_reaped_once(PID);

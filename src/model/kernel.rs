@@ -123,7 +123,7 @@ pub fn waitid(whom: Whom, options: i32) -> Result<Option<Change>> {
         Whom::Pid(pid) => one(pid, options, false),
         Whom::Pidfd(pidfd) => one(pidfd - PIDFDS, options, true),
         Whom::Any => {
-            assert_eq!(options & (PEEK | NO_HANG), PEEK | NO_HANG, "strangers are never reaped");
+            assert_eq!(options & (PEEK | NO_HANG), PEEK | NO_HANG, "foreign children are never reaped");
             let pids = FIRST_PID..FIRST_PID + MOST as i32;
             let states = pids.map(|pid| (pid, process(pid).now()));
             let there = |state: &u32| ![NONE, REAPED, STOLEN].contains(state);

@@ -101,7 +101,7 @@ fn no_signal_by_number() {
 /// here: no reason to try its number.
 #[test]
 fn no_signal_by_number_to_what_may_not_be_signalled() {
-    explore("a taker and a kill of a stranger's", 4, || {
+    explore("a taker and a kill of a foreign child's", 4, || {
         let handle = child_with_pidfd(PID);
         kernel::change_user(PID);
         let killer = thread::spawn(move || act::kill(handle, libc::SIGTERM));

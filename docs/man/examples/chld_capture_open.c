@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 /* An event loop with nothing else to do: real ones poll more than this. */
-static int until_done(chld_capturing capturing)
+static int until_done(chld_capture_id capturing)
 {
     chld_capture_wait wait;
     struct pollfd polled[CHLD_CAPTURE_FDS];
@@ -29,7 +29,7 @@ int main(void)
     chld_spawn_options start = CHLD_SPAWN_OPTIONS_INIT;
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     chld_capture_result result;
-    chld_capturing capturing;
+    chld_capture_id capturing;
     chld_id child;
     char buffer[64], text[80];
     int done;

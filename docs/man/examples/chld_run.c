@@ -9,14 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static int run(const char *const *argv, const char *input, int limit_ms)
+static int run(const char *const *argv, const char *input, int timeout_ms)
 {
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     chld_capture_result result;
     chld_error error;
     char text[160];
 
-    options.limit_ms = limit_ms;
+    options.timeout_ms = timeout_ms;
     options.in.mode = CHLD_FEED_BUFFER;
     options.in.data = input;
     options.in.size = strlen(input);

@@ -10,13 +10,13 @@
 /* A job with all that it has started: a second for TERM, then KILL. */
 static int end_job(chld_id job, chld_status *ret)
 {
-    chld_rung rungs[] = {{SIGTERM, 1000}, {SIGKILL, 5000}};
+    chld_stop_step steps[] = {{SIGTERM, 1000}, {SIGKILL, 5000}};
     chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
 
     plan.target = CHLD_TARGET_GROUP;
     plan.flags = CHLD_STOP_SWEEP;
-    plan.rungs = rungs;
-    plan.rungs_count = 2;
+    plan.steps = steps;
+    plan.steps_count = 2;
     return chld_stop(job, &plan, ret);
 }
 

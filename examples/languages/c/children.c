@@ -78,14 +78,14 @@ static void run(const char *const *argv, const char *name)
 
 static void limit(const char *const *argv)
 {
-    const chld_rung kill_it = {9, -1};
+    const chld_stop_step kill_it = {9, -1};
     chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     chld_capture_result result;
-    plan.rungs = &kill_it;
-    plan.rungs_count = 1;
+    plan.steps = &kill_it;
+    plan.steps_count = 1;
     options.stop = &plan;
-    options.limit_ms = 200;
+    options.timeout_ms = 200;
     require(chld_run(argv, NULL, &options, &result, NULL) == 0, "chld_run");
     print_status(&result.status);
     printf(" %s", result.timed_out ? "at the limit" : "by itself");
@@ -96,7 +96,7 @@ static void stop(const char *const *argv)
     chld_id child;
     chld_status status;
     require(chld_spawn(&child, argv, NULL, NULL) == 0, "chld_spawn");
-    require(chld_wait_change(child, CHLD_CHANGE_STOPPED, -1, &status) == 0, "chld_wait_change");
+    require(chld_wait_change(child, CHLD_WATCH_STOPPED, -1, &status) == 0, "chld_wait_change");
     print_status(&status);
     require(chld_kill(child, chld_signal_number("TERM")) == 0, "SIGTERM");
     require(chld_kill(child, chld_signal_number("CONT")) == 0, "SIGCONT");

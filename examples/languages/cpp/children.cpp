@@ -52,7 +52,7 @@ std::string limit(const chld::arguments &argv)
 std::string stop(const chld::arguments &argv)
 {
     chld::child child(argv);
-    auto stopped = child.wait_change(CHLD_CHANGE_STOPPED);
+    auto stopped = child.wait_change(CHLD_WATCH_STOPPED);
     child.kill(SIGTERM);
     child.kill(SIGCONT);
     return describe(*stopped) + describe(child.wait());

@@ -46,7 +46,7 @@ func run(args []string, name string) (string, error) {
 }
 
 func limit(args []string, _ string) (string, error) {
-	kill := []chld.Rung{{Signal: syscall.SIGKILL, Wait: -1}}
+	kill := []chld.Step{{Signal: syscall.SIGKILL, Wait: -1}}
 	done, err := chld.Run(chld.Command{Args: args}, nil,
 		chld.Limits{Timeout: 200 * time.Millisecond, Stop: kill})
 	if done.TimedOut {

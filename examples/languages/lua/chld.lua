@@ -136,13 +136,13 @@ function chld.run(argv, what, how)
     what = what or {}
     local input = what.input or ""
     local words, all, env = strings(argv), options(how)
-    local rung = ffi.new("chld_rung", what.signal and lib.chld_signal_number(what.signal) or 0, -1)
+    local step = ffi.new("chld_stop_step", what.signal and lib.chld_signal_number(what.signal) or 0, -1)
     local plan = ffi.new("chld_stop_plan", {
-        size = ffi.sizeof("chld_stop_plan"), rungs = rung, rungs_count = what.signal and 1 or 0,
+        size = ffi.sizeof("chld_stop_plan"), steps = step, steps_count = what.signal and 1 or 0,
     })
     local capture = ffi.new("chld_capture_options", {
         size = ffi.sizeof("chld_capture_options"),
-        limit_ms = what.timeout and math.max(1, milliseconds(what.timeout)) or -1,
+        timeout_ms = what.timeout and math.max(1, milliseconds(what.timeout)) or -1,
         ["in"] = {mode = lib.CHLD_FEED_BUFFER, data = input, size = #input},
         out = {mode = lib.CHLD_SINK_GROW}, err = {mode = lib.CHLD_SINK_GROW},
         stop = plan,

@@ -46,22 +46,22 @@ koffi.struct('chld_sink', {
   mode: 'uint32', fd: 'int32', buffer: 'void *', size: 'size_t', callback: 'void *',
   argument: 'void *',
 });
-koffi.struct('chld_rung', { signal: 'int32', wait_ms: 'int32' });
+koffi.struct('chld_stop_step', { signal: 'int32', wait_ms: 'int32' });
 koffi.struct('chld_stop_plan', {
-  size: 'size_t', target: 'uint32', flags: 'uint32', rungs: 'const chld_rung *',
-  rungs_count: 'size_t',
+  size: 'size_t', target: 'uint32', flags: 'uint32', steps: 'const chld_stop_step *',
+  steps_count: 'size_t',
 });
 koffi.struct('chld_capture_options', {
-  size: 'size_t', flags: 'uint32', limit_ms: 'int32', in: 'chld_feed', out: 'chld_sink',
+  size: 'size_t', flags: 'uint32', timeout_ms: 'int32', in: 'chld_feed', out: 'chld_sink',
   err: 'chld_sink', stop: 'const chld_stop_plan *',
 });
-koffi.struct('chld_captured', {
+koffi.struct('chld_stream_result', {
   total: 'uint64', kept: 'uint64', from_head: 'uint64', data: 'void *', truncated: 'int32',
   held: 'int32', error: 'int32', stopped: 'int32',
 });
 koffi.struct('chld_capture_result', {
-  status: 'chld_status', out: 'chld_captured', err: 'chld_captured', fed: 'uint64',
-  feed_error: 'int32', timed_out: 'int32', rung: 'int32', signal: 'int32',
+  status: 'chld_status', out: 'chld_stream_result', err: 'chld_stream_result', fed: 'uint64',
+  feed_error: 'int32', timed_out: 'int32', step: 'int32', signal: 'int32',
 });
 koffi.struct('chld_event', {
   id: 'uint64', user: 'void *', index: 'size_t', status: 'chld_status',
@@ -248,10 +248,10 @@ const fed = new Set();
 async function run(argv, { input = '', timeout = -1, stop = [], ...how } = {}) {
   const bytes = Buffer.from(input);
   fed.add(bytes);
-  const rungs = stop.map(([signal, wait_ms]) => ({ signal: signalNumber(signal), wait_ms }));
+  const steps = stop.map(([signal, wait_ms]) => ({ signal: signalNumber(signal), wait_ms }));
   const capture = {
-    ...blank('chld_capture_options'), limit_ms: timeout < 0 ? -1 : Math.max(1, Math.ceil(timeout)),
-    stop: { ...blank('chld_stop_plan'), rungs, rungs_count: rungs.length },
+    ...blank('chld_capture_options'), timeout_ms: timeout < 0 ? -1 : Math.max(1, Math.ceil(timeout)),
+    stop: { ...blank('chld_stop_plan'), steps, steps_count: steps.length },
   };
   Object.assign(capture.in, { mode: 1, data: bytes, size: bytes.length });
   capture.out.mode = capture.err.mode = 4;

@@ -56,9 +56,9 @@ my @options = (
     death_signal => 'l', signals_mode => 'L', mask_mode => 'L', ignored => 'Q',
     blocked => 'Q', user => 'p',
 );
-my @plan = (size => 'Q', target => 'L', flags => 'L', rungs => 'p', rungs_count => 'Q');
+my @plan = (size => 'Q', target => 'L', flags => 'L', steps => 'p', steps_count => 'Q');
 my @capture = (
-    size => 'Q', flags => 'L', limit_ms => 'l', in_mode => 'L', in_reserved => 'L',
+    size => 'Q', flags => 'L', timeout_ms => 'l', in_mode => 'L', in_reserved => 'L',
     in_data => 'p', in_size => 'Q', in_callback => 'p', in_argument => 'p',
     (map { ("${_}_mode" => 'L', "${_}_fd" => 'l', "${_}_buffer" => 'p', "${_}_size" => 'Q',
             "${_}_callback" => 'p', "${_}_argument" => 'p') } qw(out err)),
@@ -181,10 +181,10 @@ sub run {
     my ($input, $timeout, $signal) = (delete $how{input} // '', delete @how{qw(timeout signal)});
     my $limit = milliseconds($timeout);
     my ($result, $error, @kept) = (blank($RESULT), blank($ERROR));
-    my %plan = (rungs => defined $signal ? pack('ll', check(c_signal_number($signal)), -1) : '');
-    $plan{rungs_count} = 1 if defined $signal;
+    my %plan = (steps => defined $signal ? pack('ll', check(c_signal_number($signal)), -1) : '');
+    $plan{steps_count} = 1 if defined $signal;
     my %capture = (
-        limit_ms => $limit == 0 ? 1 : $limit, stop => make(\@plan, \%plan),
+        timeout_ms => $limit == 0 ? 1 : $limit, stop => make(\@plan, \%plan),
         in_mode => 1, in_data => $input, in_size => length $input, out_mode => 4, err_mode => 4,
     );
     my $failed = c_run(strings($argv, \@kept), options(\%how, \@kept),

@@ -55,17 +55,17 @@ class Sink(Structure):
                 ("callback", c_void_p), ("argument", c_void_p)]
 
 
-class Rung(Structure):
+class Step(Structure):
     _fields_ = [("signal", c_int32), ("wait_ms", c_int32)]
 
 
 class StopPlan(Structure):
     _fields_ = [("size", c_size_t), ("target", c_uint32), ("flags", c_uint32),
-                ("rungs", POINTER(Rung)), ("rungs_count", c_size_t)]
+                ("steps", POINTER(Step)), ("steps_count", c_size_t)]
 
 
 class CaptureOptions(Structure):
-    _fields_ = [("size", c_size_t), ("flags", c_uint32), ("limit_ms", c_int32), ("stdin", Feed),
+    _fields_ = [("size", c_size_t), ("flags", c_uint32), ("timeout_ms", c_int32), ("stdin", Feed),
                 ("stdout", Sink), ("stderr", Sink), ("stop", POINTER(StopPlan))]
 
 
@@ -91,7 +91,7 @@ class Status(Structure):
 class CaptureResult(Structure):
     _fields_ = [("status", Status), ("stdout", Captured), ("stderr", Captured),
                 ("fed", c_uint64), ("feed_error", c_int32), ("timed_out", c_int32),
-                ("rung", c_int32), ("signal", c_int32)]
+                ("step", c_int32), ("signal", c_int32)]
 
 
 class Event(Structure):
@@ -183,8 +183,8 @@ def options(cwd=None, env=None, stdin=INHERIT, stdout=INHERIT, stderr=INHERIT, *
 
 def plan(steps):
     """chld_stop_plan: (signal, seconds to wait after it, None for any time) each."""
-    rungs = (Rung * len(steps))(*[(signal, milliseconds(wait)) for signal, wait in steps])
-    return StopPlan(size=ctypes.sizeof(StopPlan), rungs=rungs, rungs_count=len(steps))
+    steps = (Step * len(steps))(*[(signal, milliseconds(wait)) for signal, wait in steps])
+    return StopPlan(size=ctypes.sizeof(StopPlan), steps=steps, steps_count=len(steps))
 
 
 def milliseconds(seconds):
@@ -259,7 +259,7 @@ def run(argv, input=b"", timeout=None, stop=(), **how):
     default SIGTERM and, two seconds later, SIGKILL; what it had written is returned."""
     result, error = CaptureResult(), StartError()
     limit = -1 if timeout is None else max(1, milliseconds(timeout))  # 0 would be no limit
-    what = CaptureOptions(size=ctypes.sizeof(CaptureOptions), limit_ms=limit,
+    what = CaptureOptions(size=ctypes.sizeof(CaptureOptions), timeout_ms=limit,
                           stop=ctypes.pointer(plan(stop)))
     what.stdin = Feed(mode=1 if input else 0, data=input, size=len(input))
     what.stdout = what.stderr = Sink(mode=4)

@@ -100,9 +100,9 @@ class Arguments:
 
     def plan(self, steps):
         """(signal, seconds to wait after it, None for any time) each."""
-        rungs = self.new("chld_rung[]", [(signal, milliseconds(wait)) for signal, wait in steps])
+        steps = self.new("chld_stop_step[]", [(signal, milliseconds(wait)) for signal, wait in steps])
         return self.new("chld_stop_plan *", {
-            "size": ffi.sizeof("chld_stop_plan"), "rungs": rungs, "rungs_count": len(steps)})
+            "size": ffi.sizeof("chld_stop_plan"), "steps": steps, "steps_count": len(steps)})
 
 
 def milliseconds(seconds):
@@ -169,7 +169,7 @@ def run(argv, input=b"", timeout=None, stop=(), **how):
     grow = {"mode": lib.CHLD_SINK_GROW}
     what = keep.new("chld_capture_options *", {
         "size": ffi.sizeof("chld_capture_options"),
-        "limit_ms": -1 if timeout is None else max(1, milliseconds(timeout)),  # 0: no limit
+        "timeout_ms": -1 if timeout is None else max(1, milliseconds(timeout)),  # 0: no limit
         "in": {"mode": lib.CHLD_FEED_BUFFER, "data": keep.new("char[]", input),
                "size": len(input)},
         "out": grow, "err": grow, "stop": keep.plan(stop)})

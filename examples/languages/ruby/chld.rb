@@ -59,12 +59,12 @@ module Chld
     end
 
     class StopPlan < FFI::Struct
-      layout :size, :size_t, :target, :uint32, :flags, :uint32, :rungs, :pointer,
-             :rungs_count, :size_t
+      layout :size, :size_t, :target, :uint32, :flags, :uint32, :steps, :pointer,
+             :steps_count, :size_t
     end
 
     class CaptureOptions < FFI::Struct
-      layout :size, :size_t, :flags, :uint32, :limit_ms, :int32, :in, Feed, :out, Sink,
+      layout :size, :size_t, :flags, :uint32, :timeout_ms, :int32, :in, Feed, :out, Sink,
              :err, Sink, :stop, :pointer
     end
 
@@ -75,7 +75,7 @@ module Chld
 
     class CaptureResult < FFI::Struct
       layout :status, Status, :out, Captured, :err, Captured, :fed, :uint64,
-             :feed_error, :int32, :timed_out, :int32, :rung, :int32, :signal, :int32
+             :feed_error, :int32, :timed_out, :int32, :step, :int32, :signal, :int32
     end
 
     attach_function :chld_spawn, %i[pointer pointer pointer pointer], :int
@@ -245,11 +245,11 @@ module Chld
     def milliseconds(seconds) = seconds ? (seconds * 1000).ceil.clamp(0..) : -1
 
     def plan(steps, kept)
-      rungs = FFI::MemoryPointer.new(:int32, 2 * steps.size + 1)
-      rungs.write_array_of_int32(steps.flat_map { |s, wait| [number(s), milliseconds(wait)] })
+      steps = FFI::MemoryPointer.new(:int32, 2 * steps.size + 1)
+      steps.write_array_of_int32(steps.flat_map { |s, wait| [number(s), milliseconds(wait)] })
       plan = Lib::StopPlan.new
-      plan[:size], plan[:rungs], plan[:rungs_count] = plan.size, rungs, steps.size
-      kept.push(rungs, plan)
+      plan[:size], plan[:steps], plan[:steps_count] = plan.size, steps, steps.size
+      kept.push(steps, plan)
       plan
     end
 
@@ -257,7 +257,7 @@ module Chld
       kept << FFI::MemoryPointer.new(:char, input.bytesize + 1).put_bytes(0, input)
       capture = Lib::CaptureOptions.new
       capture[:size], capture[:stop] = capture.size, plan
-      capture[:limit_ms] = timeout ? milliseconds(timeout).clamp(1..) : -1 # 0: no limit
+      capture[:timeout_ms] = timeout ? milliseconds(timeout).clamp(1..) : -1 # 0: no limit
       capture[:in][:mode], capture[:in][:size] = 1, input.bytesize
       capture[:in][:data] = kept.last
       capture[:out][:mode] = capture[:err][:mode] = 4

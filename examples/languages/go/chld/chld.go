@@ -205,8 +205,8 @@ func (c *Child) Signal(signal syscall.Signal) error {
 	return err
 }
 
-// Rung is a step of ending a child by degrees.
-type Rung struct {
+// Step is a step of ending a child by degrees.
+type Step struct {
 	Signal syscall.Signal
 	Wait   time.Duration // how long to wait after it; negative: as long as it takes
 }
@@ -215,7 +215,7 @@ type Rung struct {
 // SIGTERM and, two seconds later, SIGKILL.
 type Limits struct {
 	Timeout time.Duration
-	Stop    []Rung
+	Stop    []Step
 }
 
 // Output is what came of Run.
@@ -237,19 +237,19 @@ func Run(c Command, input []byte, limits Limits) (Output, error) {
 	var m memory
 	defer m.free()
 	data := C.CBytes(input)
-	rungs := C.calloc(C.size_t(len(limits.Stop)+1), C.size_t(unsafe.Sizeof(C.chld_rung{})))
+	steps := C.calloc(C.size_t(len(limits.Stop)+1), C.size_t(unsafe.Sizeof(C.chld_stop_step{})))
 	plan := (*C.chld_stop_plan)(C.calloc(1, C.size_t(unsafe.Sizeof(C.chld_stop_plan{}))))
-	m = append(m, data, rungs, unsafe.Pointer(plan))
-	for i, rung := range limits.Stop {
-		unsafe.Slice((*C.chld_rung)(rungs), len(limits.Stop))[i] = C.chld_rung{
-			signal: C.int32_t(rung.Signal), wait_ms: milliseconds(rung.Wait)}
+	m = append(m, data, steps, unsafe.Pointer(plan))
+	for i, step := range limits.Stop {
+		unsafe.Slice((*C.chld_stop_step)(steps), len(limits.Stop))[i] = C.chld_stop_step{
+			signal: C.int32_t(step.Signal), wait_ms: milliseconds(step.Wait)}
 	}
 	plan.size = C.size_t(unsafe.Sizeof(*plan))
-	plan.rungs, plan.rungs_count = (*C.chld_rung)(rungs), C.size_t(len(limits.Stop))
+	plan.steps, plan.steps_count = (*C.chld_stop_step)(steps), C.size_t(len(limits.Stop))
 
 	var capture C.chld_capture_options
 	capture.size = C.size_t(unsafe.Sizeof(capture))
-	capture.limit_ms = milliseconds(limits.Timeout)
+	capture.timeout_ms = milliseconds(limits.Timeout)
 	capture.in.mode, capture.in.data = C.CHLD_FEED_BUFFER, (*C.char)(data)
 	capture.in.size = C.size_t(len(input))
 	capture.out.mode, capture.err.mode = C.CHLD_SINK_GROW, C.CHLD_SINK_GROW
@@ -267,7 +267,7 @@ func Run(c Command, input []byte, limits Limits) (Output, error) {
 	return out, check(failed)
 }
 
-func taken(captured *C.chld_captured) []byte {
+func taken(captured *C.chld_stream_result) []byte {
 	defer C.chld_buffer_free(captured.data)
 	return C.GoBytes(unsafe.Pointer(captured.data), C.int(captured.kept))
 }

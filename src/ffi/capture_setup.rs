@@ -47,7 +47,7 @@ pub unsafe fn setup_of<'a>(options: *const chld_capture_options) -> Result<Setup
             feed: feed_of(&options.r#in)?,
             sinks: [sink_of(&options.out)?, sink_of(&options.err)?],
             until_eof: options.flags & CHLD_CAPTURE_EOF != 0,
-            limit: match options.limit_ms {
+            limit: match options.timeout_ms {
                 0 => Deadline::Never,
                 limit => Deadline::after_ms(limit)?,
             },
@@ -86,7 +86,7 @@ unsafe fn sink_of<'a>(sink: &chld_sink) -> Result<Sink<'a>> {
         CHLD_SINK_NONE => return Ok(Sink::Nothing),
         CHLD_SINK_HEAD => size,
         CHLD_SINK_TAIL => 0,
-        CHLD_SINK_ENDS => size.div_ceil(2),
+        CHLD_SINK_HEAD_TAIL => size.div_ceil(2),
         CHLD_SINK_GROW => {
             let most = if size == 0 { usize::MAX } else { size };
             return Ok(Sink::Growing { bytes: Growing::new(), most });
@@ -120,7 +120,7 @@ pub unsafe fn finish(capture: &mut Capture, ret: *mut chld_capture_result) {
     }
     let held = [capture.is_held(0), capture.is_held(1)];
     let status = to_c(capture.status());
-    let (rung, signal) = capture.ladder.reached();
+    let (step, signal) = capture.ladder.reached();
     let [out, err] = &mut capture.drains;
     let result = chld_capture_result {
         status,
@@ -129,14 +129,14 @@ pub unsafe fn finish(capture: &mut Capture, ret: *mut chld_capture_result) {
         fed: capture.feeder.fed,
         feed_error: capture.feeder.error.map_or(0, |errno| errno.0),
         timed_out: capture.timed_out as i32,
-        rung: rung as i32,
+        step: step as i32,
         signal,
     };
     // SAFETY: by this function's contract.
     unsafe { write_out(ret, result) };
 }
 
-fn captured(drain: &mut Drain, held: bool) -> chld_captured {
+fn captured(drain: &mut Drain, held: bool) -> chld_stream_result {
     let keeps = drain.keeps;
     let (data, from_head) = match &mut drain.sink {
         Sink::Buffer(buffer) => {
@@ -146,7 +146,7 @@ fn captured(drain: &mut Drain, held: bool) -> chld_captured {
         Sink::Growing { bytes, .. } => (bytes.release(), drain.kept),
         _ => (core::ptr::null_mut(), drain.kept),
     };
-    chld_captured {
+    chld_stream_result {
         total: drain.total,
         kept: drain.kept,
         from_head,
@@ -160,7 +160,7 @@ fn captured(drain: &mut Drain, held: bool) -> chld_captured {
 
 /// What there is to tell of a child that was not captured.
 pub fn nothing() -> chld_capture_result {
-    const NOTHING: chld_captured = chld_captured {
+    const NOTHING: chld_stream_result = chld_stream_result {
         total: 0,
         kept: 0,
         from_head: 0,
@@ -177,7 +177,7 @@ pub fn nothing() -> chld_capture_result {
         fed: 0,
         feed_error: 0,
         timed_out: 0,
-        rung: 0,
+        step: 0,
         signal: 0,
     }
 }
