@@ -55,6 +55,9 @@
 /** No errno that anything sets. */
 #define ERRNO_CANARY 12345
 
+/** Called after the test and before the audit; a program may define its own. */
+void before_audit(void);
+
 struct test {
     const char *name;
     void (*run)(void);

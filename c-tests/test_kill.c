@@ -78,13 +78,27 @@ TEST(after_the_end_there_is_nobody_to_kill)
 
 TEST(what_is_no_signal_is_refused)
 {
-    static const int numbers[] = { 0, -1, -9, -15, 9999, 65, 128, INT_MAX, INT_MIN };
+    static const int numbers[] = { -1, -9, -15, 9999, 65, 128, INT_MAX, INT_MIN };
     struct gate gate = gate_make();
     chld_id id = START_AT(&gate, 5);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         CHECK_CALL(chld_kill(id, numbers[i]), -EINVAL);
     }
     gate_open(&gate);
+    CHECK_EXITED(FINISH(id), 5);
+}
+
+TEST(signal_0_asks_whether_the_child_runs)
+{
+    struct gate gate = gate_make();
+    chld_id id = START_AT(&gate, 5);
+    CHECK_CALL(chld_kill(id, 0), 0);
+    gate_open(&gate);
+    await_end(id);
+    CHECK_CALL(chld_kill(id, 0), -ESRCH); /* a zombie */
+    CHECK_CALL(chld_kill_group(id, 0), -EINVAL);
+    CHECK_CALL(chld_wait(id, -1, NULL), 0);
+    CHECK_CALL(chld_kill(id, 0), -ESRCH);
     CHECK_EXITED(FINISH(id), 5);
 }
 

@@ -307,33 +307,3 @@ TEST(sets_come_and_go_in_several_threads)
     gate_open(&gate);
     CHECK_EXITED(FINISH(id), 5);
 }
-
-/* The pipe that the handler pokes may have no memory for a byte at that moment. */
-
-static atomic_int pokes_to_fail;
-
-/* In the place of libc's own, which the library would call. */
-ssize_t write(int fd, const void *bytes, size_t size)
-{
-    if (size == 1 && atomic_load(&pokes_to_fail) > 0) {
-        atomic_fetch_sub(&pokes_to_fail, 1);
-        errno = ENOMEM;
-        return -1;
-    }
-    return syscall(SYS_write, fd, bytes, size);
-}
-
-TEST(a_poke_that_fails_is_made_again)
-{
-    struct gate gate = gate_make();
-    chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
-    chld_id id = START_AT(&gate, 5);
-    CHECK_CALL(chld_set_add(set, id), 0);
-    atomic_store(&pokes_to_fail, 3);
-    gate_open(&gate);
-    AWAIT(is_readable(CALL(chld_set_fd(set))));
-    CHECK_INT(atomic_load(&pokes_to_fail), 0);
-    CHECK_CALL(chld_set_next(set, NULL), 0);
-    CHECK_EXITED(FINISH(id), 5);
-    CHECK_CALL(chld_set_close(set), 0);
-}

@@ -139,19 +139,50 @@ TEST(removed_below_a_foreign_handler_it_only_chains)
     restore_default();
 }
 
-TEST(installing_again_puts_it_on_top_of_a_handler_that_chains)
+/* Were ours installed again, the two would call each other forever. */
+TEST(installing_again_leaves_it_below_a_handler_that_chains)
 {
     foreign_install(0);
     CHECK_CALL(chld_sigchld_install(0), 0);
     foreign_install(1);
-    CHECK(is_overwritten());
     CHECK_CALL(chld_sigchld_install(0), 0);
-    CHECK(!is_overwritten());
-    check_one_round(2); /* in an endless ring this would not return */
-    check_reaping();
-    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK(is_overwritten());
     CHECK(foreign_in_force(1));
     check_one_round(2);
+    check_reaping();
+    foreign_remove(1);
+    CHECK(!is_overwritten());
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK(foreign_in_force(0));
+    check_one_round(1);
+    restore_default();
+}
+
+TEST(the_handler_below_a_foreign_one_is_removed_by_a_later_call)
+{
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    foreign_install(0);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK_CALL(chld_sigchld_remove(), -ENOENT);
+    foreign_remove(0); /* ours is in force again */
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK_CALL(chld_sigchld_remove(), -ENOENT);
+}
+
+/* The program sets SIG_DFL, a call of the library needs the handler meanwhile, and then
+ * the program puts back what it had found. */
+TEST(sig_dfl_for_a_moment_does_not_cut_the_chain)
+{
+    struct sigaction none = { .sa_handler = SIG_DFL }, found;
+    foreign_install(0);
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    REQUIRE(sigaction(SIGCHLD, &none, &found) == 0);
+    CHECK_CALL(chld_set_close(SET_OPEN(CHLD_SET_SIGCHLD)), 0);
+    REQUIRE(sigaction(SIGCHLD, &found, NULL) == 0);
+    check_one_round(1);
+    check_reaping();
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK(foreign_in_force(0));
     restore_default();
 }
 
@@ -172,33 +203,43 @@ TEST(installing_again_heals_a_handler_that_does_not_chain)
     CHECK_CALL(chld_sigchld_remove(), 0);
 }
 
-/* The handler is there already, for the set, but deaf. */
-TEST(installing_puts_it_on_top_though_a_set_holds_it)
+/* A set, a wait and an exit descriptor each keep the handler in their turn. */
+TEST(a_set_keeps_the_handler_when_the_program_removes_it)
 {
+    chld_event event = { 0 };
+    struct gate gate = gate_make();
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
+    chld_id id = START_AT(&gate, 4);
+    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK(!is_overwritten());
+    CHECK_CALL(chld_sigchld_remove(), -ENOENT);
+    gate_open(&gate);
+    CHECK(SET_AWAIT(set, &event) && event.id == id);
+    CHECK_EXITED(FINISH(id), 4);
+    CHECK_CALL(chld_set_close(set), 0);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK_CALL(chld_sigchld_remove(), -ENOENT);
+}
+
+/* A handler that replaces ours and does not chain: a set does not depend on it. */
+TEST(a_set_wait_looks_although_a_foreign_handler_does_not_chain)
+{
+    chld_event event = { 0 };
+    struct gate gate = gate_make();
     chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
     foreign_install(0);
     below[0].sa_flags = 0; /* one that forgets to chain */
     below[0].sa_handler = SIG_DFL;
-    CHECK_CALL(chld_sigchld_install(0), 0);
-    CHECK(!is_overwritten());
-    check_reaping();
-    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK(is_overwritten());
+    chld_id id = START_AT(&gate, 4);
+    CHECK_CALL(chld_set_add(set, id), 0);
+    gate_open(&gate);
+    CHECK_CALL(chld_set_wait(set, 10000, &event), 0);
+    CHECK(event.id == id);
+    CHECK_EXITED(FINISH(id), 4);
     CHECK_CALL(chld_set_close(set), 0);
-    restore_default();
-}
-
-TEST(four_foreign_handlers_on_top_are_the_limit)
-{
-    CHECK_CALL(chld_sigchld_install(0), 0);
-    for (int i = 0; i < 3; i++) {
-        foreign_install(i);
-        CHECK_CALL(chld_sigchld_install(0), 0);
-    }
-    foreign_install(3);
-    CHECK_CALL(chld_sigchld_install(0), -EBUSY);
-    check_one_round(4);
-    check_reaping(); /* as before */
-    CHECK_CALL(chld_sigchld_remove(), 0);
     restore_default();
 }
 
@@ -213,6 +254,7 @@ TEST(foreign_handlers_that_go_away_again_do_not_count)
         CHECK_CALL(chld_sigchld_install(0), 0);
         check_reaping();
         CHECK_CALL(chld_sigchld_remove(), 0);
+        CHECK(!is_overwritten());
     }
     restore_default();
 }
@@ -226,12 +268,14 @@ static void check_copy_only_chains(void)
     CHECK_CALL(chld_peek(of_the_original, NULL), -EBADF);
     CHECK_CALL(chld_sigchld_pending(), -ENOENT);
     CHECK_CALL(chld_sigchld_fd(), -ENOENT);
-    CHECK_CALL(chld_sigchld_remove(), -ENOENT);
     check_one_round(1);
     pid_t foreign = foreign_zombie(9);
     raise(SIGCHLD);
     FOREIGN_REAP(foreign, 9);
     CHECK_CALL(chld_reap(), 0);
+    CHECK_CALL(chld_sigchld_remove(), 0); /* the copy has inherited the handler */
+    CHECK(foreign_in_force(0));
+    CHECK_CALL(chld_sigchld_remove(), -ENOENT);
 }
 
 TEST(a_forked_copy_only_chains)

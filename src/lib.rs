@@ -5,54 +5,19 @@
 //! this directory, which calls `sys` (one file per kernel facility).
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
-#![cfg_attr(loom, allow(dead_code, unused_imports))]
 
-mod act;
-mod ask;
-mod by_pid;
 mod capture;
-mod cgroup;
-mod child;
-mod deadline;
-mod drain;
-mod environment;
-mod failure;
-mod feed;
+mod children;
 mod ffi;
-mod graveyard;
-mod handler;
-mod init;
-mod ladder;
-mod launch;
-mod life;
-mod link;
-mod mechanism;
-#[cfg(all(test, loom))]
-mod model;
+mod notify;
 #[cfg(all(test, feature = "oracle"))]
 mod oracle;
-mod pin;
-mod pipes;
-mod plan;
-mod process;
-mod reap;
-mod request;
-mod set;
-mod sigchld;
-mod signals;
-mod sink;
-mod slab;
-mod slot;
+mod start;
 mod status;
-mod stepwise;
-mod sync;
+mod stop;
 #[allow(unsafe_code)]
 mod sys;
-mod table;
-mod text;
-mod tree;
 mod wait;
-mod watch;
 
 /// No panic path survives in what is shipped: `make check` proves it by linking
 /// with `chld_prove_no_panic`, where a path to this function would need a

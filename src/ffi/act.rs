@@ -1,10 +1,10 @@
 use super::spawn::chld_id;
 use super::status::chld_status;
 use super::{growth, quietly, to_c, valid, write_out};
-use crate::act;
-use crate::ladder::{self, Plan, Step, Target};
+use crate::stop::signal;
+use crate::stop::ladder::{self, Plan, Step, Target};
 use crate::sys::{Errno, Result};
-use crate::tree;
+use crate::stop::tree;
 use core::ffi::c_int;
 use core::mem::size_of;
 
@@ -22,7 +22,7 @@ use core::mem::size_of;
 /// blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_kill(id: chld_id, signal: c_int) -> c_int {
-    quietly(|| act::kill(valid(id)?, signal).map(|()| 0))
+    quietly(|| signal::kill(valid(id)?, signal).map(|()| 0))
 }
 
 /// Sends a signal to the process group of a child that was started as the
@@ -46,7 +46,7 @@ pub extern "C" fn chld_kill(id: chld_id, signal: c_int) -> c_int {
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_kill_group(id: chld_id, signal: c_int) -> c_int {
-    quietly(|| act::kill_group(valid(id)?, signal).map(|()| 0))
+    quietly(|| signal::kill_group(valid(id)?, signal).map(|()| 0))
 }
 
 /// Sends a signal to a child and all its descendants, as far as they can be

@@ -1,6 +1,6 @@
 use super::spawn::chld_id;
 use super::{quietly, valid, write_out};
-use crate::ask;
+use crate::wait::ask;
 use core::ffi::{c_char, c_int, c_void};
 
 /// For chld_close_fd(): the caller's end of the child's stdin, stdout, stderr.

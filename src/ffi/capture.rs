@@ -3,12 +3,12 @@ use super::capture_setup::{begin, finish, nothing, setup_of};
 use super::spawn::{chld_error, chld_id, chld_spawn_options};
 use super::status::chld_status;
 use super::{growth, quietly, spawn, valid, write_out};
-use crate::act;
-use crate::ask;
-use crate::capture::Capture;
-use crate::failure::{Failure, Step};
-use crate::launch;
-use crate::stepwise;
+use crate::stop::signal;
+use crate::wait::ask;
+use crate::capture::capture::Capture;
+use crate::start::failure::{Failure, Step};
+use crate::start::spawn as start;
+use crate::capture::stepwise;
 use crate::sys::host::Undisturbed;
 use crate::sys::{Errno, heap};
 use core::ffi::{c_char, c_int, c_void};
@@ -273,7 +273,7 @@ pub unsafe extern "C" fn chld_run(
         if let Err(errno) = setup.check(request.leads_group(), request.pipes()) {
             return spawn::failed(Failure::new(Step::Capture, 0, errno), b"", reterr);
         }
-        let handle = match launch::spawn(&request, user) {
+        let handle = match start::spawn(&request, user) {
             Ok(handle) => handle,
             Err(failure) => return spawn::failed(failure, request.item(&failure), reterr),
         };
@@ -286,7 +286,7 @@ pub unsafe extern "C" fn chld_run(
         });
         if !begun {
             // It could not be captured, and nobody else knows of it.
-            let _ = act::kill(handle, libc::SIGKILL);
+            let _ = signal::kill(handle, libc::SIGKILL);
         }
         let _ = ask::close(handle);
         match result {

@@ -3,12 +3,12 @@
 use super::act::plan_of;
 use super::capture::*;
 use super::{growth, to_c, write_out};
-use crate::capture::{Capture, Setup};
-use crate::deadline::Deadline;
-use crate::drain::Drain;
-use crate::feed::Feed;
-use crate::sink::{Buffer, Descriptor, Sink};
-use crate::status::Status;
+use crate::capture::capture::{Capture, Setup};
+use crate::sys::deadline::Deadline;
+use crate::capture::drain::Drain;
+use crate::capture::feed::Feed;
+use crate::capture::sink::{Buffer, Descriptor, Sink};
+use crate::status::word::Status;
 use crate::sys::heap::Growing;
 use crate::sys::{Errno, Result, fd};
 

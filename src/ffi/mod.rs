@@ -15,7 +15,7 @@ mod spawn;
 mod status;
 mod wait;
 
-use crate::status::{State, Status};
+use crate::status::word::{State, Status};
 use crate::sys::host::Undisturbed;
 use crate::sys::{Errno, Result};
 use core::ffi::{CStr, c_char, c_int};

@@ -1,9 +1,8 @@
 use super::status::chld_status;
 use super::{quietly, to_c, write_out};
-use crate::init;
-use crate::reap;
-use crate::set::{self, Engine};
-use crate::sigchld;
+use crate::children::all;
+use crate::notify::set::{self, Engine};
+use crate::notify::{foreign, sigchld, surroundings};
 use crate::sys::Errno;
 use core::ffi::{c_int, c_void};
 
@@ -84,7 +83,7 @@ pub extern "C" fn chld_sigchld_pending() -> c_int {
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_reap() -> c_int {
-    quietly(|| Ok(c_int::try_from(reap::everyone(0)).unwrap_or(c_int::MAX)))
+    quietly(|| Ok(c_int::try_from(all::reap()).unwrap_or(c_int::MAX)))
 }
 
 /// The kernel tells of ends by pidfd: no handler, no signal.
@@ -135,7 +134,7 @@ pub const CHLD_ENV_STDERR_CLOSED: u32 = 128;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_environment(ret: *mut u32) -> c_int {
     quietly(|| {
-        let found = sigchld::surroundings()?;
+        let found = surroundings::look()?;
         let [stdin, stdout, stderr] = found.closed;
         let bits = [
             (found.ignored, CHLD_ENV_SIGCHLD_IGNORED),
@@ -164,7 +163,7 @@ pub unsafe extern "C" fn chld_environment(ret: *mut u32) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_subreaper(on: c_int) -> c_int {
     quietly(|| match on {
-        0 | 1 => init::subreaper(on == 1).map(|()| 0),
+        0 | 1 => foreign::subreaper(on == 1).map(|()| 0),
         _ => Err(Errno::EINVAL),
     })
 }
@@ -193,7 +192,7 @@ pub unsafe extern "C" fn chld_reap_foreign(
     argument: *mut c_void,
 ) -> c_int {
     quietly(|| {
-        let count = init::reap_foreign(|pid, status| {
+        let count = foreign::reap(|pid, status| {
             if let Some(callback) = callback {
                 // SAFETY: the caller's function, called as the header says.
                 unsafe { callback(pid, &to_c(status), argument) };

@@ -1,8 +1,8 @@
 //! From the C struct of options to a request.
 
 use super::spawn::*;
-use crate::failure::{At, Failure, Step};
-use crate::request::{Cwd, Dispositions, FdPair, Group, Mask, Request, Search, Stdio};
+use crate::start::failure::{At, Failure, Step};
+use crate::start::request::{Cwd, Dispositions, FdPair, Group, Mask, Request, Search, Stdio};
 use crate::sys::limit::Limit;
 use crate::sys::cstr::StrList;
 use crate::sys::{Errno, Result};

@@ -1,9 +1,8 @@
 use super::spawn::chld_id;
 use super::wait::{chld_event, event_to_c};
 use super::{quietly, valid, write_out};
-use crate::deadline::Deadline;
-use crate::pin::Pin;
-use crate::set::{self, SetPin};
+use crate::sys::deadline::Deadline;
+use crate::notify::set;
 use crate::sys::Errno;
 use core::ffi::c_int;
 
@@ -38,7 +37,7 @@ pub unsafe extern "C" fn chld_set_open(flags: u32, ret: *mut chld_set) -> c_int 
         }
         let set = set::open(flags & CHLD_SET_SIGCHLD != 0)?;
         // SAFETY: valid, by the header.
-        unsafe { write_out(ret, set.handle()) };
+        unsafe { write_out(ret, set) };
         Ok(0)
     })
 }
@@ -54,10 +53,7 @@ pub unsafe extern "C" fn chld_set_open(flags: u32, ret: *mut chld_set) -> c_int 
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_add(set: chld_set, id: chld_id) -> c_int {
-    quietly(|| {
-        let child = Pin::new(valid(id)?)?;
-        SetPin::new(valid(set)?)?.add(&child).map(|()| 0)
-    })
+    quietly(|| set::add(valid(set)?, valid(id)?).map(|()| 0))
 }
 
 /// The descriptor to poll for reading: it stays readable as long as
@@ -70,7 +66,7 @@ pub extern "C" fn chld_set_add(set: chld_set, id: chld_id) -> c_int {
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_fd(set: chld_set) -> c_int {
-    quietly(|| SetPin::new(valid(set)?).map(|set| set.fd()))
+    quietly(|| set::descriptor(valid(set)?))
 }
 
 /// Takes the next end out of a set, if there is one.
@@ -86,7 +82,7 @@ pub extern "C" fn chld_set_fd(set: chld_set) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_set_next(set: chld_set, ret: *mut chld_event) -> c_int {
     quietly(|| {
-        let event = SetPin::new(valid(set)?)?.next(Deadline::Now);
+        let event = set::next(valid(set)?, Deadline::Now);
         let event = event.map_err(|errno| match errno {
             Errno::ETIMEDOUT => Errno::EAGAIN,
             other => other,
@@ -117,8 +113,7 @@ pub unsafe extern "C" fn chld_set_wait(
     ret: *mut chld_event,
 ) -> c_int {
     quietly(|| {
-        let set = SetPin::new(valid(set)?)?;
-        let event = set.next(Deadline::after_ms(timeout_ms)?)?;
+        let event = set::next(valid(set)?, Deadline::after_ms(timeout_ms)?)?;
         // SAFETY: NULL or valid, by the header.
         unsafe { write_out(ret, event_to_c(&event)) };
         Ok(0)
@@ -131,5 +126,5 @@ pub unsafe extern "C" fn chld_set_wait(
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_close(set: chld_set) -> c_int {
-    quietly(|| SetPin::new(valid(set)?)?.close().map(|()| 0))
+    quietly(|| set::close(valid(set)?).map(|()| 0))
 }

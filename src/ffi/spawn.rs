@@ -1,11 +1,11 @@
 use super::{buffer_of, growth, length, options, or_null};
-use crate::failure::{At, Failure, Step};
-use crate::launch;
-use crate::request::Request;
+use crate::start::failure::{At, Failure, Step};
+use crate::start::spawn as start;
+use crate::start::request::Request;
 use crate::sys::Errno;
 use crate::sys::cstr::StrList;
 use crate::sys::host::Undisturbed;
-use crate::text::Text;
+use crate::status::text::Text;
 use core::ffi::{c_char, c_int, c_void};
 
 /// A child, as a number. It can be copied, stored and given to another thread;
@@ -439,7 +439,7 @@ pub unsafe extern "C" fn chld_spawn(
             Ok((request, _)) if ret.is_null() && !request.detached => {
                 failed(Failure::new(Step::Arguments, 0, Errno::EINVAL), b"", reterr)
             }
-            Ok((request, user)) => match launch::spawn(request, *user) {
+            Ok((request, user)) => match start::spawn(request, *user) {
                 Ok(handle) => {
                     super::write_out(ret, handle);
                     0
@@ -494,7 +494,7 @@ pub unsafe extern "C" fn chld_adopt(ret: *mut chld_id, pid: c_int) -> c_int {
         if ret.is_null() {
             return Err(Errno::EINVAL);
         }
-        let handle = launch::adopt(pid)?;
+        let handle = start::adopt(pid)?;
         // SAFETY: valid, by the header.
         unsafe { ret.write(handle) };
         Ok(0)

@@ -1,8 +1,8 @@
 use super::{buffer_of, from_c, length, negated, or_null, to_c};
-use crate::signals;
-use crate::status::Status;
+use crate::status::signals;
+use crate::status::word::Status;
 use crate::sys::Errno;
-use crate::text::Text;
+use crate::status::text::Text;
 use core::ffi::{CStr, c_char, c_int};
 
 /// It has not ended.

@@ -1,11 +1,11 @@
 use super::spawn::chld_id;
 use super::status::chld_status;
 use super::{quietly, to_c, valid, write_out};
-use crate::deadline::Deadline;
-use crate::pin::Pin;
-use crate::reap::Event;
+use crate::sys::deadline::Deadline;
+use crate::notify::set::Event;
 use crate::sys::{Errno, Result};
-use crate::wait::{self, Changes};
+use crate::wait::change::{self, Changes};
+use crate::wait::{any, ask, wait};
 use core::ffi::{c_int, c_void};
 
 /// What a child has used up, as wait4() tells it: the child itself and those of
@@ -49,7 +49,7 @@ pub struct chld_event {
 
 pub fn event_to_c(event: &Event) -> chld_event {
     chld_event {
-        id: event.handle,
+        id: event.child,
         user: event.user as *mut c_void,
         index: event.position,
         status: to_c(event.status),
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn chld_wait_any(
         let deadline = Deadline::after_ms(timeout_ms)?;
         // SAFETY: valid for `count` entries, by the header.
         let ids = unsafe { list(ids, count) }?;
-        let event = wait::wait_any(ids, deadline)?;
+        let event = any::wait(ids, deadline)?;
         let event = event_to_c(&event);
         // SAFETY: NULL or valid, by the header.
         unsafe { write_out(ret, event) };
@@ -171,7 +171,7 @@ pub unsafe extern "C" fn chld_wait_change(
             stopped: changes == 0 || changes & CHLD_WATCH_STOPPED != 0,
             continued: changes == 0 || changes & CHLD_WATCH_CONTINUED != 0,
         };
-        let status = wait::wait_change(valid(id)?, changes, Deadline::after_ms(timeout_ms)?)?;
+        let status = change::wait(valid(id)?, changes, Deadline::after_ms(timeout_ms)?)?;
         // SAFETY: NULL or valid, by the header.
         unsafe { write_out(ret, to_c(status)) };
         Ok(0)
@@ -186,7 +186,7 @@ pub unsafe extern "C" fn chld_wait_change(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_peek(id: chld_id, ret: *mut chld_status) -> c_int {
     quietly(|| {
-        let status = Pin::new(valid(id)?)?.slot.status();
+        let status = ask::peek(valid(id)?)?;
         // SAFETY: NULL or valid, by the header.
         unsafe { write_out(ret, to_c(status)) };
         Ok(0)
@@ -203,12 +203,8 @@ pub unsafe extern "C" fn chld_peek(id: chld_id, ret: *mut chld_status) -> c_int 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_usage(id: chld_id, ret: *mut chld_resources) -> c_int {
     quietly(|| {
-        let pin = Pin::new(valid(id)?)?;
-        if !pin.slot.life.word().has_ended() {
-            return Err(Errno::EBUSY);
-        }
         let [user_us, system_us, max_resident_kib, minor_faults, major_faults, rest @ ..] =
-            pin.slot.usage().ok_or(Errno::ENODATA)?;
+            ask::usage(valid(id)?)?;
         let [blocks_in, blocks_out, voluntary_switches, involuntary_switches] = rest;
         let resources = chld_resources {
             user_us,

@@ -1,4 +1,4 @@
-//! epoll: many descriptors, one of which tells which are ready.
+//! epoll: many descriptors, and one that becomes readable when one of them is ready.
 
 use super::fd::OwnedFd;
 use super::{Errno, Result, check_int};
@@ -9,22 +9,36 @@ pub fn create() -> Result<OwnedFd> {
         .and_then(|fd| OwnedFd::own(fd).above_standard())
 }
 
-/// Tells once, with `data`, when `fd` becomes readable, or at once if it is.
+/// Reports once, with `data`, when `fd` becomes readable, or at once if it is.
 ///
-/// Once only: a cloned child may hold the last reference to a pidfd that its
-/// parent has closed, and its registration lives on as long as that.
+/// Once only: a forked copy may hold the last reference to a pidfd that its original
+/// has closed, and the registration lives as long as that.
 pub fn add_once(epoll: i32, fd: i32, data: u64) -> Result<()> {
-    control(epoll, libc::EPOLL_CTL_ADD, fd, data)
+    control(epoll, libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN | libc::EPOLLONESHOT, data)
 }
 
-/// Tells of `fd` once more.
+/// Reports `fd` once more.
 pub fn again(epoll: i32, fd: i32, data: u64) -> Result<()> {
-    control(epoll, libc::EPOLL_CTL_MOD, fd, data)
+    control(epoll, libc::EPOLL_CTL_MOD, fd, libc::EPOLLIN | libc::EPOLLONESHOT, data)
 }
 
-fn control(epoll: i32, operation: i32, fd: i32, data: u64) -> Result<()> {
-    let events = (libc::EPOLLIN | libc::EPOLLONESHOT) as u32;
-    let mut event = libc::epoll_event { events, u64: data };
+/// Adds a bell: a readable descriptor that is reported while it is rung.
+pub fn add_bell(epoll: i32, bell: i32, data: u64) -> Result<()> {
+    control(epoll, libc::EPOLL_CTL_ADD, bell, 0, data)
+}
+
+/// No read and no write: they could block, or reach another file, if the program has
+/// closed the number.
+pub fn ring_bell(epoll: i32, bell: i32, data: u64, on: bool) {
+    let _ = control(epoll, libc::EPOLL_CTL_MOD, bell, if on { libc::EPOLLIN } else { 0 }, data);
+}
+
+pub fn remove(epoll: i32, fd: i32) {
+    let _ = control(epoll, libc::EPOLL_CTL_DEL, fd, 0, 0);
+}
+
+fn control(epoll: i32, operation: i32, fd: i32, events: i32, data: u64) -> Result<()> {
+    let mut event = libc::epoll_event { events: events as u32, u64: data };
     // SAFETY: reads one event from a live local.
     check_int(unsafe { libc::epoll_ctl(epoll, operation, fd, &mut event) }).map(drop)
 }

@@ -1,6 +1,7 @@
 //! Descriptors. All that are born here are close-on-exec, and none of them is
 //! 0, 1 or 2: a program whose stdout is closed must not find a pipe there.
 
+use super::zeroed::Zeroed;
 use super::{Errno, Result, check_int, raw};
 use core::ffi::CStr;
 
@@ -60,6 +61,73 @@ impl Drop for OwnedFd {
     }
 }
 
+/// A descriptor in memory that may be wiped: stored as number + 1, so that zeros
+/// mean "none" and not descriptor 0 of a forked copy.
+#[derive(Default)]
+pub struct Held(i32);
+
+// SAFETY: a number.
+unsafe impl Zeroed for Held {}
+
+impl Held {
+    pub fn get(&self) -> Option<i32> {
+        self.0.checked_sub(1).filter(|fd| *fd >= 0)
+    }
+
+    pub fn put(&mut self, fd: OwnedFd) {
+        self.0 = fd.release().wrapping_add(1);
+    }
+
+    /// The caller closes it, or gives it away.
+    pub fn take(&mut self) -> Option<i32> {
+        let fd = self.get();
+        self.0 = 0;
+        fd
+    }
+}
+
+/// Descriptors that were taken out of the table, and are closed when this goes: that
+/// may last as long as a child is inside a write(), so it must not be under the lock.
+#[derive(Default)]
+pub struct Closing {
+    count: usize,
+    fds: [i32; Closing::MOST],
+}
+
+// SAFETY: numbers.
+unsafe impl Zeroed for Closing {}
+
+impl Closing {
+    const MOST: usize = 32;
+
+    pub fn push(&mut self, fd: Option<i32>) {
+        let Some(fd) = fd else { return };
+        match self.fds.get_mut(self.count) {
+            Some(place) => {
+                *place = fd;
+                self.count = self.count.wrapping_add(1);
+            }
+            // No caller lets it come to this: see `has_room`.
+            None => close(fd),
+        }
+    }
+
+    /// For all the descriptors of one child.
+    pub fn has_room(&self) -> bool {
+        self.count.wrapping_add(8) <= Closing::MOST
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.fds.iter().take(self.count).for_each(|fd| close(*fd));
+    }
+}
+
 /// Closes `fd`. On Linux the descriptor is gone whatever the call answers, EINTR
 /// included, so there is nothing to report and nothing to repeat.
 pub fn close(fd: i32) {
@@ -75,6 +143,37 @@ pub fn pipe(flags: i32) -> Result<(OwnedFd, OwnedFd)> {
     check_int(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | flags) })?;
     let (read, write) = (OwnedFd(ends[0]), OwnedFd(ends[1]));
     Ok((read.above_standard()?, write.above_standard()?))
+}
+
+/// A descriptor that is readable.
+pub fn readable_event() -> Result<OwnedFd> {
+    event(1)
+}
+
+/// One that is not, until `ring`.
+pub fn silent_event() -> Result<OwnedFd> {
+    event(0)
+}
+
+fn event(count: u32) -> Result<OwnedFd> {
+    // SAFETY: numbers only.
+    check_int(unsafe { libc::eventfd(count, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
+        .and_then(|fd| OwnedFd::own(fd).above_standard())
+}
+
+/// Makes an eventfd readable. It fails only if the counter is full, and then it is
+/// readable already.
+pub fn ring(event: i32) {
+    let _ = raw::write(event, &1u64.to_ne_bytes());
+}
+
+/// Empties a self-pipe. If it is in blocking mode, the program has closed it, and the
+/// number is another file's: a read could wait forever, and take what is not ours.
+pub fn drain(pipe: i32) {
+    let mut bytes = [0u8; 64];
+    if mode(pipe).is_ok_and(|mode| mode & libc::O_NONBLOCK != 0) {
+        while matches!(read(pipe, &mut bytes), Ok(count) if count == bytes.len()) {}
+    }
 }
 
 /// However large the file: a 32-bit program has to ask for that.

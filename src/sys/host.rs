@@ -1,7 +1,6 @@
 //! The calling thread as the library found it: `errno` and cancellation.
 
 use super::Errno;
-use super::lock::Lock;
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
 unsafe extern "C" {
@@ -136,17 +135,16 @@ pub fn set_subreaper(on: bool) -> super::Result<()> {
 /// left the memory: the new user may not look into it. Then it is taken away.
 pub struct KeptDumpable(&'static Dumpable);
 
-/// Who needs the mark.
-#[derive(Default)]
+/// The number of starts that need the mark, and what was there before.
 pub struct Dumpable {
-    lock: Lock,
     users: AtomicI32,
     before: AtomicI32,
 }
 
+pub static DUMPABLE: Dumpable = Dumpable { users: AtomicI32::new(0), before: AtomicI32::new(0) };
+
 impl Dumpable {
     pub fn keep(&'static self) -> KeptDumpable {
-        let _locked = self.lock.enter();
         if self.users.fetch_add(1, SeqCst) == 0 {
             // SAFETY: numbers only; asks.
             let now = unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) };
@@ -158,7 +156,6 @@ impl Dumpable {
 
 impl Drop for KeptDumpable {
     fn drop(&mut self) {
-        let _locked = self.0.lock.enter();
         let last = self.0.users.fetch_sub(1, SeqCst) == 1;
         if last && self.0.before.load(SeqCst) == 1 {
             // SAFETY: numbers only; what was there before.

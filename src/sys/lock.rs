@@ -1,31 +1,143 @@
-//! A lock for what is short and rare. No signal handler may take it: it might
-//! have interrupted the holder.
+//! One lock for the library's memory, which a signal handler may take too.
+//!
+//! It is only ever held with every signal blocked on the holding thread. So the
+//! code that a handler interrupts never holds it, and the handler can wait for it
+//! like any other thread.
 
-use super::poll;
-#[cfg(not(loom))]
-use core::sync::atomic::AtomicI32;
-use core::sync::atomic::Ordering::SeqCst;
-#[cfg(loom)]
-use loom::sync::atomic::AtomicI32;
+use super::arch;
+use super::memory::Lasting;
+use super::signal::AllBlocked;
+use super::zeroed::Zeroed;
+use super::{Result, poll};
+use core::cell::UnsafeCell;
+use core::ops::{Deref, DerefMut};
+use core::sync::atomic::{AtomicI32, AtomicU32, Ordering::SeqCst};
 
-/// All-zero is free. In memory that is wiped in a forked copy, where the holder
-/// of the other process is not.
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+/// Held, and threads sleep until it is free.
+const AWAITED: u32 = 2;
+
+/// A futex. All-zero is free: a forked copy, in which the kernel has wiped this
+/// memory, has no thread that could unlock it.
 #[derive(Default)]
-pub struct Lock(AtomicI32);
-
-pub struct Locked<'a>(&'a Lock);
+struct Lock(AtomicU32);
 
 impl Lock {
-    pub fn enter(&self) -> Locked<'_> {
-        while self.0.swap(1, SeqCst) != 0 {
-            poll::pause();
+    fn acquire(&self) {
+        if self.0.compare_exchange(FREE, HELD, SeqCst, SeqCst).is_err() {
+            self.acquire_slowly();
         }
-        Locked(self)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn acquire_slowly(&self) {
+        while self.0.swap(AWAITED, SeqCst) != FREE {
+            if !self.futex(libc::FUTEX_WAIT, AWAITED) {
+                poll::pause(); // a sandbox refuses futex()
+            }
+        }
+    }
+
+    fn release(&self) {
+        if self.0.swap(FREE, SeqCst) == AWAITED {
+            self.futex(libc::FUTEX_WAKE, 1);
+        }
+    }
+
+    /// False if the call is not to be had.
+    fn futex(&self, operation: i32, value: u32) -> bool {
+        let operation = (operation | libc::FUTEX_PRIVATE_FLAG) as usize;
+        let a = [self.0.as_ptr() as usize, operation, value as usize, 0, 0, 0];
+        // SAFETY: the address of a live atomic, and no timeout. The raw call, as
+        // libc's would be a cancellation point in some libcs and set errno.
+        let result = unsafe { arch::call(libc::SYS_futex as i64, a) };
+        !matches!(-result as i32, libc::ENOSYS | libc::EPERM | libc::EINVAL)
     }
 }
 
-impl Drop for Locked<'_> {
+/// A value in wiped memory that only the holder of its lock can reach.
+pub struct Guarded<T: Zeroed> {
+    place: Lasting<Inner<T>>,
+}
+
+#[derive(Default)]
+struct Inner<T> {
+    lock: Lock,
+    owner: AtomicI32,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: all-zero is a free lock, no owner, and a value by the bound.
+unsafe impl<T: Zeroed> Zeroed for Inner<T> {}
+// SAFETY: `value` is reached by `Locked` only, of which one exists at a time.
+unsafe impl<T: Zeroed> Sync for Inner<T> {}
+
+impl<T: Zeroed> Guarded<T> {
+    pub const fn new() -> Guarded<T> {
+        Guarded { place: Lasting::new() }
+    }
+
+    /// Maps the memory, at the first use.
+    pub fn prepare(&self) -> Result<()> {
+        self.place.get_or_map().map(drop)
+    }
+
+    pub fn is_prepared(&self) -> bool {
+        self.place.get().is_some()
+    }
+
+    /// Takes the lock. `None` if the memory was never prepared.
+    pub fn lock(&'static self, _blocked: &AllBlocked) -> Option<Locked<T>> {
+        let inner = self.place.get()?;
+        inner.lock.acquire();
+        Some(Locked(inner))
+    }
+
+    /// The process that this memory belongs to, as `Locked::owner_mut` has it; 0 if
+    /// no call has used it. To be asked without the lock: in a process that shares
+    /// this memory without being its owner, the lock must not be touched.
+    pub fn owner(&self) -> i32 {
+        self.place.get().map_or(0, |inner| inner.owner.load(SeqCst))
+    }
+
+    /// For a forked copy that the kernel has not wiped, before it takes the lock.
+    pub fn wipe(&self) {
+        self.place.wipe();
+    }
+}
+
+/// The lock, held.
+pub struct Locked<T: Zeroed + 'static>(&'static Inner<T>);
+
+impl<T: Zeroed> Locked<T> {
+    pub fn owner(&self) -> i32 {
+        self.0.owner.load(SeqCst)
+    }
+
+    pub fn set_owner(&self, pid: i32) {
+        self.0.owner.store(pid, SeqCst);
+    }
+}
+
+impl<T: Zeroed> Deref for Locked<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held, and there is one `Locked` for it: this one.
+        unsafe { &*self.0.value.get() }
+    }
+}
+
+impl<T: Zeroed> DerefMut for Locked<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above, and this one is borrowed exclusively.
+        unsafe { &mut *self.0.value.get() }
+    }
+}
+
+impl<T: Zeroed> Drop for Locked<T> {
     fn drop(&mut self) {
-        self.0.0.swap(0, SeqCst);
+        self.0.lock.release();
     }
 }

@@ -1,30 +1,13 @@
-//! Pages from the kernel: those that live for ever, and those for one call.
+//! Pages from the kernel: those that live forever, and those for one call.
 
-use super::{Errno, Result, host};
+use super::zeroed::Zeroed;
+use super::{Errno, Result, host, poll};
 use core::mem::MaybeUninit;
+use core::ptr::NonNull;
 use core::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU32,
+    AtomicBool, AtomicI32, AtomicPtr,
     Ordering::{Relaxed, SeqCst},
 };
-
-/// Types that all-zero bytes are a value of, and that can be shared between
-/// threads and signal handlers: atomics, and structs of atomics.
-///
-/// # Safety
-/// Every byte pattern of zeros must be valid, and every mutable part must be an
-/// atomic.
-pub unsafe trait Zeroed: Default + Sync + 'static {}
-
-// SAFETY: an atomic, of which zero is a value.
-unsafe impl Zeroed for AtomicU32 {}
-
-/// Set once the kernel has refused MADV_WIPEONFORK (before Linux 4.14, and some
-/// emulators): then a forked copy must notice by its pid.
-static COPIES_KEEP_MEMORY: AtomicBool = AtomicBool::new(false);
-
-pub fn copies_keep_memory() -> bool {
-    COPIES_KEEP_MEMORY.load(Relaxed)
-}
 
 fn map(size: usize) -> Result<*mut u8> {
     // SAFETY: an anonymous private mapping at an address of the kernel's choice
@@ -37,61 +20,269 @@ fn map(size: usize) -> Result<*mut u8> {
     if address == libc::MAP_FAILED { Err(host::errno()) } else { Ok(address.cast()) }
 }
 
-/// A place for `count` zeroed values that are mapped at the first use, never
-/// unmapped, never moved, and zeroed again in a forked copy of the process.
-#[cfg(not(loom))]
-pub struct Lasting<T: Zeroed> {
-    first: AtomicPtr<T>,
-    count: usize,
-}
+/// Set once the kernel has refused MADV_WIPEONFORK (before Linux 4.14, and some
+/// emulators).
+static COPIES_KEEP_MEMORY: AtomicBool = AtomicBool::new(false);
 
-#[cfg(not(loom))]
-impl<T: Zeroed> Lasting<T> {
-    pub const fn new(count: usize) -> Self {
-        Lasting { first: AtomicPtr::new(core::ptr::null_mut()), count }
+/// Pages that are mapped at the first use, never unmapped, never moved, and zeroed
+/// again in a forked copy of the process. Where they are is ordinary memory: a
+/// copy has them at the same address.
+pub struct Pages(AtomicPtr<u8>);
+
+impl Pages {
+    pub const fn new() -> Pages {
+        Pages(AtomicPtr::new(core::ptr::null_mut()))
     }
 
-    pub fn get(&self) -> Option<&'static [T]> {
-        let first = self.first.load(SeqCst);
-        // SAFETY: if not null, it is what `get_or_map` stored: `count` mapped
-        // values, page-aligned (no T here asks for more), zeroed at first, for
-        // which zero is valid and whose changes are atomic, by `Zeroed`. They
-        // are never unmapped.
-        (!first.is_null()).then(|| unsafe { core::slice::from_raw_parts(first, self.count) })
+    fn first(&self) -> Option<*mut u8> {
+        Some(self.0.load(SeqCst)).filter(|first| !first.is_null())
     }
 
-    pub fn get_or_map(&self) -> Result<&'static [T]> {
-        if let Some(values) = self.get() {
-            return Ok(values);
-        }
-        let size = self.count.checked_mul(size_of::<T>()).ok_or(Errno::ENOMEM)?;
+    /// Several threads may map at once: the first one wins.
+    fn map(&self, size: usize) -> Result<*mut u8> {
         let fresh = map(size)?;
         // SAFETY: advice on a mapping that was made just above.
         if unsafe { libc::madvise(fresh.cast(), size, libc::MADV_WIPEONFORK) } != 0 {
-            COPIES_KEEP_MEMORY.store(true, Relaxed);
+            COPIES_KEEP_MEMORY.store(true, SeqCst);
+            OWNER.claim();
         }
-        let null = core::ptr::null_mut();
-        if self.first.compare_exchange(null, fresh.cast(), SeqCst, SeqCst).is_err() {
-            // SAFETY: another thread was first; nobody has seen this mapping.
-            unsafe { libc::munmap(fresh.cast(), size) };
+        match self.0.compare_exchange(core::ptr::null_mut(), fresh, SeqCst, SeqCst) {
+            Ok(_) => Ok(fresh),
+            Err(first) => {
+                // SAFETY: another thread was first; nobody has seen this mapping.
+                unsafe { libc::munmap(fresh.cast(), size) };
+                Ok(first)
+            }
+        }
+    }
+
+    fn wipe(&self, size: usize) {
+        if let Some(first) = self.first() {
+            // SAFETY: mapped with this size. Only `Owner::settle` comes here, in a
+            // copy where no other thread has got past it.
+            unsafe { core::ptr::write_bytes(first, 0, size) };
+        }
+    }
+}
+
+/// One value in such pages.
+pub struct Lasting<T: Zeroed> {
+    pages: Pages,
+    of: core::marker::PhantomData<T>,
+}
+
+// SAFETY: gives out shared references only to what is Sync.
+unsafe impl<T: Zeroed + Sync> Sync for Lasting<T> {}
+
+impl<T: Zeroed> Lasting<T> {
+    pub const fn new() -> Self {
+        Lasting { pages: Pages::new(), of: core::marker::PhantomData }
+    }
+}
+
+impl<T: Zeroed + Sync> Lasting<T> {
+    pub fn get(&self) -> Option<&'static T> {
+        // SAFETY: mapped by `get_or_map`, large enough, page-aligned (no T here
+        // asks for more), zeroed at first, which is a T by `Zeroed`, and never
+        // unmapped.
+        self.pages.first().map(|first| unsafe { &*first.cast() })
+    }
+
+    pub fn get_or_map(&self) -> Result<&'static T> {
+        if self.get().is_none() {
+            self.pages.map(size_of::<T>())?;
         }
         self.get().ok_or(Errno::ENOMEM)
     }
 
-    /// Zeroes the values in a forked copy where the kernel did not.
     pub fn wipe(&self) {
-        let first = self.first.load(SeqCst);
-        if !first.is_null() {
-            // SAFETY: mapped as in `get`; zero is valid; in a copy that has not
-            // used the library yet, only the thread that came out of fork is
-            // there to look.
-            unsafe { core::ptr::write_bytes(first, 0, self.count) };
+        self.pages.wipe(size_of::<T>());
+    }
+}
+
+const FIRST: u32 = 32;
+const SLABS: usize = 17;
+/// `FIRST * (2^SLABS - 1)`: 4,194,272.
+pub const CAPACITY: u32 = FIRST * ((1 << SLABS) - 1);
+
+/// Where the values of one type are: slab `k` holds `FIRST << k` of them.
+pub struct Directory([Pages; SLABS]);
+
+impl Directory {
+    pub const fn new() -> Directory {
+        Directory([const { Pages::new() }; SLABS])
+    }
+
+    /// Zeroes all that a forked copy has from its original.
+    pub fn wipe<T: Stored>(&self) {
+        for (k, pages) in self.0.iter().enumerate() {
+            pages.wipe(slab_size::<T>(k));
         }
     }
 }
 
-#[cfg(loom)]
-pub use crate::model::memory::Lasting;
+fn slab_size<T>(k: usize) -> usize {
+    (FIRST as usize).wrapping_mul(size_of::<T>()) << k
+}
+
+/// What can live in slabs.
+///
+/// # Safety
+/// `directory` must be this type's own, and one `Slabs<Self>` may exist at most.
+pub unsafe trait Stored: Zeroed {
+    fn directory() -> &'static Directory;
+    /// Where the free list continues.
+    fn next_free(&mut self) -> &mut u32;
+}
+
+/// Values that never move, by index. Lives in wiped memory, as they do: all-zero
+/// has none, and a forked copy has none.
+#[derive(Default)]
+pub struct Slabs<T: Stored> {
+    used: u32,
+    /// Index + 1 of the first free one.
+    free: u32,
+    of: core::marker::PhantomData<T>,
+}
+
+// SAFETY: numbers.
+unsafe impl<T: Stored> Zeroed for Slabs<T> {}
+
+/// No place is left that is mapped.
+pub struct Full;
+
+impl<T: Stored> Slabs<T> {
+    pub fn get(&mut self, index: u32) -> Option<&mut T> {
+        if index >= self.used { None } else { Self::at(index) }
+    }
+
+    /// The borrow is that of the slabs, of which there is one only.
+    fn at<'a>(index: u32) -> Option<&'a mut T> {
+        let (k, offset) = locate(index);
+        let first: *mut T = T::directory().0.get(k)?.first()?.cast();
+        // SAFETY: `offset` is within slab `k`, which is mapped, aligned to a page
+        // and zeroed at first. No other reference to it is alive: the only `Slabs`
+        // of this type is borrowed by the caller, exclusively.
+        Some(unsafe { &mut *first.add(offset) })
+    }
+
+    /// Takes a free place, whose content is what its last user left.
+    pub fn claim(&mut self) -> Result<u32, Full> {
+        if let Some(index) = self.free.checked_sub(1) {
+            self.free = *Self::at(index).ok_or(Full)?.next_free();
+            return Ok(index);
+        }
+        let index = self.used;
+        if index >= CAPACITY || Self::at(index).is_none() {
+            return Err(Full);
+        }
+        self.used = index.wrapping_add(1);
+        Ok(index)
+    }
+
+    pub fn give_back(&mut self, index: u32) {
+        let next = self.free;
+        if let Some(place) = self.get(index) {
+            *place.next_free() = next;
+            self.free = index.wrapping_add(1);
+        }
+    }
+
+    /// How many places were ever in use.
+    pub fn used(&self) -> u32 {
+        self.used
+    }
+
+    /// The slab that `claim` asks for when it says `Full`; EAGAIN at the end of all.
+    pub fn missing(&self) -> Result<usize> {
+        let (k, _) = locate(self.used);
+        if self.used >= CAPACITY { Err(Errno::EAGAIN) } else { Ok(k) }
+    }
+
+    /// Maps that one. Without the lock: it may take long.
+    pub fn map(k: usize) -> Result<()> {
+        let pages = T::directory().0.get(k).ok_or(Errno::EAGAIN)?;
+        if pages.first().is_none() {
+            pages.map(slab_size::<T>(k))?;
+        }
+        Ok(())
+    }
+}
+
+/// (slab, offset in it) of a place.
+fn locate(index: u32) -> (usize, usize) {
+    let k = (index / FIRST).wrapping_add(1).ilog2();
+    let before = (FIRST << k).wrapping_sub(FIRST);
+    (k as usize, index.wrapping_sub(before) as usize)
+}
+
+/// Whose memory this is, where the kernel does not wipe it in a forked copy. In
+/// ordinary memory, which a copy has from its original.
+struct Owner {
+    /// Its pid; negative while that process wipes the memory.
+    pid: AtomicI32,
+    /// A page that the kernel leaves out of copies: even the pid can be the same, in
+    /// another pid namespace.
+    mark: AtomicPtr<u8>,
+}
+
+static OWNER: Owner =
+    Owner { pid: AtomicI32::new(0), mark: AtomicPtr::new(core::ptr::null_mut()) };
+
+const MARK_BYTES: usize = 4096;
+
+/// Before the lock is touched: in a forked copy that kept the memory, a thread that
+/// is not there may hold it. `wipe` makes that memory all-zero.
+pub fn forget_if_copied(wipe: fn()) {
+    if COPIES_KEEP_MEMORY.load(Relaxed) {
+        OWNER.settle(wipe);
+    }
+}
+
+impl Owner {
+    #[cold]
+    #[inline(never)]
+    fn settle(&self, wipe: fn()) {
+        let me = host::pid();
+        loop {
+            let owner = self.pid.load(SeqCst);
+            if owner == me && !self.mark_is_missing() {
+                return;
+            }
+            if owner == me.wrapping_neg() {
+                poll::pause(); // another thread is wiping
+            } else if self.pid.compare_exchange(owner, me.wrapping_neg(), SeqCst, SeqCst).is_ok() {
+                if owner != 0 {
+                    wipe();
+                }
+                self.set_mark();
+                self.pid.store(me, SeqCst);
+            }
+        }
+    }
+
+    /// The process that maps the first of the memory is its owner.
+    fn claim(&self) {
+        self.settle(|| {});
+    }
+
+    fn set_mark(&self) {
+        let Ok(page) = map(MARK_BYTES) else { return };
+        // SAFETY: advice on a mapping that was made just above.
+        if unsafe { libc::madvise(page.cast(), MARK_BYTES, libc::MADV_DONTFORK) } == 0 {
+            self.mark.store(page, SeqCst);
+        }
+    }
+
+    fn mark_is_missing(&self) -> bool {
+        let page = self.mark.load(SeqCst);
+        let mut state = 0u8;
+        // SAFETY: mincore writes one byte for one page into a live local. It says
+        // ENOMEM for an address at which nothing is mapped.
+        let asked = unsafe { libc::mincore(page.cast(), MARK_BYTES, &raw mut state) };
+        !page.is_null() && asked != 0 && host::errno() == Errno::ENOMEM
+    }
+}
 
 /// Room for `N` values in the caller's frame, which costs nothing until used.
 pub struct Inline<T, const N: usize>([MaybeUninit<T>; N]);
@@ -140,19 +331,19 @@ impl<T> Drop for Scratch<'_, T> {
     fn drop(&mut self) {
         if self.is_mapped {
             // SAFETY: mapped in `new` with this size, and no borrow is left. The
-            // values have nothing to drop: they are numbers and pointers, or pins
-            // that `wait::Pins` has let go of.
+            // values have nothing to drop: they are numbers and pointers, or guards
+            // that their owner has dropped.
             unsafe { libc::munmap(self.values.as_mut_ptr().cast(), size_of_val(self.values)) };
         }
     }
 }
 
 /// A value in pages of its own.
-pub struct Paged<T>(*mut T);
+pub struct Paged<T>(NonNull<T>);
 
 impl<T> Paged<T> {
     pub fn new(value: T) -> Result<Paged<T>> {
-        let place: *mut T = map(size_of::<T>())?.cast();
+        let place = NonNull::new(map(size_of::<T>())?.cast::<T>()).ok_or(Errno::ENOMEM)?;
         // SAFETY: fresh pages, large enough, and aligned for anything here.
         unsafe { place.write(value) };
         Ok(Paged(place))
@@ -163,14 +354,14 @@ impl<T> core::ops::Deref for Paged<T> {
     type Target = T;
     fn deref(&self) -> &T {
         // SAFETY: written in `new`, and only ever ours.
-        unsafe { &*self.0 }
+        unsafe { self.0.as_ref() }
     }
 }
 
 impl<T> core::ops::DerefMut for Paged<T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as above.
-        unsafe { &mut *self.0 }
+        // SAFETY: as above, and borrowed exclusively.
+        unsafe { self.0.as_mut() }
     }
 }
 
@@ -179,32 +370,60 @@ impl<T> Drop for Paged<T> {
         // SAFETY: written in `new`, unmapped with the size of then, and nobody
         // uses it after this.
         unsafe {
-            core::ptr::drop_in_place(self.0);
-            libc::munmap(self.0.cast(), size_of::<T>());
+            core::ptr::drop_in_place(self.0.as_ptr());
+            libc::munmap(self.0.as_ptr().cast(), size_of::<T>());
         }
     }
 }
 
-/// Where a paged value is while nobody works on it. Who takes it out has it
-/// alone.
-#[repr(transparent)]
-pub struct Parked<T>(AtomicPtr<T>);
-
-impl<T> Default for Parked<T> {
-    fn default() -> Self {
-        Parked(AtomicPtr::default())
-    }
+/// What `Parked` may hold.
+///
+/// # Safety
+/// No two types may have the same `KIND`, and a value must not mind being used by
+/// several threads one after the other.
+pub unsafe trait Parcel: 'static {
+    const KIND: u32;
 }
 
-impl<T> Parked<T> {
-    pub fn put(&self, value: Paged<T>) {
-        self.0.store(value.0, SeqCst);
+/// A place for a paged value of a type that the owner of the place does not know.
+/// All-zero is empty.
+#[derive(Default)]
+pub struct Parked {
+    first: Option<NonNull<u8>>,
+    kind: u32,
+}
+
+// SAFETY: zero is `None`, and a number.
+unsafe impl Zeroed for Parked {}
+
+impl Parked {
+    /// Into an empty place.
+    pub fn put<T: Parcel>(&mut self, value: Paged<T>) {
+        (self.first, self.kind) = (Some(value.0.cast()), T::KIND);
         core::mem::forget(value);
     }
 
-    pub fn take(&self) -> Option<Paged<T>> {
-        let value = self.0.swap(core::ptr::null_mut(), SeqCst);
-        // Made only if there is one: it would be dropped otherwise.
-        (!value.is_null()).then(|| Paged(value))
+    pub fn take<T: Parcel>(&mut self) -> Option<Paged<T>> {
+        let first = if self.kind == T::KIND { self.first.take() } else { None };
+        // It was put here as a Paged<T>: no other type has this kind.
+        first.map(|first| Paged(first.cast()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_follow_one_another_through_the_slabs() {
+        let mut expected = 0;
+        for k in 0..SLABS {
+            let size = FIRST << k;
+            for offset in [0, size - 1] {
+                assert_eq!(locate(expected + offset), (k, offset as usize));
+            }
+            expected += size;
+        }
+        assert_eq!(expected, CAPACITY);
     }
 }

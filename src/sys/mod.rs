@@ -10,6 +10,7 @@ pub mod epoll;
 pub mod fd;
 pub mod heap;
 pub mod host;
+pub mod deadline;
 pub mod kept;
 pub mod limit;
 pub mod lock;
@@ -21,6 +22,7 @@ pub mod raw;
 pub mod signal;
 pub mod splice;
 pub mod wait;
+pub mod zeroed;
 
 /// A positive errno value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

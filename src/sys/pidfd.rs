@@ -12,7 +12,7 @@ const SYS_PIDFD_OPEN: libc::c_long = 434;
 /// A descriptor, close-on-exec, for a process that has not been reaped.
 /// Since Linux 5.3.
 pub fn open(pid: i32) -> Result<OwnedFd> {
-    if cfg!(any(loom, feature = "no-probes")) {
+    if cfg!(feature = "no-probes") {
         return Err(Errno::ENOSYS);
     }
     // SAFETY: numbers only.
@@ -21,7 +21,7 @@ pub fn open(pid: i32) -> Result<OwnedFd> {
 }
 
 /// Whether the kernel, and the sandbox in front of it, has them at all.
-static THERE: AtomicU8 = AtomicU8::new(if cfg!(any(loom, feature = "no-probes")) { NO } else { UNKNOWN });
+static THERE: AtomicU8 = AtomicU8::new(if cfg!(feature = "no-probes") { NO } else { UNKNOWN });
 const UNKNOWN: u8 = 0;
 const YES: u8 = 1;
 const NO: u8 = 2;
@@ -39,30 +39,10 @@ pub fn available() -> bool {
     THERE.load(Relaxed) != NO
 }
 
-#[cfg(loom)]
-pub use crate::model::kernel::send_signal;
-
-/// ESRCH once the process has been reaped, whoever has its pid by then.
-#[cfg(not(loom))]
+/// ESRCH once the process has been reaped, whatever process has its pid by then.
 pub fn send_signal(pidfd: i32, signal: i32) -> Result<()> {
     send(pidfd, signal, 0)
 }
-
-/// Whether signals are sent by pidfds: a sandbox may refuse that alone. Found out
-/// once, with a child that may be signalled.
-pub fn takes_signals(pidfd: i32) -> bool {
-    if TAKES_SIGNALS.load(Relaxed) == UNKNOWN {
-        match send_signal(pidfd, 0) {
-            Ok(()) => TAKES_SIGNALS.store(YES, Relaxed),
-            Err(Errno::ENOSYS) => TAKES_SIGNALS.store(NO, Relaxed),
-            // EPERM may be the sandbox's answer, or be about this child.
-            Err(_) => {}
-        }
-    }
-    TAKES_SIGNALS.load(Relaxed) == YES
-}
-
-static TAKES_SIGNALS: AtomicU8 = AtomicU8::new(if cfg!(loom) { YES } else { UNKNOWN });
 
 const TO_PROCESS_GROUP: u32 = 1 << 2;
 
@@ -71,6 +51,23 @@ const TO_PROCESS_GROUP: u32 = 1 << 2;
 pub fn send_signal_to_group(pidfd: i32, signal: i32) -> Result<()> {
     send(pidfd, signal, TO_PROCESS_GROUP)
 }
+
+/// Whether the kernel has that. Found out once, by a signal 0 to the process's own
+/// group, which is not sent.
+pub fn signals_groups() -> bool {
+    if SIGNALS_GROUPS.load(Relaxed) == UNKNOWN {
+        let Ok(own) = open(super::host::pid()) else { return false };
+        let there = match send_signal_to_group(own.number(), 0) {
+            // ESRCH: this process leads no group.
+            Ok(()) | Err(Errno::ESRCH) => YES,
+            Err(_) => NO,
+        };
+        SIGNALS_GROUPS.store(there, Relaxed);
+    }
+    SIGNALS_GROUPS.load(Relaxed) == YES
+}
+
+static SIGNALS_GROUPS: AtomicU8 = AtomicU8::new(UNKNOWN);
 
 fn send(pidfd: i32, signal: i32, flags: u32) -> Result<()> {
     let none = core::ptr::null::<libc::siginfo_t>();
@@ -93,18 +90,37 @@ const PIDFD_INFO_EXIT: u64 = 1 << 3;
 /// _IOWR(0xFF, 11, struct pidfd_info), the generic encoding.
 const PIDFD_GET_INFO: u64 = (3 << 30) | ((size_of::<PidfdInfo>() as u64) << 16) | (0xFF << 8) | 11;
 
-/// How a process ended that somebody has already reaped, as a wait status word.
-/// `None` where the kernel does not tell (before Linux 6.15).
-pub fn ended_as(pidfd: i32) -> Option<i32> {
-    // Who reaps it hides it from waitid first, and lets the kernel tell how it
-    // ended a moment later. Not for long: this may be a signal handler.
-    for _ in 0..1000 {
-        let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..Default::default() };
-        // SAFETY: the request names the size of `info`, which is live; the kernel
-        // writes no more than that. On a kernel without it: ENOTTY or EINVAL.
-        check_int(unsafe { libc::ioctl(pidfd, PIDFD_GET_INFO as _, &raw mut info) }).ok()?;
-        if info.mask & PIDFD_INFO_EXIT != 0 {
-            return Some(info.exit_code);
+/// What the kernel says of a process that other code has reaped.
+pub enum Record {
+    /// The wait status word.
+    Word(i32),
+    /// It will, in a moment: the task that reaps hides the child from waitid first.
+    NotYet,
+    /// It never does (before Linux 6.15).
+    Nothing,
+}
+
+/// Asks once; does not sleep.
+pub fn exit_record(pidfd: i32) -> Record {
+    let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..Default::default() };
+    // SAFETY: the request names the size of `info`, which is live; the kernel
+    // writes no more than that. On a kernel without it: ENOTTY or EINVAL.
+    match check_int(unsafe { libc::ioctl(pidfd, PIDFD_GET_INFO as _, &raw mut info) }) {
+        Ok(_) if info.mask & PIDFD_INFO_EXIT != 0 => Record::Word(info.exit_code),
+        Ok(_) => Record::NotYet,
+        Err(_) => Record::Nothing,
+    }
+}
+
+/// The status word, or none. The task that reaps may need this CPU: from the 50th
+/// look on, sleeps between two looks (20 µs were enough on Linux 7.2).
+pub fn exit_word(pidfd: i32) -> Option<i32> {
+    for look in 0..600 {
+        match exit_record(pidfd) {
+            Record::Word(word) => return Some(word),
+            Record::Nothing => return None,
+            Record::NotYet if look < 50 => {}
+            Record::NotYet => super::poll::pause(),
         }
     }
     None

@@ -19,14 +19,14 @@ pub fn writable(fd: i32) -> PollFd {
 /// Whether nobody has the other end of this pipe open any more.
 pub fn is_hung_up(fd: i32) -> bool {
     let mut one = [PollFd { fd, events: 0, revents: 0 }];
-    let asked = super::retry(|| poll(&mut one, Some(0), false));
+    let asked = super::retry(|| poll(&mut one, Some(0)));
     let [one] = one;
     asked.is_ok() && one.revents & libc::POLLHUP != 0
 }
 
 /// Whether `fd` would take something now, or has an error to tell.
 pub fn is_writable(fd: i32) -> bool {
-    matches!(super::retry(|| poll(&mut [writable(fd)], Some(0), false)), Ok(1))
+    matches!(super::retry(|| poll(&mut [writable(fd)], Some(0))), Ok(1))
 }
 
 /// For what the kernel tells as urgent data: changes of some of its own files.
@@ -34,34 +34,25 @@ pub fn urgent(fd: i32) -> PollFd {
     PollFd { fd, events: libc::POLLPRI, revents: 0 }
 }
 
-#[cfg(loom)]
-pub use loom::thread::yield_now as pause;
-
 /// Lets others go on, of whatever priority: sched_yield() lets no thread of a
 /// lower one run.
-#[cfg(not(loom))]
 #[cold]
 pub fn pause() {
-    let _ = poll(&mut [], Some(50_000), false);
+    let _ = poll(&mut [], Some(50_000));
 }
 
 /// Waits until one of `fds` is ready or `nanoseconds` have passed (`None`: no
-/// limit). Returns how many are ready; EINTR when a signal came. With
-/// `let_sigchld_in`, SIGCHLD is not blocked meanwhile, whatever the thread's
-/// mask says.
-pub fn poll(
-    fds: &mut [PollFd],
-    nanoseconds: Option<u64>,
-    let_sigchld_in: bool,
-) -> Result<usize> {
+/// timeout). Returns how many are ready; EINTR when a signal came. It never lets a
+/// blocked signal in.
+pub fn poll(fds: &mut [PollFd], nanoseconds: Option<u64>) -> Result<usize> {
     let limit = nanoseconds.map(|ns| libc::timespec {
         tv_sec: (ns / 1_000_000_000) as _,
         tv_nsec: (ns % 1_000_000_000) as _,
     });
     let limit = limit.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
-    let mask = let_sigchld_in.then(super::signal::mask_without_sigchld);
-    let mask = mask.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
-    // SAFETY: a live slice with its length; a live timespec and mask, or NULL.
-    let ready = unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, limit, mask) };
+    // SAFETY: a live slice with its length; a live timespec, or NULL; no mask.
+    let ready = unsafe {
+        libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, limit, core::ptr::null())
+    };
     check_int(ready).map(|count| count as usize)
 }

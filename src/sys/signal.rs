@@ -3,12 +3,8 @@
 use super::{Errno, Result, check_int};
 use core::mem::MaybeUninit;
 
-#[cfg(loom)]
-pub use crate::model::kernel::kill;
-
 /// Sends by number. Only for a child whose zombie, at least, is still there:
 /// the caller holds it against being reaped.
-#[cfg(not(loom))]
 pub fn kill(pid: i32, signal: i32) -> Result<()> {
     send(pid, pid, signal)
 }
@@ -26,13 +22,6 @@ fn send(id: i32, target: i32, signal: i32) -> Result<()> {
     }
     // SAFETY: two ints.
     check_int(unsafe { libc::kill(target, signal) }).map(drop)
-}
-
-/// For a SIGCHLD that this process may have missed. It goes to whichever thread
-/// takes it, as the kernel's own do.
-pub fn repeat_sigchld() {
-    // SAFETY: two ints. The pid is our own, so 1 means no other process either.
-    unsafe { libc::kill(super::host::pid(), libc::SIGCHLD) };
 }
 
 /// The real-time signals that libc leaves to programs.
@@ -205,6 +194,11 @@ impl Disposition {
         self.0.sa_sigaction != libc::SIG_DFL && self.0.sa_sigaction != libc::SIG_IGN
     }
 
+    /// The kernel reaps every child by itself.
+    pub fn is_auto_reaping(&self) -> bool {
+        self.is_ignored() || self.has_flag(libc::SA_NOCLDWAIT)
+    }
+
     pub fn is_ignored(&self) -> bool {
         self.0.sa_sigaction == libc::SIG_IGN
     }
@@ -214,25 +208,6 @@ impl Disposition {
     }
 }
 
-fn mask() -> libc::sigset_t {
-    let mut mask = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: writes the calling thread's mask into a live local.
-    unsafe {
-        libc::sigemptyset(mask.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_BLOCK, core::ptr::null(), mask.as_mut_ptr());
-        mask.assume_init()
-    }
-}
-
-/// The calling thread's mask without SIGCHLD, for the length of a poll.
-pub fn mask_without_sigchld() -> libc::sigset_t {
-    let mut mask = mask();
-    // SAFETY: changes a live local.
-    unsafe { libc::sigdelset(&mut mask, libc::SIGCHLD) };
-    mask
-}
-
 pub fn is_sigchld_blocked() -> bool {
-    // SAFETY: reads a live local.
-    unsafe { libc::sigismember(&mask(), libc::SIGCHLD) == 1 }
+    super::raw::mask().is_ok_and(|mask| mask & 1 << (libc::SIGCHLD - 1) != 0)
 }

@@ -5,7 +5,7 @@ use super::{Errno, Result, check};
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// Whom to ask about.
+/// The children that a call asks about.
 #[derive(Clone, Copy)]
 pub enum Whom {
     Pid(i32),
@@ -70,11 +70,7 @@ pub struct Change {
     pub usage: Rusage,
 }
 
-#[cfg(loom)]
-pub use crate::model::kernel::waitid;
-
 /// `None`: nothing has happened yet (with NO_HANG only).
-#[cfg(not(loom))]
 pub fn waitid(whom: Whom, options: i32) -> Result<Option<Change>> {
     let (kind, id) = match whom {
         // 0 would mean "of my group", and 1 is nobody's child.

@@ -1,0 +1,110 @@
+//! A call's use of one child, for the time that it works without the lock.
+
+use super::lost;
+use super::state::{self, State};
+use crate::status::word::Status;
+use crate::sys::{Errno, Result};
+use core::cell::Cell;
+
+/// As long as one lives, the child's slot is not reused and its descriptors stay
+/// open. With `hold`, its zombie is not reaped either, so its pid stays its own.
+pub struct Child {
+    handle: u64,
+    index: u32,
+    holds: bool,
+    pid: i32,
+    pidfd: Cell<Option<i32>>,
+    pub leads_group: bool,
+    pub cgroup: Option<i32>,
+}
+
+impl Child {
+    pub fn find(handle: u64) -> Result<Child> {
+        Child::enter(&mut *state::enter_if_used()?, handle, false)
+    }
+
+    /// For a call that needs the child's number.
+    pub fn hold(handle: u64) -> Result<Child> {
+        Child::enter(&mut *state::enter_if_used()?, handle, true)
+    }
+
+    pub fn enter(state: &mut State, handle: u64, holds: bool) -> Result<Child> {
+        let (index, slot) = state.find(handle)?;
+        slot.uses = slot.uses.wrapping_add(1);
+        slot.holds = slot.holds.wrapping_add(holds as u32);
+        Ok(Child {
+            handle,
+            index,
+            holds,
+            pid: slot.pid,
+            pidfd: Cell::new(slot.pidfd.get()),
+            leads_group: slot.leads_group,
+            cgroup: slot.cgroup.get(),
+        })
+    }
+
+    pub fn handle(&self) -> u64 {
+        self.handle
+    }
+
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    pub fn pidfd(&self) -> Option<i32> {
+        self.pidfd.get()
+    }
+
+    /// The status if the child has exited. Does not block.
+    #[inline(never)]
+    pub fn look(&self) -> Result<Option<Status>> {
+        let mut section = state::enter_if_used()?;
+        let look = section.look(self.index)?;
+        self.refresh(&mut section);
+        lost::complete(section, self.handle, look)
+    }
+
+    /// The program may have closed the pidfd, which a look finds out.
+    pub fn refresh(&self, state: &mut State) {
+        self.pidfd.set(state.slots.get(self.index).and_then(|slot| slot.pidfd.get()));
+    }
+
+    /// What is known of it in the table. EBADF cannot happen while this lives.
+    pub fn with<T>(&self, call: impl FnOnce(&mut State, u32) -> Result<T>) -> Result<T> {
+        call(&mut *state::enter_if_used()?, self.index)
+    }
+
+    /// ESRCH unless the number is the child's own.
+    pub fn require_pid(&self) -> Result<()> {
+        self.with(|state, index| {
+            let owns = state.slots.get(index).is_some_and(|slot| slot.owns_pid);
+            if owns { Ok(()) } else { Err(Errno::ESRCH) }
+        })
+    }
+
+    /// In a section that the caller has entered.
+    pub fn leave(self, state: &mut State) {
+        self.let_go(state);
+        core::mem::forget(self);
+    }
+
+    fn let_go(&self, state: &mut State) {
+        if let Some(slot) = state.slots.get(self.index) {
+            slot.uses = slot.uses.wrapping_sub(1);
+            slot.holds = slot.holds.wrapping_sub(self.holds as u32);
+        }
+        state.release(self.index);
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if let Some(mut section) = state::enter_surely() {
+            self.let_go(&mut section);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Being told of exits: sets, and the SIGCHLD handler with its self-pipes.
+
+pub mod foreign;
+pub mod handler;
+pub mod listener;
+pub mod set;
+pub mod sigchld;
+pub mod sleep;
+pub mod surroundings;

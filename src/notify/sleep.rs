@@ -1,0 +1,55 @@
+//! Sleeping on descriptors, with a timeout on the whole call.
+
+use super::sigchld;
+use crate::sys::deadline::Deadline;
+use crate::sys::poll::{self, PollFd};
+use crate::sys::signal::is_sigchld_blocked;
+use crate::sys::{Errno, Result};
+
+/// Sleeps until one of `fds` is ready, a signal has come, or the timeout is over, which
+/// is ETIMEDOUT. After the first two the caller looks again.
+pub fn sleep(fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
+    let left = deadline.left_ns();
+    if left == Some(0) {
+        return Err(Errno::ETIMEDOUT);
+    }
+    match poll::poll(fds, left) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// How long a call sleeps at a time that depends on the SIGCHLD handler. It looks in
+/// between, as the handler may not run: a SIGCHLD that the thread has blocked is the
+/// program's, and is never let in; and a handler of other code may not chain to ours.
+pub struct Slices(u64);
+
+const LONGEST_NS: u64 = 50_000_000;
+
+impl Slices {
+    pub fn new() -> Slices {
+        let may_be_missed = is_sigchld_blocked() || !sigchld::is_on_top();
+        // One SIGCHLD may stand for several exits: see `children::all`.
+        Slices(if may_be_missed { 10_000_000 } else { 10 * LONGEST_NS })
+    }
+
+    /// How long to sleep next.
+    pub fn next(&mut self, deadline: Deadline) -> Deadline {
+        let slice = self.0;
+        if slice < LONGEST_NS {
+            self.0 = slice.wrapping_mul(2).min(LONGEST_NS);
+        }
+        match deadline.left_ns() {
+            Some(left) if left <= slice => deadline,
+            _ => Deadline::after_ns(slice),
+        }
+    }
+
+    /// The same as `sleep`; the end of a slice is no timeout.
+    pub fn sleep(&mut self, fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
+        match sleep(fds, self.next(deadline)) {
+            Err(Errno::ETIMEDOUT) if deadline.left_ns() != Some(0) => Ok(()),
+            other => other,
+        }
+    }
+}

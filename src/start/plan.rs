@@ -1,0 +1,248 @@
+//! From what the caller asked to what the child will do. Everything that can be
+//! wrong is found here, in the parent, before a process exists.
+
+use super::failure::{At, Failure, Step};
+use super::request::{Cwd, Request, Search, Stdio};
+use crate::sys::cstr::{self, StrList};
+use crate::sys::fd::{self, OwnedFd};
+use crate::sys::{Errno, Result, pty};
+use core::ffi::CStr;
+use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
+
+/// How the child finds its program.
+#[derive(Clone, Copy)]
+pub enum Program<'a> {
+    /// What is open at `child::Plan::kept`.
+    Fd,
+    At(&'a CStr),
+    /// In the directories of a PATH.
+    Named { name: &'a CStr, path: &'a CStr },
+}
+
+impl<'a> Program<'a> {
+    pub fn find(request: &Request<'a>, env: StrList<'a>) -> Result<Program<'a>, Failure> {
+        if let Some(fd) = request.program_fd {
+            fd::require_open(fd).at(Step::Exec, 0)?;
+            return Ok(Program::Fd);
+        }
+        let name = request.name().at(Step::Arguments, 0)?;
+        let list = match request.search {
+            Search::No => return Ok(Program::At(name)),
+            Search::ParentPath => cstr::environment(),
+            Search::ChildPath => env,
+        };
+        // An empty name is no file of any directory: execve says ENOENT.
+        if cstr::has(name, b'/') || name.is_empty() {
+            return Ok(Program::At(name));
+        }
+        if name.count_bytes() > NAME_MAX {
+            return Err(Failure::new(Step::Exec, 0, Errno::ENAMETOOLONG));
+        }
+        let path = cstr::lookup(list, b"PATH").unwrap_or(DEFAULT_PATH);
+        Ok(Program::Named { name, path })
+    }
+}
+
+/// Where to look when there is no PATH at all, as execvp does.
+const DEFAULT_PATH: &CStr = c"/bin:/usr/bin";
+/// No file has a longer name.
+const NAME_MAX: usize = 255;
+const DEV_NULL: &CStr = c"/dev/null";
+
+/// One descriptor of the child.
+pub struct Move {
+    /// The parent's descriptor, or `CLOSE`. The child may put a copy here.
+    pub source: AtomicI32,
+    pub target: i32,
+    /// `source` is the target of another move: copy it out of the way first.
+    pub relocate: bool,
+    step: Step,
+    index: i32,
+}
+
+pub const CLOSE: i32 = -1;
+
+impl Move {
+    /// A place that is not in use.
+    pub const fn none() -> Move {
+        let source = AtomicI32::new(CLOSE);
+        Move { source, target: -1, relocate: false, step: Step::Map, index: 0 }
+    }
+
+    fn new(source: i32, target: i32, step: Step, index: usize) -> Move {
+        let source = AtomicI32::new(source);
+        Move { source, target, relocate: false, step, index: index as i32 }
+    }
+
+    pub fn source(&self) -> i32 {
+        self.source.load(Relaxed)
+    }
+
+    pub fn failed(&self, errno: Errno) -> Failure {
+        Failure { step: self.step, index: self.index, errno }
+    }
+}
+
+/// The descriptors that the child uses itself: see `child::Plan::kept`.
+pub fn kept(request: &Request) -> Result<[i32; 4], Failure> {
+    let cwd = match request.cwd {
+        Cwd::Fd(fd) => Some(fd),
+        _ => None,
+    };
+    let mut kept = [-1; 4];
+    let given = [
+        (request.program_fd, Step::Exec),
+        (cwd, Step::Chdir),
+        (request.cgroup, Step::Cgroup),
+    ];
+    for (place, (fd, step)) in kept.iter_mut().zip(given) {
+        if let Some(fd) = fd {
+            fd::require_open(fd).at(step, 0)?;
+            *place = fd;
+        }
+    }
+    Ok(kept)
+}
+
+/// The files and pipes that a start opens, which close again unless they are
+/// kept: the child's ends always, the parent's ends when the start fails.
+#[derive(Default)]
+pub struct Opened {
+    pub childs: [Option<OwnedFd>; 3],
+    pub parents: [Option<OwnedFd>; 3],
+    /// The child's side of its pseudo-terminal, the same for every stream, and
+    /// which of `parents` has the other side.
+    terminal: Option<(OwnedFd, usize)>,
+}
+
+impl Opened {
+    /// One pseudo-terminal serves all the streams that ask for one; the caller
+    /// gets a descriptor of its master for each.
+    fn pty(&mut self, request: &Request, i: usize) -> Result<i32, Failure> {
+        let first = self.terminal.as_ref().and_then(|(_, first)| self.parents.get(*first));
+        let master = match first {
+            Some(Some(master)) => master.duplicate().at(Step::Pty, i)?,
+            _ => {
+                let (master, terminal) = pty::open(request.window).at(Step::Pty, i)?;
+                give(&terminal, request.uid).at(Step::Pty, i)?;
+                self.terminal = Some((terminal, i));
+                master
+            }
+        };
+        if let Some(place) = self.parents.get_mut(i) {
+            *place = Some(master);
+        }
+        Ok(self.terminal.as_ref().map_or(CLOSE, |(terminal, _)| terminal.number()))
+    }
+}
+
+/// Fills `moves` with what the child does to its descriptors, and opens what
+/// has to be opened for it. Returns how many moves there are.
+#[inline(never)]
+pub fn descriptors(
+    request: &Request,
+    opened: &mut Opened,
+    moves: &mut [Move],
+) -> Result<usize, Failure> {
+    if request.leaves_descriptors() {
+        return Ok(0);
+    }
+    let mut count = 0usize;
+    let mut push = |one: Move| {
+        if let Some(place) = moves.get_mut(count) {
+            *place = one;
+            count = count.wrapping_add(1);
+        }
+    };
+    // What the child's stdout will be, for a stderr that goes there.
+    let mapped = request.pairs.iter().find(|pair| pair.target == 1);
+    let mut stdout = mapped.map_or(1, |pair| pair.source);
+    for (i, stdio) in request.stdio.iter().enumerate() {
+        let Some(source) = stdio_source(request, *stdio, i, stdout, opened)? else { continue };
+        if i == 1 {
+            stdout = source;
+        }
+        push(Move::new(source, i as i32, Step::Stdio, i));
+    }
+    for (i, pair) in request.pairs.iter().enumerate() {
+        fd::require_open(pair.source).at(Step::Map, i)?;
+        if pair.target < 0 {
+            return Err(Failure::new(Step::Map, i, Errno::EBADF));
+        }
+        push(Move::new(pair.source, pair.target, Step::Map, i));
+    }
+    let moves = moves.get_mut(..count).unwrap_or_default();
+    check_targets(moves)?;
+    Ok(count)
+}
+
+/// The parent's descriptor that becomes the child's standard descriptor `i`;
+/// `None` where there is nothing to do.
+#[inline(never)]
+fn stdio_source(
+    request: &Request,
+    stdio: Stdio,
+    i: usize,
+    stdout: i32,
+    opened: &mut Opened,
+) -> Result<Option<i32>, Failure> {
+    let reads = i == 0;
+    let file = match stdio {
+        Stdio::Inherit => return Ok(None),
+        Stdio::Closed => return Ok(Some(CLOSE)),
+        Stdio::Fd(fd) => {
+            fd::require_open(fd).at(Step::Stdio, i)?;
+            return Ok(Some(fd));
+        }
+        Stdio::AsStdout => {
+            fd::require_open(stdout).at(Step::Stdio, i)?;
+            return Ok(Some(stdout));
+        }
+        Stdio::Null => {
+            let flags = if reads { libc::O_RDONLY } else { libc::O_WRONLY };
+            fd::open(DEV_NULL, flags, 0).at(Step::Open, i)?
+        }
+        Stdio::Path { path, flags, mode } => fd::open(path, flags, mode).at(Step::Open, i)?,
+        Stdio::Pty => return opened.pty(request, i).map(Some),
+        Stdio::Pipe => {
+            let (read, write) = fd::pipe(0).at(Step::Pipe, i)?;
+            give(&read, request.uid).at(Step::Pipe, i)?;
+            let (parents, childs) = if reads { (write, read) } else { (read, write) };
+            if let Some(place) = opened.parents.get_mut(i) {
+                *place = Some(parents);
+            }
+            childs
+        }
+    };
+    let number = file.number();
+    if let Some(place) = opened.childs.get_mut(i) {
+        *place = Some(file);
+    }
+    Ok(Some(number))
+}
+
+/// Lets a child that runs as another user open its streams again by name, as
+/// /dev/stdin. Both ends of a pipe are one file to the system.
+fn give(file: &OwnedFd, owner: Option<u32>) -> Result<()> {
+    owner.map_or(Ok(()), |uid| file.give_to(uid))
+}
+
+/// Two sources for one target contradict each other; a source that is another
+/// move's target has to be saved before it is overwritten.
+#[inline(never)]
+fn check_targets(moves: &mut [Move]) -> Result<(), Failure> {
+    for i in 0..moves.len() {
+        let Some(one) = moves.get(i) else { break };
+        let mut relocate = false;
+        for (j, other) in moves.iter().enumerate().filter(|(j, _)| *j != i) {
+            if other.target == one.target && j < i {
+                return Err(one.failed(Errno::EINVAL));
+            }
+            relocate |= other.target == one.source();
+        }
+        if let Some(one) = moves.get_mut(i) {
+            one.relocate = relocate;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,259 @@
+//! A start as the caller wants it.
+
+use super::environment;
+use super::failure::{Failure, Step};
+use crate::sys::cstr::StrList;
+use crate::sys::{Errno, Result, limit};
+use core::ffi::CStr;
+
+/// Which PATH finds a program without a slash in its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Search {
+    ParentPath,
+    ChildPath,
+    /// The name is a path as it is.
+    No,
+}
+
+#[derive(Clone, Copy)]
+pub enum Stdio<'a> {
+    Inherit,
+    Null,
+    Pipe,
+    Fd(i32),
+    Path { path: &'a CStr, flags: i32, mode: u32 },
+    /// Where stdout goes; for stderr only.
+    AsStdout,
+    Closed,
+    /// The child's side of a new pseudo-terminal.
+    Pty,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    Inherit,
+    /// A group of its own, with the child as leader.
+    New,
+    Join(i32),
+}
+
+#[derive(Clone, Copy)]
+pub enum Cwd<'a> {
+    Inherit,
+    Path(&'a CStr),
+    Fd(i32),
+}
+
+/// The parent's descriptor `source` shall be the child's `target`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct FdPair {
+    pub source: i32,
+    pub target: i32,
+}
+
+/// What is blocked in the child.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mask {
+    /// `Bits(0)` is the default: nothing.
+    Bits(u64),
+    /// What the caller has blocked.
+    Inherit,
+}
+
+/// What the child ignores. Handlers never outlive exec.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Dispositions {
+    /// What the caller ignores, but for SIGPIPE and SIGCHLD.
+    Usual,
+    /// What the caller ignores.
+    Inherit,
+    /// These and no others.
+    Ignoring(u64),
+}
+
+pub struct Request<'a> {
+    pub argv: StrList<'a>,
+    pub program: Option<&'a CStr>,
+    pub program_fd: Option<i32>,
+    pub search: Search,
+    /// A file that is no program is a script for /bin/sh.
+    pub shell: bool,
+    pub env: Option<StrList<'a>>,
+    pub env_set: Option<StrList<'a>>,
+    pub env_unset: Option<StrList<'a>>,
+    pub cwd: Cwd<'a>,
+    pub stdio: [Stdio<'a>; 3],
+    /// Of a pseudo-terminal: rows, columns.
+    pub window: [u16; 2],
+    pub pairs: &'a [FdPair],
+    pub inherit_fds: bool,
+    pub session: bool,
+    /// The child's descriptor of the terminal that becomes the session's own.
+    pub terminal: Option<i32>,
+    pub group: Group,
+    pub foreground: bool,
+    pub cgroup: Option<i32>,
+    /// Nobody else is ever in it.
+    pub owns_cgroup: bool,
+    pub limits: &'a [limit::Limit],
+    /// Added to the niceness.
+    pub nice: i32,
+    /// As sched_setaffinity takes it; empty for no change.
+    pub cpus: &'a [u8],
+    pub groups: Option<&'a [u32]>,
+    pub gid: Option<u32>,
+    pub uid: Option<u32>,
+    pub umask: Option<u32>,
+    pub no_new_privs: bool,
+    /// Sent to the child when the thread that started it dies; 0 for none.
+    pub death_signal: i32,
+    pub mask: Mask,
+    pub dispositions: Dispositions,
+    /// Nobody will wait for it.
+    pub detached: bool,
+    /// Its orphaned descendants become its own children.
+    pub subreaper: bool,
+}
+
+impl<'a> Request<'a> {
+    pub fn plain(argv: StrList<'a>) -> Request<'a> {
+        Request {
+            argv,
+            program: None,
+            program_fd: None,
+            search: Search::ParentPath,
+            shell: false,
+            env: None,
+            env_set: None,
+            env_unset: None,
+            cwd: Cwd::Inherit,
+            stdio: [Stdio::Inherit; 3],
+            window: [0; 2],
+            pairs: &[],
+            inherit_fds: false,
+            session: false,
+            terminal: None,
+            group: Group::Inherit,
+            foreground: false,
+            cgroup: None,
+            owns_cgroup: false,
+            limits: &[],
+            nice: 0,
+            cpus: &[],
+            groups: None,
+            gid: None,
+            uid: None,
+            umask: None,
+            no_new_privs: false,
+            death_signal: 0,
+            mask: Mask::Bits(0),
+            dispositions: Dispositions::Usual,
+            detached: false,
+            subreaper: false,
+        }
+    }
+
+    /// A pipe for each of these streams, unless something else was wanted.
+    pub fn add_pipes(&mut self, wanted: [bool; 3]) {
+        for (stdio, wanted) in self.stdio.iter_mut().zip(wanted) {
+            if wanted && matches!(stdio, Stdio::Inherit) {
+                *stdio = Stdio::Pipe;
+            }
+        }
+    }
+
+    /// Whether a path may lead to a descriptor of the caller's that nothing here
+    /// names: /proc/self/fd/9.
+    pub fn needs_whole_table(&self) -> bool {
+        let may_lead_there = |path: &CStr| {
+            let path = path.to_bytes();
+            path.starts_with(b"/proc/") || path.starts_with(b"/dev/")
+        };
+        let program = self.name().ok().filter(|_| self.program_fd.is_none());
+        self.inherit_fds
+            || program.is_some_and(may_lead_there)
+            || matches!(self.cwd, Cwd::Path(path) if may_lead_there(path))
+    }
+
+    pub fn leads_group(&self) -> bool {
+        self.session || self.group == Group::New
+    }
+
+    /// Which streams the caller will have the other end of.
+    pub fn pipes(&self) -> [bool; 3] {
+        self.stdio.map(|stdio| matches!(stdio, Stdio::Pipe | Stdio::Pty))
+    }
+
+    /// What contradicts itself, before anything is opened.
+    pub fn check(&self) -> Result<(), Failure> {
+        let wrong = |step, index| Err(Failure::new(step, index, Errno::EINVAL));
+        if self.argv.iter().next().is_none() {
+            return wrong(Step::Arguments, 0);
+        }
+        // A session leader cannot be in a group of another session.
+        if matches!(self.group, Group::Join(group) if group <= 1 || self.session) {
+            return wrong(Step::Group, 0);
+        }
+        // Only a session leader can get a terminal.
+        if self.terminal.is_some() && !self.session {
+            return wrong(Step::Terminal, 0);
+        }
+        // Nobody would have the other ends; its parent is gone by design.
+        let piped = self.stdio.iter().any(|one| matches!(one, Stdio::Pipe | Stdio::Pty));
+        if self.detached && (piped || self.death_signal != 0) {
+            return wrong(Step::Options, 0);
+        }
+        if !(0..=64).contains(&self.death_signal) {
+            return wrong(Step::DeathSignal, 0);
+        }
+        // To the system calls, -1 means "leave it".
+        if self.gid == Some(u32::MAX) {
+            return wrong(Step::Setgid, 0);
+        }
+        if self.uid == Some(u32::MAX) {
+            return wrong(Step::Setuid, 0);
+        }
+        let bad_limit = |limit: &limit::Limit| limit.reserved != 0 || limit.soft > limit.hard;
+        match self.limits.iter().position(bad_limit) {
+            Some(index) => wrong(Step::Limit, index),
+            None => Ok(()),
+        }
+    }
+
+    /// Streams and all.
+    pub fn leaves_descriptors(&self) -> bool {
+        let inherits = |stdio: &Stdio| matches!(stdio, Stdio::Inherit);
+        self.pairs.is_empty() && self.stdio.iter().all(inherits)
+    }
+
+    pub fn changes_ids(&self) -> bool {
+        self.groups.is_some() || self.gid.is_some() || self.uid.is_some()
+    }
+
+    pub fn name(&self) -> Result<&'a CStr> {
+        self.program.or_else(|| self.argv.iter().next()).ok_or(Errno::EINVAL)
+    }
+
+    /// What a person would call the thing that `failure` was about.
+    pub fn item(&self, failure: &Failure) -> &'a [u8] {
+        let index = failure.index as usize;
+        let item = match failure.step {
+            Step::Open => match self.stdio.get(index) {
+                Some(Stdio::Path { path, .. }) => *path,
+                _ => c"/dev/null",
+            },
+            Step::Chdir => match self.cwd {
+                Cwd::Path(path) => path,
+                _ => c"",
+            },
+            Step::Environment => environment::wrong_entry(self).map_or(c"", |(_, entry)| entry),
+            Step::Limit => self.limits.get(index).map_or(c"", |limit| limit::name(limit.resource)),
+            Step::Exec | Step::Interpreter if self.program_fd.is_none() => {
+                self.name().unwrap_or_default()
+            }
+            _ => c"",
+        };
+        item.to_bytes()
+    }
+}

@@ -1,0 +1,145 @@
+//! From a request, or a pid, to a running child in the table.
+
+use super::failure::{At, Failure, Step};
+use super::launch;
+use super::plan::Opened;
+use super::request::Request;
+use super::starting::{self, Starting};
+use crate::children::handle;
+use crate::children::look::Look;
+use crate::children::slot::Phase;
+use crate::children::state::{self, State};
+use crate::sys::clone::Started;
+use crate::sys::fd::OwnedFd;
+use crate::sys::wait::{self, Whom};
+use crate::sys::{self, Errno, pidfd, raw};
+
+/// Starts what `request` describes; returns the handle, or 0 for a detached child.
+pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
+    request.check()?;
+    state::enter().at(Step::Memory, 0)?.sweep();
+    if request.detached {
+        return launch::detached(request).map(|()| 0);
+    }
+    let index = claim().at(Step::Memory, 0)?;
+    let mut opened = Opened::default();
+    match launch::prepare(request, &mut opened) {
+        Ok((starting, mut started)) => {
+            started.pidfd = pidfd_of(&mut started);
+            let cgroup = request.cgroup.filter(|_| request.owns_cgroup);
+            let child = Child {
+                started,
+                opened,
+                user,
+                leads_group: request.leads_group(),
+                // Without a descriptor to spare, its tree is found in /proc.
+                cgroup: cgroup.and_then(|fd| raw::dup_above(fd, 3).ok()).map(OwnedFd::own),
+            };
+            settle(index, child, Some(starting)).at(Step::Memory, 0)
+        }
+        Err(failure) => {
+            if let Some(mut section) = state::enter_surely() {
+                section.abandon(index);
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// A slot that no other call can find.
+fn claim() -> sys::Result<u32> {
+    state::claim(state::enter, |state| &mut state.slots, |_, _| Ok(()))
+}
+
+/// The kernel's own, or one asked for afterwards. Not having one (out of descriptors,
+/// say) is no failure: the child is then known by its pid.
+#[inline(never)]
+fn pidfd_of(started: &mut Started) -> Option<OwnedFd> {
+    let given = started.pidfd.take();
+    given.or_else(|| {
+        let asked = pidfd::available().then(|| pidfd::open(started.pid).ok())??;
+        Some(asked).filter(is_of_child)
+    })
+}
+
+/// Where the kernel reaps by itself (SIGCHLD ignored), a pid may be another process's by
+/// now. Only a child of ours can be waited for.
+fn is_of_child(pidfd: &OwnedFd) -> bool {
+    let whom = Whom::Pidfd(pidfd.number());
+    let peeked = wait::waitid(whom, wait::EXITED | wait::NO_HANG | wait::PEEK);
+    !matches!(peeked, Err(Errno::ECHILD))
+}
+
+/// What is known of a child that enters the table.
+struct Child {
+    started: Started,
+    opened: Opened,
+    user: usize,
+    leads_group: bool,
+    cgroup: Option<OwnedFd>,
+}
+
+/// Writes a running child into its slot.
+#[inline(never)]
+fn settle(index: u32, child: Child, starting: Option<Starting>) -> sys::Result<u64> {
+    let mut section = state::enter()?;
+    let handle = enter(&mut section, index, child);
+    // Its SIGCHLD may have come before anybody knew whose it was.
+    if section.notice.reapers != 0 || section.notice.program != 0 {
+        let _ = section.look(index);
+    }
+    let missed = starting.is_some_and(|starting| starting.leave(&mut section));
+    drop(section);
+    if missed {
+        starting::reap_foreign();
+    }
+    Ok(handle)
+}
+
+fn enter(state: &mut State, index: u32, child: Child) -> u64 {
+    let Some(slot) = state.slots.get(index) else { return 0 };
+    slot.handle = handle::new(index, state::owner());
+    (slot.is_open, slot.phase) = (true, Phase::Running);
+    (slot.pid, slot.user, slot.leads_group) = (child.started.pid, child.user, child.leads_group);
+    if let Some(fd) = child.started.pidfd {
+        slot.pidfd.put(fd);
+    }
+    if let Some(fd) = child.cgroup {
+        slot.cgroup.put(fd);
+    }
+    for (place, end) in slot.streams.iter_mut().zip(child.opened.parents) {
+        if let Some(end) = end {
+            place.put(end);
+        }
+    }
+    let handle = slot.handle;
+    state.running = state.running.wrapping_add(1);
+    state.own_pid(index);
+    handle
+}
+
+/// Takes over a child of this process that was started by other means. ECHILD if it is
+/// none, or other code has reaped it; EEXIST if the library has it.
+pub fn adopt(pid: i32) -> sys::Result<u64> {
+    let (index, pidfd) = (claim()?, pidfd::open(pid).ok());
+    let adopted = state::enter().and_then(|mut section| {
+        section.sweep();
+        // One of ours that other code has reaped, and whose number is another child's?
+        if let Some(known) = section.by_pid(pid) {
+            if !matches!(section.look(known)?, Look::Gone) {
+                return Err(Errno::EEXIST);
+            }
+        }
+        wait::waitid(Whom::Pid(pid), wait::EXITED | wait::NO_HANG | wait::PEEK)?;
+        let started = Started { pid, pidfd: pidfd.filter(is_of_child) };
+        let child =
+            Child { started, opened: Opened::default(), user: 0, leads_group: false, cgroup: None };
+        Ok(enter(&mut section, index, child))
+    });
+    if adopted.is_err() {
+        if let Some(mut section) = state::enter_surely() {
+            section.abandon(index);
+        }
+    }
+    adopted
+}

@@ -1,0 +1,155 @@
+//! Ending a child by degrees: a signal, some time, the next signal.
+
+use super::signal;
+use super::tree;
+use crate::children::child::Child;
+use crate::children::state;
+use crate::status::signals;
+use crate::status::word::Status;
+use crate::sys::deadline::Deadline;
+use crate::sys::{Errno, Result};
+use crate::wait::watch::Watch;
+
+/// One step: the signal (0: none), and how long to wait for the end after it,
+/// in milliseconds (-1: for ever).
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Step {
+    pub signal: i32,
+    pub wait_ms: i32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    Child,
+    Group,
+    Tree,
+}
+
+#[derive(Clone, Copy)]
+pub struct Plan<'a> {
+    pub target: Target,
+    /// What is left of the target when the child has ended is killed.
+    pub sweep: bool,
+    pub steps: &'a [Step],
+}
+
+impl Plan<'_> {
+    pub const STEPS: &'static [Step] = &[
+        Step { signal: libc::SIGTERM, wait_ms: 2000 },
+        Step { signal: libc::SIGKILL, wait_ms: 2000 },
+    ];
+
+    /// Before anything is sent. `leads`: the child has a group of its own.
+    pub fn check(&self, leads: bool) -> Result<()> {
+        for step in self.steps {
+            if step.signal != 0 {
+                signals::check(step.signal)?;
+            }
+            if step.wait_ms < -1 {
+                return Err(Errno::EINVAL);
+            }
+        }
+        if self.target == Target::Group && !leads { Err(Errno::EINVAL) } else { Ok(()) }
+    }
+
+    fn send(&self, child: &Child, signal: i32) -> Result<()> {
+        match self.target {
+            Target::Child => signal::send_to_child(child, signal),
+            Target::Group => signal::send_to_group(child, signal),
+            Target::Tree => tree::signal(child, signal, false).map(drop),
+        }
+    }
+}
+
+/// A plan being carried out.
+pub struct Ladder<'a> {
+    plan: Plan<'a>,
+    climbed: usize,
+    until: Deadline,
+    failed: Option<Errno>,
+}
+
+impl<'a> Ladder<'a> {
+    /// The first step is due at `first`.
+    pub fn new(plan: Plan<'a>, first: Deadline) -> Ladder<'a> {
+        Ladder { plan, climbed: 0, until: first, failed: None }
+    }
+
+    pub fn target(&self) -> Target {
+        self.plan.target
+    }
+
+    /// When there is something to do.
+    pub fn until(&self) -> Deadline {
+        self.until
+    }
+
+    pub fn is_due(&self) -> bool {
+        self.until.left_ns() == Some(0)
+    }
+
+    /// The first step is due at once.
+    pub fn hurry(&mut self) {
+        if self.climbed == 0 {
+            self.until = Deadline::Now;
+        }
+    }
+
+    /// The last step that was reached, counted from 1, and its signal; (0, 0)
+    /// for none.
+    pub fn reached(&self) -> (u32, i32) {
+        let step = self.climbed.checked_sub(1).and_then(|last| self.plan.steps.get(last));
+        (self.climbed as u32, step.map_or(0, |step| step.signal))
+    }
+
+    /// Takes the next step; false if there is none. A signal that could not be
+    /// sent does not end the climb.
+    pub fn climb(&mut self, child: &Child) -> bool {
+        let Some(step) = self.plan.steps.get(self.climbed) else { return false };
+        self.climbed = self.climbed.wrapping_add(1);
+        self.until = Deadline::after_ms(step.wait_ms).unwrap_or(Deadline::Now);
+        if step.signal != 0 {
+            // ESRCH: it has ended, which the next look shows.
+            let sent = self.plan.send(child, step.signal);
+            self.failed = sent.err().filter(|errno| *errno != Errno::ESRCH);
+        }
+        true
+    }
+
+    /// The child has ended. Its zombie is still there, by the pin, so that its
+    /// group is its own.
+    pub fn sweep(&self, child: &Child) {
+        if self.plan.sweep && self.plan.target != Target::Child {
+            let _ = self.plan.send(child, libc::SIGKILL);
+        }
+    }
+
+    /// Why it has not ended after all steps.
+    pub fn failure(&self) -> Errno {
+        self.failed.unwrap_or(Errno::ETIMEDOUT)
+    }
+}
+
+/// Carries out `plan` until the child has ended.
+pub fn stop(handle: u64, plan: Plan) -> Result<Status> {
+    state::enter_if_used()?.sweep();
+    let child = Child::hold(handle)?;
+    plan.check(child.leads_group)?;
+    let watch = Watch::of(&child)?;
+    let mut ladder = Ladder::new(plan, Deadline::Now);
+    loop {
+        if let Some(status) = child.look()? {
+            ladder.sweep(&child);
+            return Ok(status);
+        }
+        if !ladder.is_due() {
+            match watch.sleep(&mut [watch.polled()], ladder.until()) {
+                Ok(()) | Err(Errno::ETIMEDOUT) => {}
+                Err(errno) => return Err(errno),
+            }
+        } else if !ladder.climb(&child) {
+            return Err(ladder.failure());
+        }
+    }
+}

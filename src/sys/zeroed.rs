@@ -1,0 +1,76 @@
+//! Types of which all-zero bytes are a value: what memory holds that the kernel has
+//! just mapped, or wiped in a forked copy.
+
+use core::marker::PhantomData;
+
+/// # Safety
+/// All-zero bytes must be a valid value.
+pub unsafe trait Zeroed: Default + 'static {}
+
+macro_rules! numbers {
+    ($($number:ty)*) => { $(
+        // SAFETY: a number or a boolean, of which zero is one.
+        unsafe impl Zeroed for $number {}
+    )* };
+}
+numbers! { bool u8 u16 u32 u64 usize i32 i64 }
+
+// SAFETY: every element is a value.
+unsafe impl<T: Zeroed> Zeroed for [T; 2] where [T; 2]: Default {}
+// SAFETY: as above.
+unsafe impl<T: Zeroed> Zeroed for [T; 3] where [T; 3]: Default {}
+// SAFETY: as above.
+unsafe impl<T: Zeroed> Zeroed for [T; 9] where [T; 9]: Default {}
+// SAFETY: no bytes at all.
+unsafe impl<T: 'static> Zeroed for PhantomData<T> {}
+
+/// Declares a struct that is `Zeroed`, as each of its members is.
+macro_rules! zeroed_struct {
+    ($(#[$about:meta])* pub struct $name:ident {
+        $($(#[$member:meta])* $sight:vis $field:ident: $kind:ty,)*
+    }) => {
+        $(#[$about])*
+        #[derive(Default)]
+        pub struct $name {
+            $($(#[$member])* $sight $field: $kind,)*
+        }
+        // SAFETY: the function asks it of every member.
+        #[allow(unsafe_code)]
+        unsafe impl $crate::sys::zeroed::Zeroed for $name {}
+        const _: fn() = || {
+            fn zeroed<T: $crate::sys::zeroed::Zeroed>() {}
+            $(zeroed::<$kind>();)*
+        };
+    };
+}
+pub(crate) use zeroed_struct;
+
+/// For an enum without data whose variant `first` is 0.
+macro_rules! zeroed_enum {
+    ($name:ident::$first:ident) => {
+        // SAFETY: a number in memory, and 0 is one of the variants.
+        #[allow(unsafe_code)]
+        unsafe impl $crate::sys::zeroed::Zeroed for $name {}
+        const _: () = assert!($name::$first as i32 == 0);
+    };
+}
+pub(crate) use zeroed_enum;
+
+/// Gives a type its place in `Slabs`, with the member that the free list uses.
+macro_rules! stored {
+    ($name:ty, $next:ident) => {
+        // SAFETY: the directory is this function's own.
+        #[allow(unsafe_code)]
+        unsafe impl $crate::sys::memory::Stored for $name {
+            fn directory() -> &'static $crate::sys::memory::Directory {
+                static DIRECTORY: $crate::sys::memory::Directory =
+                    $crate::sys::memory::Directory::new();
+                &DIRECTORY
+            }
+            fn next_free(&mut self) -> &mut u32 {
+                &mut self.$next
+            }
+        }
+    };
+}
+pub(crate) use stored;

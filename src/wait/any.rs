@@ -1,0 +1,140 @@
+//! Waiting for one of several children.
+
+use super::watch::Watch;
+use crate::children::child::Child;
+use crate::children::state;
+use crate::notify::set::Event;
+use crate::notify::sleep::sleep;
+use crate::status::word::Status;
+use crate::sys::deadline::Deadline;
+use crate::sys::epoll;
+use crate::sys::fd::OwnedFd;
+use crate::sys::memory::{Inline, Scratch};
+use crate::sys::poll::{self, PollFd};
+use crate::sys::{Errno, Result};
+
+/// More children than this are not polled one by one.
+const FEW: usize = 32;
+
+/// Waits until one of the children has exited; the first in the list if several have.
+/// Handles that are 0 are skipped.
+pub fn wait(handles: &[u64], deadline: Deadline) -> Result<Event> {
+    if let Ok(mut section) = state::enter_if_used() {
+        section.sweep();
+    }
+    let mut inline = Inline::<_, FEW>::new();
+    let mut room = Scratch::new(&mut inline, handles.len(), || None)?;
+    let children = Children(room.get());
+    let mut any = false;
+    for (place, handle) in children.0.iter_mut().zip(handles).filter(|(_, handle)| **handle != 0) {
+        *place = Some(Child::find(*handle)?);
+        any = true;
+    }
+    if !any {
+        return Err(Errno::ECHILD);
+    }
+    if let Some(event) = children.first_exited()? {
+        return Ok(event);
+    }
+    if deadline == Deadline::Now {
+        return Err(Errno::ETIMEDOUT);
+    }
+    children.sleep_until_one_has(deadline)
+}
+
+/// Uses in memory that is not theirs to drop.
+struct Children<'a>(&'a mut [Option<Child>]);
+
+impl Drop for Children<'_> {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|place| *place = None);
+    }
+}
+
+/// What tells that one of many has exited.
+enum Bell {
+    /// The pidfds of a few, each by itself.
+    Few,
+    Many(OwnedFd),
+    /// One of them has no pidfd.
+    Signal(Watch),
+}
+
+impl Children<'_> {
+    fn each(&self) -> impl Iterator<Item = &Child> {
+        self.0.iter().flatten()
+    }
+
+    fn first_exited(&self) -> Result<Option<Event>> {
+        for (position, child) in self.0.iter().enumerate() {
+            let Some(child) = child else { continue };
+            if let Some(status) = child.look()? {
+                return event(child, position, status).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn bell(&self) -> Result<Bell> {
+        if self.each().any(|child| child.pidfd().is_none()) {
+            return Watch::alarm().map(Bell::Signal);
+        }
+        if self.each().count() <= FEW {
+            return Ok(Bell::Few);
+        }
+        let epoll = epoll::create()?;
+        for child in self.each() {
+            match epoll::add_once(epoll.number(), child.pidfd().unwrap_or(-1), child.handle()) {
+                // The same child twice.
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(Bell::Many(epoll))
+    }
+
+    fn sleep_until_one_has(&self, deadline: Deadline) -> Result<Event> {
+        let bell = self.bell()?;
+        let mut room = [poll::SKIP; FEW];
+        let fds = self.polled(&bell, &mut room);
+        loop {
+            // Again after an alarm is set, and after every waking.
+            if let Some(event) = self.first_exited()? {
+                return Ok(event);
+            }
+            if fds.iter().any(|one| one.revents != 0) {
+                poll::pause(); // a debugger has the zombie
+            }
+            match &bell {
+                Bell::Signal(watch) => watch.sleep(fds, deadline)?,
+                _ => sleep(fds, deadline)?,
+            }
+            if matches!(bell, Bell::Signal(_)) {
+                fds.iter_mut().for_each(|one| one.revents = 0);
+            }
+        }
+    }
+
+    /// No more than there are children: poll refuses a list that is longer than the
+    /// process may have descriptors.
+    fn polled<'a>(&self, bell: &Bell, room: &'a mut [PollFd; FEW]) -> &'a mut [PollFd] {
+        let mut count = 0usize;
+        let mut push = |one: PollFd| {
+            if let Some(place) = room.get_mut(count) {
+                *place = one;
+                count = count.wrapping_add(1);
+            }
+        };
+        match bell {
+            Bell::Few => self.each().filter_map(Child::pidfd).for_each(|fd| push(poll::readable(fd))),
+            Bell::Many(epoll) => push(poll::readable(epoll.number())),
+            Bell::Signal(watch) => push(watch.polled()),
+        }
+        room.get_mut(..count).unwrap_or_default()
+    }
+}
+
+fn event(child: &Child, position: usize, status: Status) -> Result<Event> {
+    let user = child.with(|state, index| Ok(state.slots.get(index).map_or(0, |slot| slot.user)))?;
+    Ok(Event { child: child.handle(), user, position, status })
+}

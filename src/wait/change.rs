@@ -1,0 +1,78 @@
+//! Waiting for a stop or a continuation, which the kernel reports once, to one call.
+
+use super::watch::Watch;
+use crate::children::child::Child;
+use crate::children::state;
+use crate::status::word::Status;
+use crate::sys::deadline::Deadline;
+use crate::sys::wait::{self as kernel, Whom};
+use crate::sys::{self, Errno, Result};
+
+/// Which changes are reported, in addition to the exit.
+#[derive(Clone, Copy)]
+pub struct Changes {
+    pub stopped: bool,
+    pub continued: bool,
+}
+
+impl Changes {
+    fn options(self) -> i32 {
+        let stopped = if self.stopped { kernel::STOPPED } else { 0 };
+        let continued = if self.continued { kernel::CONTINUED } else { 0 };
+        stopped | continued
+    }
+}
+
+/// Waits until the child has stopped, was continued, or has exited.
+pub fn wait(handle: u64, changes: Changes, deadline: Deadline) -> Result<Status> {
+    let child = {
+        let mut section = state::enter_if_used()?;
+        section.sweep();
+        Child::enter(&mut section, handle, true)?
+    };
+    let mut watch = None;
+    loop {
+        if let Some(status) = look(&child, changes.options())? {
+            return Ok(status);
+        }
+        match (deadline, &watch) {
+            (Deadline::Now, _) => return Err(Errno::ETIMEDOUT),
+            (Deadline::Never, _) => block_until_changed(&child, changes.options())?,
+            // No descriptor tells of a stop; only SIGCHLD does.
+            (_, None) => watch = Some(Watch::alarm()?),
+            (_, Some(watch)) => watch.sleep(&mut [watch.polled()], deadline)?,
+        }
+    }
+}
+
+/// One look. A stop or continuation is peeked at first, because the same look may show
+/// the exit; then it is consumed, under the same lock.
+fn look(child: &Child, changes: i32) -> Result<Option<Status>> {
+    let change = child.with(|state, index| {
+        let is_running = state.slots.get(index).is_some_and(|slot| slot.owns_pid && !slot.has_exited());
+        if !is_running {
+            return Ok(None);
+        }
+        let peek = changes | kernel::EXITED | kernel::NO_HANG | kernel::PEEK;
+        match state.ask(index, peek) {
+            Ok(Some(change)) if !Status::of_change(&change).has_exited() => {
+                state.ask(index, changes | kernel::NO_HANG)
+            }
+            Ok(_) | Err(Errno::ECHILD) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    })?;
+    match change {
+        Some(change) => Ok(Some(Status::of_change(&change))),
+        None => child.look(),
+    }
+}
+
+/// By the number, which the caller holds.
+fn block_until_changed(child: &Child, changes: i32) -> Result<()> {
+    let options = changes | kernel::EXITED | kernel::PEEK;
+    match sys::retry(|| kernel::waitid(Whom::Pid(child.pid()), options)) {
+        Ok(_) | Err(Errno::ECHILD) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}

@@ -1,0 +1,7 @@
+//! Waiting: for one child, for any of several, for a stop; and what is known of a child.
+
+pub mod any;
+pub mod ask;
+pub mod change;
+pub mod wait;
+pub mod watch;

@@ -1,0 +1,79 @@
+//! Waiting for one child, with a timeout on the whole call.
+
+use super::watch::Watch;
+use crate::children::child::Child;
+use crate::children::look::Look;
+use crate::children::lost;
+use crate::children::state;
+use crate::status::word::Status;
+use crate::sys::deadline::Deadline;
+use crate::sys::wait::{self as kernel, Whom};
+use crate::sys::{self, Errno, Result};
+
+/// Waits until the child has exited. ETIMEDOUT if it has not before the deadline.
+pub fn wait(handle: u64, deadline: Deadline) -> Result<Status> {
+    let child = {
+        let mut section = state::enter_if_used()?;
+        section.sweep();
+        let (index, _) = section.find(handle)?;
+        match section.look(index)? {
+            Look::Running if deadline == Deadline::Now => return Err(Errno::ETIMEDOUT),
+            Look::Running => Child::enter(&mut section, handle, deadline == Deadline::Never)?,
+            look => return lost::complete(section, handle, look)?.ok_or(Errno::ECHILD),
+        }
+    };
+    if child.pidfd().is_none() && deadline == Deadline::Never {
+        block(&child)?;
+        return look(child)?.map_err(|_| Errno::ECHILD);
+    }
+    sleep_until_exited(child, deadline)
+}
+
+fn sleep_until_exited(mut child: Child, deadline: Deadline) -> Result<Status> {
+    let mut watch = Watch::of(&child)?;
+    // An alarm tells of what happens after it was set only.
+    let mut has_slept = child.pidfd().is_some();
+    loop {
+        if has_slept {
+            watch.sleep(&mut [watch.polled()], deadline)?;
+        }
+        has_slept = true;
+        child = match look(child)? {
+            Ok(status) => return Ok(status),
+            Err(child) => child,
+        };
+        if !watch.is_of(&child) {
+            watch = Watch::of(&child)?; // the program has closed the pidfd
+        }
+    }
+}
+
+/// Looks, and lets go of the child if it has exited: under one lock, with the zombie.
+fn look(child: Child) -> Result<Result<Status, Child>> {
+    let mut section = state::enter_if_used()?;
+    let handle = child.handle();
+    match section.look(child.index())? {
+        Look::Exited(status) => {
+            child.leave(&mut section);
+            Ok(Ok(status))
+        }
+        Look::Gone => {
+            drop(section);
+            lost::status(handle).map(Ok)
+        }
+        Look::Running => {
+            child.refresh(&mut section);
+            Ok(Err(child))
+        }
+    }
+}
+
+/// Blocks until the child has exited, by its number, which the caller holds. Not by a
+/// pidfd: the program may have made that non-blocking.
+pub fn block(child: &Child) -> Result<()> {
+    let exited = kernel::EXITED | kernel::PEEK;
+    match sys::retry(|| kernel::waitid(Whom::Pid(child.pid()), exited)) {
+        Ok(_) | Err(Errno::ECHILD) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
