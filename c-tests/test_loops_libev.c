@@ -196,9 +196,11 @@ static void leave_one_to_libev(int state)
     chld_event event = { 0 };
     begin_default();
     chld_set set = SET_OPEN(0);
-    chld_id id = START(ACT("exit", "7"), NULL);
+    struct gate gate = gate_make();
+    chld_id id = START_AT(&gate, 7);
     int pid = CALL(chld_pid(id));
     CHECK_CALL(chld_set_add(set, id), 0);
+    gate_open(&gate);
     long long until = now_ms() + 10000;
     while (process_is_there(pid) && now_ms() < until) {
         ev_run(loop, EVRUN_NOWAIT);

@@ -1,8 +1,8 @@
 //! The library against the system's own headers, which c-tests/oracle.c asks.
 #![allow(unsafe_code)]
 
-use crate::signals;
-use crate::status::{State, Status};
+use crate::status::signals;
+use crate::status::word::{State, Status};
 use crate::sys::fd::OwnedFd;
 use crate::sys::wait::{self, Change, Whom};
 use crate::sys::{Errno, host, pidfd, raw, signal};
@@ -330,7 +330,7 @@ fn a_stolen_status_is_the_word_that_waitpid_stored() {
         let mut child = shell(script);
         let pidfd = pidfd_of(&child);
         let word = child.wait().unwrap().into_raw();
-        match pidfd.and_then(|pidfd| pidfd::ended_as(pidfd.number())) {
+        match pidfd.and_then(|pidfd| pidfd::exit_word(pidfd.number())) {
             Some(recovered) => assert_eq!(recovered, word, "{script}"),
             None => eprintln!("skipped: this kernel does not tell (Linux 6.15 does)"),
         }

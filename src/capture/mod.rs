@@ -1,6 +1,6 @@
 //! Feeding a child and reading what it writes.
 
-pub mod capture;
+pub mod engine;
 pub mod drain;
 pub mod feed;
 pub mod pipes;

@@ -1,17 +1,14 @@
 //! Captures that an event loop takes turns with, by handles of their own.
 
-use super::capture::Capture;
+use super::engine::Capture;
 use crate::children::handle;
 use crate::children::state::{self, Deposit, State};
-use crate::sys::memory::{Paged, Parcel};
+use crate::sys::memory::{Paged, parcel};
 use crate::sys::{Errno, Result};
 
-// SAFETY: the only kind. What it points to is the caller's, who may use it in several
-// threads one after the other, as the header says.
-#[allow(unsafe_code)]
-unsafe impl Parcel for Capture<'static> {
-    const KIND: u32 = 1;
-}
+// What a capture points to is the caller's, who may use it in several threads one after
+// the other, as the header says.
+parcel!(Capture<'static>, 1);
 
 /// Everything that the capture points to stays where it is until it is closed.
 pub fn open(capture: Capture<'static>) -> Result<u64> {

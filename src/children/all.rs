@@ -140,7 +140,9 @@ fn look_at_some() -> (u32, u32) {
                     Ok(Look::Exited(_)) => count = count.wrapping_add(1),
                     Ok(Look::Gone) => {
                         count = count.wrapping_add(1);
-                        last_gone.next().map(|place| *place = handle);
+                        if let Some(place) = last_gone.next() {
+                            *place = handle;
+                        }
                     }
                     _ => {}
                 }

@@ -8,25 +8,12 @@ use crate::sys::fd::{Closing, Held};
 use crate::sys::lock::{Guarded, Locked};
 use crate::sys::memory::{self, Full, Parked, Slabs, Stored};
 use crate::sys::signal::AllBlocked;
-use crate::sys::zeroed::{Zeroed, stored, zeroed_struct};
+use crate::sys::zeroed::{Numbers, stored, zeroed_struct};
 use crate::sys::{Errno, Result, host};
 use core::ops::{Deref, DerefMut};
 
 /// Pids follow one another, so they fill the buckets evenly.
 pub const BUCKETS: usize = 2048;
-
-/// Indexes + 1 of the first slot in each bucket.
-pub struct ByPid(pub [u32; BUCKETS]);
-
-impl Default for ByPid {
-    fn default() -> ByPid {
-        ByPid([0; BUCKETS])
-    }
-}
-
-// SAFETY: numbers.
-#[allow(unsafe_code)]
-unsafe impl Zeroed for ByPid {}
 
 zeroed_struct! {
     /// What a call leaves for the next one with the same handle.
@@ -66,7 +53,8 @@ zeroed_struct! {
         pub members: Slabs<Member>,
         pub listeners: Slabs<Listener>,
         pub deposits: Slabs<Deposit>,
-        pub by_pid: ByPid,
+        /// Indexes + 1 of the first slot in each bucket.
+        pub by_pid: Numbers<BUCKETS>,
         /// How many slots are running or gone.
         pub running: u32,
         /// Children that were closed while they ran; the first is looked at next.

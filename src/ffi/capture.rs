@@ -5,7 +5,7 @@ use super::status::chld_status;
 use super::{growth, quietly, spawn, valid, write_out};
 use crate::stop::signal;
 use crate::wait::ask;
-use crate::capture::capture::Capture;
+use crate::capture::engine::Capture;
 use crate::start::failure::{Failure, Step};
 use crate::start::spawn as start;
 use crate::capture::stepwise;

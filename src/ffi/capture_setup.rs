@@ -3,7 +3,7 @@
 use super::act::plan_of;
 use super::capture::*;
 use super::{growth, to_c, write_out};
-use crate::capture::capture::{Capture, Setup};
+use crate::capture::engine::{Capture, Setup};
 use crate::sys::deadline::Deadline;
 use crate::capture::drain::Drain;
 use crate::capture::feed::Feed;

@@ -5,7 +5,7 @@ use crate::sys::deadline::Deadline;
 use crate::notify::set::Event;
 use crate::sys::{Errno, Result};
 use crate::wait::change::{self, Changes};
-use crate::wait::{any, ask, wait};
+use crate::wait::{any, ask, one};
 use core::ffi::{c_int, c_void};
 
 /// What a child has used up, as wait4() tells it: the child itself and those of
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn chld_wait(
     ret: *mut chld_status,
 ) -> c_int {
     quietly(|| {
-        let status = wait::wait(valid(id)?, Deadline::after_ms(timeout_ms)?)?;
+        let status = one::wait(valid(id)?, Deadline::after_ms(timeout_ms)?)?;
         // SAFETY: NULL or valid, by the header.
         unsafe { write_out(ret, to_c(status)) };
         Ok(0)

@@ -190,7 +190,7 @@ pub fn next(set: u64, deadline: Deadline) -> Result<Event> {
                 None => held_back = held_back.wrapping_add(1),
             },
             // The handler may not have run, or not have seen all.
-            None if set.needs_handler && all::reap_after_signal(0) != 0 => {}
+            None if set.look_itself(&slices, until != deadline) => {}
             None if is_over => return Err(Errno::ETIMEDOUT),
             None => {}
         }
@@ -198,6 +198,12 @@ pub fn next(set: u64, deadline: Deadline) -> Result<Event> {
 }
 
 impl SetUse {
+    /// True if that has found something.
+    fn look_itself(&self, slices: &Option<Slices>, slice_is_over: bool) -> bool {
+        let may_miss = slices.as_ref().is_some_and(|slices| slices.may_miss || slice_is_over);
+        may_miss && all::reap_after_signal(0) != 0
+    }
+
     /// What the epoll has reported: the bell, or a child by its pidfd. `None` if there is
     /// no event for it, or not yet.
     fn report(&self, data: u64) -> Result<Option<Event>> {

@@ -22,22 +22,26 @@ pub fn sleep(fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
 /// How long a call sleeps at a time that depends on the SIGCHLD handler. It looks in
 /// between, as the handler may not run: a SIGCHLD that the thread has blocked is the
 /// program's, and is never let in; and a handler of other code may not chain to ours.
-pub struct Slices(u64);
+pub struct Slices {
+    next_ns: u64,
+    /// The handler may not run at the next SIGCHLD.
+    pub may_miss: bool,
+}
 
 const LONGEST_NS: u64 = 50_000_000;
 
 impl Slices {
     pub fn new() -> Slices {
-        let may_be_missed = is_sigchld_blocked() || !sigchld::is_on_top();
-        // One SIGCHLD may stand for several exits: see `children::all`.
-        Slices(if may_be_missed { 10_000_000 } else { 10 * LONGEST_NS })
+        let may_miss = is_sigchld_blocked() || !sigchld::is_on_top();
+        // Even so, one SIGCHLD may stand for several exits: see `children::all`.
+        Slices { next_ns: if may_miss { 10_000_000 } else { 10 * LONGEST_NS }, may_miss }
     }
 
     /// How long to sleep next.
     pub fn next(&mut self, deadline: Deadline) -> Deadline {
-        let slice = self.0;
+        let slice = self.next_ns;
         if slice < LONGEST_NS {
-            self.0 = slice.wrapping_mul(2).min(LONGEST_NS);
+            self.next_ns = slice.wrapping_mul(2).min(LONGEST_NS);
         }
         match deadline.left_ns() {
             Some(left) if left <= slice => deadline,

@@ -385,6 +385,18 @@ pub unsafe trait Parcel: 'static {
     const KIND: u32;
 }
 
+/// For a type that does not mind it, with a number of its own.
+macro_rules! parcel {
+    ($name:ty, $kind:literal) => {
+        // SAFETY: by the two sentences above.
+        #[allow(unsafe_code)]
+        unsafe impl $crate::sys::memory::Parcel for $name {
+            const KIND: u32 = $kind;
+        }
+    };
+}
+pub(crate) use parcel;
+
 /// A place for a paged value of a type that the owner of the place does not know.
 /// All-zero is empty.
 #[derive(Default)]

@@ -24,6 +24,18 @@ unsafe impl<T: Zeroed> Zeroed for [T; 9] where [T; 9]: Default {}
 // SAFETY: no bytes at all.
 unsafe impl<T: 'static> Zeroed for PhantomData<T> {}
 
+/// Many numbers.
+pub struct Numbers<const N: usize>(pub [u32; N]);
+
+impl<const N: usize> Default for Numbers<N> {
+    fn default() -> Self {
+        Numbers([0; N])
+    }
+}
+
+// SAFETY: numbers.
+unsafe impl<const N: usize> Zeroed for Numbers<N> {}
+
 /// Declares a struct that is `Zeroed`, as each of its members is.
 macro_rules! zeroed_struct {
     ($(#[$about:meta])* pub struct $name:ident {

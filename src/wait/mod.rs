@@ -3,5 +3,5 @@
 pub mod any;
 pub mod ask;
 pub mod change;
-pub mod wait;
+pub mod one;
 pub mod watch;
