@@ -70,8 +70,23 @@ pub struct Change {
     pub usage: Rusage,
 }
 
+/// Children that raise another signal than SIGCHLD when they exit, or none, are
+/// children, too. Since Linux 4.7.
+static KNOWS_ALL: AtomicBool = AtomicBool::new(true);
+
 /// `None`: nothing has happened yet (with NO_HANG only).
 pub fn waitid(whom: Whom, options: i32) -> Result<Option<Change>> {
+    if KNOWS_ALL.load(Relaxed) {
+        match ask(whom, options | libc::__WALL) {
+            // Or P_PIDFD is not known: the caller finds that out by itself.
+            Err(Errno::EINVAL) if matches!(whom, Whom::Pid(_)) => KNOWS_ALL.store(false, Relaxed),
+            answer => return answer,
+        }
+    }
+    ask(whom, options)
+}
+
+fn ask(whom: Whom, options: i32) -> Result<Option<Change>> {
     let (kind, id) = match whom {
         // 0 would mean "of my group", and 1 is nobody's child.
         Whom::Pid(pid) if pid <= 1 => return Err(Errno::ECHILD),
