@@ -15,18 +15,27 @@ pub fn wait(handle: u64, deadline: Deadline) -> Result<Status> {
     let child = {
         let mut section = state::enter_if_used()?;
         section.sweep();
-        let (index, _) = section.find(handle)?;
-        match section.look(index)? {
-            Look::Running if deadline == Deadline::Now => return Err(Errno::ETIMEDOUT),
-            Look::Running => Child::enter(&mut section, handle, deadline == Deadline::Never)?,
+        let (index, slot) = section.find(handle)?;
+        // A call that may sleep looks once: after its sleep, which a child that has
+        // exited cuts short.
+        let sleeps = deadline != Deadline::Now && !slot.is_over();
+        match if sleeps { Look::Running } else { section.look(index)? } {
+            Look::Running if !sleeps => return Err(Errno::ETIMEDOUT),
+            Look::Running => Child::enter(&mut section, handle, false)?,
             look => return lost::complete(section, handle, look)?.ok_or(Errno::ECHILD),
         }
     };
-    if child.pidfd().is_none() && deadline == Deadline::Never {
-        block(&child)?;
-        return look(child)?.map_err(|_| Errno::ECHILD);
+    match child.pidfd() {
+        None if deadline == Deadline::Never => wait_by_number(handle),
+        _ => sleep_until_exited(child, deadline),
     }
-    sleep_until_exited(child, deadline)
+}
+
+/// Without a pidfd and without a timeout, which needs no handler.
+fn wait_by_number(handle: u64) -> Result<Status> {
+    let child = Child::hold(handle)?;
+    block(&child)?;
+    child.look()?.ok_or(Errno::ECHILD)
 }
 
 fn sleep_until_exited(mut child: Child, deadline: Deadline) -> Result<Status> {
@@ -70,7 +79,7 @@ fn look(child: Child) -> Result<Result<Status, Child>> {
 
 /// Blocks until the child has exited, by its number, which the caller holds. Not by a
 /// pidfd: the program may have made that non-blocking.
-pub fn block(child: &Child) -> Result<()> {
+fn block(child: &Child) -> Result<()> {
     let exited = kernel::EXITED | kernel::PEEK;
     match sys::retry(|| kernel::waitid(Whom::Pid(child.pid()), exited)) {
         Ok(_) | Err(Errno::ECHILD) => Ok(()),
