@@ -84,7 +84,7 @@ def build(target):
     """The library, the tests and what they start, each as `make` makes it."""
     rustc, flags = rust_for(target)
     out = OUT / target.name
-    flags = f"--locked --no-default-features{flags} --target {target.rust} --target-dir {out}"
+    flags = f"--locked{flags} --target {target.rust} --target-dir {out}"
     linker = f"CARGO_TARGET_{target.rust.upper().replace('-', '_')}_LINKER"
     environment = {"RUSTC": rustc, "RUSTC_BOOTSTRAP": "1", linker: compiler(target),
                    "PKG_CONFIG_LIBDIR": "/nowhere"}  # its libraries are this machine's

@@ -62,7 +62,7 @@ $(T)/sanitize/%: $(T)/sanitized/%.o $(TEST_COMMON:%=$(T)/sanitized/%.o) $(O)/lib
 NO_PROBES := $(O)/no-probes/libchld.a
 $(NO_PROBES): $(RAW)
 	$(MAKE) O=$(O)/no-probes RAW=target/no-probes/release/libchld.a \
-	    CARGOFLAGS='$(CARGOFLAGS) --no-default-features --features no-probes \
+	    CARGOFLAGS='$(CARGOFLAGS) --features no-probes \
 	    --target-dir target/no-probes' $@
 
 $(T)/no-probes/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(NO_PROBES)
@@ -78,6 +78,7 @@ test-programs: test-static $(TEST_NAMES:%=$(T)/shared/%) $(TEST_NAMES:%=$(T)/no-
 	then $(MAKE) --no-print-directory test-sanitize; \
 	else rm -rf $(T)/sanitize; fi
 
+## test: all tests
 test: all test-programs $(FAULTS_PROGS)
 	$(PYTHON) c-tests/run.py --build $(O) --unit '$(CARGO_TEST)'
 
