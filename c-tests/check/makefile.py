@@ -6,7 +6,8 @@ from .documented import DOCUMENTS
 from .tools import ROOT, check, require, run
 
 # Parts of other targets.
-INTERNAL = {"FORCE", "bench-build", "test-programs", "test-sanitize", "test-static"}
+INTERNAL = {"FORCE", "bench-build", "test-all-programs", "test-programs", "test-sanitize",
+            "test-static"}
 
 
 def phony():
