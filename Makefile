@@ -1,5 +1,5 @@
-# libchld: `make` builds the libraries, `make demo` runs the examples, `make
-# test` all tests. See README.md.
+# libchld: `make` builds the libraries, `make help` lists the targets, README.md
+# says what they need.
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 SONAME  := libchld.so.$(firstword $(subst ., ,$(VERSION)))
@@ -11,21 +11,22 @@ endif
 NM      ?= nm
 OBJCOPY ?= objcopy
 STRIP   ?= strip
-# For packagers: CARGOFLAGS="--locked --offline --no-default-features".
+# For packagers: CARGOFLAGS="--locked --offline".
 CARGOFLAGS ?= --locked
 
 O   := build
 RAW := target/release/libchld.a
 LIB := $(O)/libchld.a $(O)/libchld.so.$(VERSION) $(O)/$(SONAME) $(O)/libchld.so
 
-all: $(LIB)
+## all: the static and the shared library, in build/; what plain `make` builds
+all: $(O)/header.current $(LIB)
 
 # What cargo makes is 4 MB, most of it the compiler's own functions under public
 # names. What is shipped is one relocatable object with the code that the
 # exported functions reach, whose only global symbols are theirs: it links
 # beside any other Rust library. Nothing unwinds through it, so it has no tables
 # for that, as musl has none; Arm's would ask for libgcc_s.
-$(RAW): $(wildcard src/*.rs src/*/*.rs src/*/*.h) build.rs cbindgen.toml Cargo.toml Cargo.lock
+$(RAW): $(wildcard src/*.rs src/*/*.rs src/*/*.h) build.rs Cargo.toml Cargo.lock
 	$(CARGO) build --release $(CARGOFLAGS)
 	@touch $@
 
@@ -59,14 +60,20 @@ $(O)/libchld.so.$(VERSION): $(O)/chld.o $(O)/chld.map
 $(O)/$(SONAME) $(O)/libchld.so: $(O)/libchld.so.$(VERSION)
 	ln -sf libchld.so.$(VERSION) $@
 
-clean:
-	rm -rf $(O)
-	$(CARGO) clean
-
-.PHONY: all clean
-
-include packaging/install.mk packaging/dist.mk
+include packaging/header.mk packaging/install.mk packaging/dist.mk
 include examples/loops.mk examples/examples.mk
 include c-tests/faults.mk c-tests/tests.mk c-tests/checks.mk
 include c-tests/cross.mk
 include bench/bench.mk docs/man.mk
+
+## clean: remove everything that was built
+clean:
+	rm -rf $(O)
+	$(CARGO) clean
+
+## help: list the targets
+help:
+	@awk '/^## / { name = $$2; sub(/:$$/, "", name); sub(/^## [^ ]* /, ""); \
+	    printf "  make %-16s %s\n", name, $$0 }' $(MAKEFILE_LIST)
+
+.PHONY: all clean help

@@ -68,17 +68,19 @@ bench-build: $(BENCH_NEEDED)
 	    echo 'left out, for reasons in $(BENCH)/optional.log:' \
 	        $$(for each in $(BENCH_OPTIONAL); do [ -e $$each ] || echo $${each##*/}; done)
 
+## bench: the benchmark against raw system calls and other libraries
 bench: bench-build
 	python3 bench/bench.py
 
+## bench-quick: the same with smaller rows, in two minutes
 bench-quick: bench-build
 	python3 bench/bench.py --quick --seconds 90
 
-# Each contender in each row once, for CI: no time is asserted.
+## bench-smoke: each contender in each row once; no time is asserted
 bench-smoke: bench-build
 	python3 bench/smoke.py
 
-# Why a start costs what it costs.
+## bench-explain: what one start and wait is made of
 bench-explain: bench-build $(BENCH)/steps $(BENCH)/parts
 	python3 bench/explain.py
 	python3 bench/parts.py

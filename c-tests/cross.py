@@ -14,7 +14,6 @@ import concurrent.futures
 import ctypes
 import os
 import platform
-import shlex
 import shutil
 import subprocess
 import sys
@@ -23,9 +22,11 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-import run
 from check import tools
 from check.header import must_fail, spoilt_header
+from runner import report
+from runner.counts import FAILED, NOTHING, PASSED, SKIPPED, plus, sentence
+from runner.lanes import Lane, run_tests
 
 # A target as Rust names it; the prefix of its C compiler and binutils, and for
 # musl the compiler's own name; the emulator, or None where the kernel of an
@@ -84,7 +85,7 @@ def build(target):
     """The library, the tests and what they start, each as `make` makes it."""
     rustc, flags = rust_for(target)
     out = OUT / target.name
-    flags = f"--locked --no-default-features{flags} --target {target.rust} --target-dir {out}"
+    flags = f"--locked{flags} --target {target.rust} --target-dir {out}"
     linker = f"CARGO_TARGET_{target.rust.upper().replace('-', '_')}_LINKER"
     environment = {"RUSTC": rustc, "RUSTC_BOOTSTRAP": "1", linker: compiler(target),
                    "PKG_CONFIG_LIBDIR": "/nowhere"}  # its libraries are this machine's
@@ -161,34 +162,27 @@ def let_libcs_signals_in():
             ctypes.CDLL(None).syscall(rt_sigaction, number, default, None, ctypes.c_size_t(8))
 
 
-def run_tests(target, out):
+def run_target(target, out):
     tests = list(tests_of(target, out))
     environment = {}
     if target.emulator:
         tests = without_left_out(tests)
         environment["CHLD_TEST_EMULATED"] = "1"
-    lane = run.Lane(target.name, "static", [target.emulator] if target.emulator else [], 60,
-                    target.percent, environment)
-    total = run.NOTHING
-    with concurrent.futures.ThreadPoolExecutor(run.AT_ONCE) as pool:
-        for counts, text in pool.map(lambda test: run.run_test(lane, *test), tests):
-            total = run.plus(total, counts)
-            if text:
-                run.say(text)
-    return total
+    return run_tests(Lane(target.name, "static", [target.emulator] if target.emulator else [], 60,
+                          target.percent, environment), tests)
 
 
 def verdict(name, action, *arguments):
     """(counts, what the action returned)"""
     try:
         result = action(*arguments)
-        return run.PASSED, result
+        return PASSED, result
     except tools.Skipped as why:
-        run.say(f"skipped: {name}: {why}")
-        return run.SKIPPED, None
+        report.skipped(name, why)
+        return SKIPPED, None
     except tools.Failed as why:
-        run.say(f"FAILED: {name}: {why}")
-        return run.FAILED, None
+        report.failed(name, why)
+        return FAILED, None
 
 
 def why_not_run(target):
@@ -203,18 +197,18 @@ def judge(target, building):
     """The counts of one target."""
     total, out = verdict(f"{target.name} build", building.result)
     if shutil.which(compiler(target)):
-        total = run.plus(total, verdict(f"{target.name} layout", check_layout, target)[0])
+        total = plus(total, verdict(f"{target.name} layout", check_layout, target)[0])
     if out is None:
         return total
-    total = run.plus(total, verdict(f"{target.name} imports", check_imports, target, out)[0])
+    total = plus(total, verdict(f"{target.name} imports", check_imports, target, out)[0])
     reason = why_not_run(target)
     if reason:
-        run.say(f"skipped: {target.name} tests: {reason}")
-        return run.plus(total, run.SKIPPED)
+        report.skipped(f"{target.name} tests", reason)
+        return plus(total, SKIPPED)
     began = time.monotonic()
-    counts, tests = verdict(f"{target.name} tests", run_tests, target, out)
-    run.say(f"{target.name}: tests took {time.monotonic() - began:.0f} s")
-    return run.plus(total, tests or counts)
+    counts, tests = verdict(f"{target.name} tests", run_target, target, out)
+    report.say(f"{target.name}: tests took {time.monotonic() - began:.0f} s")
+    return plus(total, tests or counts)
 
 
 def start(target):
@@ -228,19 +222,20 @@ def main(words):
     if any(target.emulator for target in wanted):
         let_libcs_signals_in()
         for (program, test), why in left_out().items():
-            run.say(f"left out: {program} {test}: {why}")
-    total = run.NOTHING
+            report.say(f"left out: {program} {test}: {why}")
+    total = NOTHING
     # One build is a compiler that is busy with one crate most of the time.
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         building = [pool.submit(start, target) for target in wanted]
         concurrent.futures.wait(building)
     for target, done in zip(wanted, building):
         counts = judge(target, done)
-        run.say(f"{target.name}: {run.sentence(counts)}")
-        total = run.plus(total, counts)
+        report.say(f"{target.name}: {sentence(counts)}")
+        total = plus(total, counts)
     tools.clean()
-    run.say(run.sentence(total))
-    return 1 if total.failed or total == run.NOTHING else 0
+    report.end_progress()
+    report.say(sentence(total))
+    return 1 if total.failed or total == NOTHING else 0
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ $(O)/c-tests/deny: $(patsubst %,$(O)/c-tests/%.o,deny faults_deny faults_errno)
 $(O)/c-tests/faults_child: $(O)/c-tests/faults_child.o
 	$(CC) -static -o $@ $^ 2>/dev/null || $(CC) -o $@ $^
 
+## faults: scenarios in which every system call fails, one after the other
 faults: $(FAULTS_PROGS)
 	python3 c-tests/faults.py $(O)/c-tests
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Runs every fault scenario with system calls that fail.
 
-    faults.py [--lane WORD] [PROGRAM-DIRECTORY]
+    faults.py [--short | --long | --lane WORD] [PROGRAM-DIRECTORY]
+
+--short runs the lanes of `make test`, --long all others.
 
 Two kinds of lanes, both around the same scenarios (faults_*.c):
 - inject: each system call of the library fails, one run for each call and each
@@ -56,6 +58,11 @@ def deny_lanes():
     }
 
 
+# Every call and every errno, on the kernel as it is, and the two kernels that
+# differ most from it.
+SHORT = ("inject: as it is", "deny: no pidfd", "deny: all rules")
+
+
 def run(command, seconds, user=None):
     """Returns (exit code, output); None for one that hung."""
     try:
@@ -86,17 +93,18 @@ class Denied:
         self.lane, self.name, self.commands = lane, name, commands
 
     def outcome(self):
-        codes, wrong = [], {}
+        codes, wrong, why = [], {}, ""
         for rules, command in self.commands.items():
             code, output = run(command, 20)
             codes.append(code)
+            why = output if code == SKIPPED else why
             if code not in (0, SKIPPED):
                 wrong.setdefault(output.strip() or f"ended with {code}", []).append(rules)
         if wrong:
             return "failed", "".join(f"    {what}\n        with {rules[0]}"
                                      + (f" and {len(rules) - 1} more\n" if rules[1:] else "\n")
                                      for what, rules in wrong.items())
-        return ("passed" if 0 in codes else "skipped"), ""
+        return ("passed", "") if 0 in codes else ("skipped", why)
 
 
 def scenarios(directory, program):
@@ -141,13 +149,13 @@ def unprivileged_tests(directory):
     """Root's lanes again as nobody, if nobody can get at the programs."""
     nobody = 65534
     if os.geteuid() != 0:
-        print("The unprivileged lane is skipped: all lanes are that, this is not root.")
+        print("skipped: unprivileged: all lanes are that, this is not root")
         return
     try:
         subprocess.run([f"{directory}/deny", "--list"], user=nobody, group=nobody, check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError) as error:
-        print(f"The unprivileged lane is skipped: nobody cannot run {directory}/deny: {error}")
+        print(f"skipped: unprivileged: nobody cannot run {directory}/deny: {error}")
         return
     yield from inject_tests(directory, {"unprivileged": []}, nobody)
 
@@ -155,24 +163,35 @@ def unprivileged_tests(directory):
 def report(test, outcome, text, counts):
     lane = counts.setdefault(test.lane, {"passed": 0, "failed": 0, "skipped": 0})
     lane[outcome] += 1
-    if outcome != "passed":
-        print(f"{outcome}: {test.lane}, {test.name}\n{text}", end="", flush=True)
+    if outcome == "skipped":
+        print(f"skipped: {test.lane}, {test.name}: "
+              + " ".join(text.split()).split("skipped: ")[-1], flush=True)
+    elif outcome == "failed":
+        print(f"failed: {test.lane}, {test.name}\n{text}", end="", flush=True)
 
 
 def total(counts, outcome):
     return sum(lane[outcome] for lane in counts.values())
 
 
-def main(arguments):
-    wanted = ""
+def parse(arguments):
+    """(whether a lane of this name is wanted, the other arguments)"""
     if arguments[:1] == ["--lane"]:
-        wanted, arguments = arguments[1], arguments[2:]
+        return lambda lane: arguments[1] in lane, arguments[2:]
+    if arguments[:1] in (["--short"], ["--long"]):
+        return lambda lane: (lane in SHORT) == (arguments[0] == "--short"), arguments[1:]
+    return lambda lane: True, arguments
+
+
+def main(arguments):
+    is_wanted, arguments = parse(arguments)
     directory = os.path.abspath(arguments[0] if arguments else "build/c-tests")
     tests = [*inject_tests(directory, INJECT_LANES), *unprivileged_tests(directory),
              *deny_tests(directory)]
-    tests = [test for test in tests if wanted in test.lane]
+    tests = [test for test in tests if is_wanted(test.lane)]
     began, counts, calls = time.monotonic(), {}, 0
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    # More than there are cores: most of the time they wait for a timeout.
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
         for test, (outcome, text) in zip(tests, pool.map(lambda test: test.outcome(), tests)):
             report(test, outcome, text, counts)
             calls += sum(int(line.split()[2]) for line in text.splitlines() if " faults, " in line)

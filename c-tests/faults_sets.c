@@ -281,7 +281,7 @@ static const struct scenario scenarios[] = {
     { "handler", handler },
     { "handler_under_faults", handler_under_faults },
     { "notify_and_reap", notify_and_reap },
-    { "foreign children", foreign_children },
+    { "foreign_children", foreign_children },
     { "adopt", adopt },
 };
 

@@ -155,7 +155,12 @@ void need_root(void)
     if (geteuid() != 0) {
         SKIP_TEST("this needs root");
     }
-    if (in_copy(try_to_become_nobody) != 0) {
+    need_nobody();
+}
+
+void need_nobody(void)
+{
+    if (geteuid() == 0 && in_copy(try_to_become_nobody) != 0) {
         SKIP_TEST("this root may not become another user");
     }
 }
@@ -171,9 +176,15 @@ void become_nobody(void)
     REQUIRE(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
 }
 
-bool has_capability(int number)
+static void try_to_be_less_nice(void)
 {
-    return proc_signals(getpid(), "CapEff") >> number & 1;
+    errno = 0;
+    _exit(nice(-1) == -1 && errno != 0);
+}
+
+bool may_be_less_nice(void)
+{
+    return in_copy(try_to_be_less_nice) == 0;
 }
 
 /* valgrind is preloaded, and qemu-user is what really runs. */

@@ -49,13 +49,16 @@ unsigned long long signal_bit(int signal);
 void need_root(void);
 
 /** Goes on as nobody; for forked copies of the test. Nothing changes for a
- * caller who is not root. */
+ * caller who is not root. A test calls need_nobody() first, which ends it, neither
+ * passed nor failed, if this is a root that may not become another user: that of
+ * a user namespace may have no other. */
 enum { NOBODY = 65534 };
+void need_nobody(void);
 void become_nobody(void);
 
-/** Whether this process has a capability, by its number. */
-enum { CAPABILITY_NICE = 23, CAPABILITY_RESOURCE = 24 };
-bool has_capability(int number);
+/** Whether this process may lower its niceness. The capability does not show it:
+ * only that of the first user namespace counts. */
+bool may_be_less_nice(void);
 
 /** Whether this is an emulator, in which a child's memory is never its
  * parent's. */

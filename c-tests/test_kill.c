@@ -1,5 +1,6 @@
 /* Signals to a child, and to nobody else. */
 #include "support.h"
+#include "look.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -172,7 +173,7 @@ static void kill_somebody_elses(void)
 {
     struct gate gate = gate_make();
     chld_id id = START_AT(&gate, 6);
-    REQUIRE(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0);
+    become_nobody();
     CHECK_CALL(chld_kill(id, SIGTERM), -EPERM);
     gate_open(&gate);
     CHECK_EXITED(FINISH(id), 6);
@@ -180,8 +181,6 @@ static void kill_somebody_elses(void)
 
 TEST(a_child_of_another_user_cannot_be_killed)
 {
-    if (geteuid() != 0) {
-        SKIP_TEST("only root can become another user");
-    }
+    need_root();
     IN_COPY(kill_somebody_elses);
 }

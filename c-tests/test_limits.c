@@ -1,5 +1,6 @@
 /* Out of descriptors, out of processes: an error, and nothing left. */
 #include "support.h"
+#include "look.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -123,9 +124,7 @@ TEST(no_descriptors_and_a_program_that_is_missing)
 /* Not root: the limit on processes does not hold for root. */
 static void start_without_processes(void)
 {
-    if (geteuid() == 0) {
-        REQUIRE(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0);
-    }
+    become_nobody();
     struct rlimit none = { 0, 0 };
     REQUIRE(setrlimit(RLIMIT_NPROC, &none) == 0);
     chld_spawn_options options = three(CHLD_STDIO_PIPE);
@@ -137,6 +136,7 @@ static void start_without_processes(void)
 
 TEST(no_processes)
 {
+    need_nobody();
     IN_COPY(start_without_processes);
 }
 

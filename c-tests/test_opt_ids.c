@@ -188,6 +188,7 @@ static void change_ids_as_nobody(void)
 
 TEST(who_is_not_root_may_not_change_them)
 {
+    need_nobody();
     IN_COPY(change_ids_as_nobody);
 }
 

@@ -180,6 +180,7 @@ static void raise_as_nobody(void)
 
 TEST(who_is_not_root_may_not_raise_a_hard_limit)
 {
+    need_nobody();
     IN_COPY(raise_as_nobody);
 }
 
@@ -222,8 +223,8 @@ TEST(niceness_is_added_to_the_callers)
 
 TEST(root_may_be_less_nice)
 {
-    if (!has_capability(CAPABILITY_NICE)) {
-        SKIP_TEST("this needs CAP_SYS_NICE");
+    if (!may_be_less_nice()) {
+        SKIP_TEST("niceness may not be lowered here");
     }
     long long own = proc_stat(getpid(), STAT_NICE);
     check_nice(-5, own - 5 < -20 ? -20 : own - 5);
@@ -242,6 +243,7 @@ static void be_less_nice_as_nobody(void)
 
 TEST(who_is_not_root_may_not_be_less_nice)
 {
+    need_nobody();
     IN_COPY(be_less_nice_as_nobody);
 }
 
@@ -249,8 +251,8 @@ TEST(who_is_not_root_may_not_be_less_nice)
 TEST(privileges_go_after_they_were_used)
 {
     need_root();
-    if (!has_capability(CAPABILITY_NICE)) {
-        SKIP_TEST("this needs CAP_SYS_NICE");
+    if (!may_be_less_nice()) {
+        SKIP_TEST("niceness may not be lowered here");
     }
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
     options.flags = CHLD_SPAWN_UID;

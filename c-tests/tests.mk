@@ -1,6 +1,6 @@
-# `make test` builds the library, the test programs of all lanes and the child
-# programs that they start, then runs everything: see c-tests/run.py. What does
-# not exist on this machine (sanitizers, valgrind) is left out aloud.
+# Tests need the library, the test programs of each lane and the child programs
+# that they start; c-tests/run.py runs them. What does not exist on this machine
+# (sanitizers, valgrind) is skipped, and said to be.
 
 CARGO_TEST ?= $(CARGO) test $(CARGOFLAGS) --features oracle
 PYTHON     ?= python3
@@ -62,24 +62,33 @@ $(T)/sanitize/%: $(T)/sanitized/%.o $(TEST_COMMON:%=$(T)/sanitized/%.o) $(O)/lib
 NO_PROBES := $(O)/no-probes/libchld.a
 $(NO_PROBES): $(RAW)
 	$(MAKE) O=$(O)/no-probes RAW=target/no-probes/release/libchld.a \
-	    CARGOFLAGS='$(CARGOFLAGS) --no-default-features --features no-probes \
+	    CARGOFLAGS='$(CARGOFLAGS) --features no-probes \
 	    --target-dir target/no-probes' $@
 
 $(T)/no-probes/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(NO_PROBES)
 	@mkdir -p $(@D)
 	$(CC) -pthread -o $@ $^ $(TEST_LIBS)
 
-test-sanitize: $(TEST_NAMES:%=$(T)/sanitize/%)
-
 test-static: $(TEST_HELPERS) $(TEST_NAMES:%=$(T)/static/%)
 
-test-programs: test-static $(TEST_NAMES:%=$(T)/shared/%) $(TEST_NAMES:%=$(T)/no-probes/%)
+test-sanitize: $(TEST_NAMES:%=$(T)/sanitize/%)
+
+test-programs: test-static $(FAULTS_PROGS)
 	@if echo 'int main(void) { return 0; }' | $(CC) $(SANITIZERS) -x c -o $(T)/try - 2>/dev/null; \
 	then $(MAKE) --no-print-directory test-sanitize; \
 	else rm -rf $(T)/sanitize; fi
 
-test: all test-programs $(FAULTS_PROGS)
-	$(PYTHON) c-tests/run.py --build $(O) --unit '$(CARGO_TEST)'
+test-all-programs: test-programs $(TEST_NAMES:%=$(T)/shared/%) $(TEST_NAMES:%=$(T)/no-probes/%)
+
+RUN_TESTS = $(PYTHON) c-tests/run.py --build $(O) --unit '$(CARGO_TEST)'
+
+## test: every feature once, in five minutes: unit and C tests, sanitizers, checks, faults
+test: all test-programs
+	$(RUN_TESTS)
+
+## test-all: all tests, in three quarters of an hour; takes MINUTES, after which it begins nothing
+test-all: all test-all-programs
+	$(RUN_TESTS) --all $(if $(MINUTES),--minutes $(MINUTES))
 
 .PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
-.PHONY: test test-static test-programs test-sanitize
+.PHONY: test test-all test-static test-sanitize test-programs test-all-programs

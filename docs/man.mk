@@ -7,6 +7,7 @@ $(O)/man/.made: include/chld.h docs/options.md Cargo.toml $(wildcard docs/man/* 
 	$(PYTHON) docs/man/generate.py $(O)/man
 	@touch $@
 
+## man: the manual pages, in build/man
 man: $(O)/man/.made
 
 .PHONY: man

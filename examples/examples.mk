@@ -8,8 +8,10 @@ $(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
 	@mkdir -p $(@D)
 	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude $(LDFLAGS) -o $@ $< $(O)/libchld.a $(EXAMPLE_LIBS)
 
+## examples: build the examples
 examples: $(EXAMPLES:%=$(O)/examples/%)
 
+## demo: build the library and the examples, and run the examples
 # What the build says goes to a file, which is shown when the build fails.
 demo:
 	@mkdir -p $(O)

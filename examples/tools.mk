@@ -18,8 +18,10 @@ $(O)/examples/supervise: $(wildcard examples/supervise/*) $(TOOL_COMMON)
 $(TOOLS:%=$(O)/examples/%):
 	$(TOOL_CC) $(LDFLAGS) -o $@ $(filter-out %.h,$^)
 
+## tools: build chld-timeout, chld-parallel, chld-init and chld-supervise
 tools: $(TOOLS:%=$(O)/examples/%)
 
+## install-tools: the tools and their manual pages; takes PREFIX, BINDIR, MANDIR, DESTDIR
 install-tools: tools
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
 	for tool in $(TOOLS); do \
@@ -28,6 +30,7 @@ install-tools: tools
 	    install -m 644 examples/man/chld-$$tool.1 $(DESTDIR)$(MANDIR)/man1/ || exit 1; \
 	done
 
+## uninstall-tools: remove them again; takes the same variables
 uninstall-tools:
 	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/chld-%) $(TOOLS:%=$(DESTDIR)$(MANDIR)/man1/chld-%.1)
 

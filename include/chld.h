@@ -13,7 +13,7 @@
  *   - After fork() without exec the library of the copy is empty: handles of
  *     the original are -EBADF there.
  *
- * Made by build.rs with cbindgen from src/ffi; do not edit.
+ * Generated from src/ffi by `make header`; do not edit.
  */
 #ifndef CHLD_H
 #define CHLD_H

@@ -1,4 +1,4 @@
-# `make dist`: the source with all crates in it, which builds with no network.
+# The source with the only crate that the library needs, libc, in it.
 
 DIST := libchld-$(VERSION)
 # The same bytes from the same commit: sorted, nobody's, as old as the commit.
@@ -6,6 +6,7 @@ DIST_TIME = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct))
 DIST_TAR = tar --sort=name --format=gnu --mtime=@$(DIST_TIME) --owner=0 --group=0 --numeric-owner \
     --mode=u=rwX,go=rX
 
+## dist: a source tarball that builds without network
 dist: $(O)/$(DIST).tar.xz
 
 $(O)/$(DIST).tar.xz: $(O)/$(DIST).tar

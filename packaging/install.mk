@@ -25,6 +25,7 @@ each_man_page = for page in $(O)/man/*.[137]; do \
         folder=$(DESTDIR)$(MANDIR)/man$${page\#\#*.}; $(1) || exit; \
     done
 
+## install: library, headers, manual pages; takes PREFIX, LIBDIR, INCLUDEDIR, MANDIR, DESTDIR
 install: all man
 	install -d $(addprefix $(DESTDIR),$(LIBDIR) $(PKGCONFIGDIR) $(CMAKEDIR) $(INCLUDEDIR))
 	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/
@@ -38,6 +39,7 @@ install: all man
 	$(call fill,chld-config-version.cmake,$(CMAKEDIR))
 	$(call each_man_page,install -d "$$folder" && install -m 644 "$$page" "$$folder/")
 
+## uninstall: remove them again; takes the same variables
 uninstall: man
 	rm -f $(HEADERS:include/%=$(DESTDIR)$(INCLUDEDIR)/%) \
 	    $(addprefix $(DESTDIR)$(LIBDIR)/,libchld.a libchld.so $(SONAME) libchld.so.$(VERSION)) \

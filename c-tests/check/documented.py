@@ -105,7 +105,7 @@ def run_c(block, name):
     source.write_text(code)
     run(*CC, "-std=c11", *WARNINGS, "-I", HEADER.parent, "-o", program, source,
         BUILD / "libchld.a")
-    return run(program, cwd=workplace(), timeout=60).stdout
+    return run(program, cwd=workplace("documented", ROOT), timeout=60).stdout
 
 
 def run_python(block, name):
@@ -115,15 +115,18 @@ def run_python(block, name):
 
 
 def run_sh(block, name):
-    if "pkg-config" in block.code:
+    return run_commands(block.code, name, workplace("documented", ROOT), installed()).stdout
+
+
+def run_commands(code, name, folder, prefix, within=()):
+    if "pkg-config" in code:
         need("pkg-config")
     source = scratch() / f"{name}.sh"
-    source.write_text(block.code)
-    prefix, folder = installed(), workplace()
-    return run("sh", "-eu", source, cwd=folder, env={
+    source.write_text(code)
+    return run(*within, "sh", "-eu", source, cwd=folder, env={
         "PKG_CONFIG_PATH": str(prefix / "lib/pkgconfig"),
         "LD_LIBRARY_PATH": str(prefix / "lib"),
-        "PATH": f"{folder / 'bin'}:{prefix / 'bin'}:/usr/local/bin:/usr/bin:/bin"}).stdout
+        "PATH": f"{folder / 'bin'}:{prefix / 'bin'}:/usr/local/bin:/usr/bin:/bin"})
 
 
 PROJECT = """\
@@ -151,14 +154,14 @@ def installed():
     return prefix
 
 
-def workplace():
-    """The folder that the reader is in."""
-    folder = scratch() / "documented"
+def workplace(name, tree):
+    """The folder that the reader of a tree's documents is in."""
+    folder = scratch() / name
     if not folder.exists():
         (folder / "bin").mkdir(parents=True)
-        for name in ("include", "build", "examples"):
-            (folder / name).symlink_to(ROOT / name)
-        shutil.copy(ROOT / "examples/first.c", folder / "program.c")
+        for part in ("include", "build", "examples"):
+            (folder / part).symlink_to(tree / part)
+        shutil.copy(tree / "examples/first.c", folder / "program.c")
         compiler = folder / "bin/cc"
         compiler.write_text(f'#!/bin/sh\n{shlex.join(CC)} "$@" && ./a.out >&2\n')
         compiler.chmod(0o755)

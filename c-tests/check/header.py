@@ -1,9 +1,12 @@
 """include/chld.h: current, clean in every language, and laid out as promised."""
 
+import os
 import re
+import shutil
+import time
 
-from .tools import (CARGO, CC, HEADER, ROOT, WARNINGS, WITH_CBINDGEN, Copy, Failed, Skipped,
-                    check, need, require, run, scratch)
+from .tools import (CARGO, CC, HEADER, ROOT, WARNINGS, Copy, Failed, Skipped, check, need, require,
+                    run, scratch)
 
 PROGRAM = """\
 #include "chld.h"
@@ -20,20 +23,71 @@ int main(void)
 """
 
 
-@check("the committed header is what build.rs makes")
-def current():
-    copy = Copy("header", WITH_CBINDGEN)
-    # Were it not written anew, this would stay.
-    copy.append("include/chld.h", "stale\n")
-    done = run(*CARGO, "check", "--release", "--locked", cwd=copy.root, succeed=False)
+def generator():
+    """The folder in which cargo has built packaging/header."""
+    target = ROOT / "target/header"
+    done = run(*CARGO, "build", "--quiet", "--locked", "--target-dir", target,
+               cwd=ROOT / "packaging/header", succeed=False)
     if re.search("failed to (download|get|load)|no matching package", done.stderr):
-        raise Skipped("cbindgen is not there, and cannot be fetched")
+        raise Skipped("the crate cbindgen is not there, and cannot be fetched")
     require(done.returncode == 0, done.stderr)
-    made = (copy.root / "include/chld.h").read_text()
+    return target
+
+
+def generated(tree):
+    header = scratch() / "generated.h"
+    run(generator() / "debug/chld-header", tree, header)
+    return header.read_text()
+
+
+ADDED = "\n/** Added by a check. */\npub const CHLD_ADDED: i32 = 7;\n"
+
+
+@check("the committed header is what `make header` generates")
+def current():
+    made = generated(ROOT)
     if made != HEADER.read_text():
         (ROOT / "build").mkdir(exist_ok=True)
         (ROOT / "build/chld.h").write_text(made)
-        raise Failed("include/chld.h is not what src/ffi says; build/chld.h is")
+        raise Failed("include/chld.h is not what src/ffi says; build/chld.h is: run `make header`")
+    copy = Copy("header-changed")
+    copy.append("src/ffi/ask.rs", ADDED)
+    require(generated(copy.root) != made, "a constant more in src/ffi makes no difference")
+
+
+def newer(file):
+    """Gives a file the time that an edit after the first `make` would."""
+    later = time.time() + 120
+    os.utime(file, (later, later))
+
+
+@check("`make` regenerates the header after a change in src/ffi, if cbindgen can be had")
+def regenerated():
+    copy = Copy("header-made")
+    header = copy.root / "include/chld.h"
+    shutil.copytree(generator(), copy.target / "header", symlinks=True)
+    with_nothing = {"CARGO_HOME": str(scratch() / "no-crates"), "CARGO_NET_OFFLINE": "true"}
+
+    def make(*arguments, **more):
+        done = run("make", *arguments, cwd=copy.root, succeed=False, **more)
+        return done.returncode, "cbindgen" in done.stderr
+
+    # Without a change nothing is generated, whatever else the header says.
+    copy.append("include/chld.h", "stale\n")
+    require(make("include/chld.h") == (0, False), "an unchanged src/ffi is no reason to generate")
+    require(header.read_text().endswith("stale\n"), "the header was generated for no reason")
+
+    copy.append("src/ffi/ask.rs", ADDED)
+    newer(copy.root / "src/ffi/ask.rs")
+    without = (copy.target / "header").rename(copy.target / "header-away")
+    require(make("include/chld.h", env=with_nothing) == (0, True),
+            "without cbindgen, `make` does not go on, or does not say what to do")
+    require(make("header", env=with_nothing)[0] != 0, "`make header` succeeds without cbindgen")
+    require("CHLD_ADDED" not in header.read_text(), "this check has cbindgen all the same")
+    shutil.rmtree(copy.target / "header", ignore_errors=True)
+    without.rename(copy.target / "header")
+    require(make("include/chld.h") == (0, False), "`make` fails after a change in src/ffi")
+    require("CHLD_ADDED 7" in header.read_text(), "the header was not generated anew")
 
 
 C, CPP = ["c99", "c11", "c17"], ["c++11", "c++17"]

@@ -2,14 +2,29 @@
 
 import hashlib
 import re
+import subprocess
 
 from .built import symbols
+from .documented import blocks, run_commands, workplace
 from .installed import (VERSION, Tree, cmake_user, compile_user, judge, layouts, pkg_config,
                         project)
 from .tools import CARGO, ROOT, Skipped, check, need, require, run, scratch
 
 # No network, and nothing that was downloaded before.
 OFFLINE = {"CARGO_NET_OFFLINE": "true"}
+LIMIT = 10_000_000  # bytes, unpacked
+
+
+def no_network():
+    """What to put before a command that must not have a network, if the system
+    lets this process take it away; cargo is told to be offline anyway."""
+    for command in (["unshare", "--net"], ["unshare", "--user", "--map-root-user", "--net"]):
+        try:
+            if subprocess.run([*command, "true"], capture_output=True).returncode == 0:
+                return command
+        except OSError:
+            break
+    return []
 
 
 def tarball(folder, **environment):
@@ -48,6 +63,16 @@ def reproducible():
     require(hashlib.sha256(other.read_bytes()).hexdigest() != first, "this sees no difference")
 
 
+@check("make dist: libc is the only crate in the tarball, which unpacks to under 10 MB")
+def small():
+    here = source()
+    vendored = sorted(path.name for path in (here / "vendor").iterdir())
+    require(vendored == ["libc"], f"vendored: {vendored}")
+    size = sum(path.lstat().st_size for path in here.rglob("*") if not path.is_dir())
+    require(size < LIMIT, f"it unpacks to {size:,} bytes")
+    return f"{size:,} bytes"
+
+
 @check("make dist: the tarball builds offline, with nothing downloaded before")
 def offline():
     here = source()
@@ -58,10 +83,21 @@ def offline():
     done = run(*metadata, cwd=here, env=OFFLINE, succeed=False)
     require(done.returncode != 0, "cargo finds the crates elsewhere: this check shows nothing")
     config.with_suffix(".off").rename(config)
-    run("make", cwd=here, env=OFFLINE, timeout=600)
+    run(*no_network(), "make", cwd=here, env=OFFLINE, timeout=600)
     made, own = (symbols("-D", "--defined-only", top / "build/libchld.so") for top in (here, ROOT))
     require(made == own, "what it builds has other functions")
-    return f"{(scratch() / f'dist/libchld-{VERSION}.tar').stat().st_size >> 20} MB unpacked"
+    return "in a namespace without network" if no_network() else "with cargo's --offline only"
+
+
+@check("make dist: a C project builds in the four ways that README.md shows, without network")
+def four_ways():
+    here, prefix = source(), scratch() / "from-tarball"
+    run(*no_network(), "make", "install", f"PREFIX={prefix}", cwd=here, env=OFFLINE, timeout=600)
+    ways = [one.code for one in blocks((here / "README.md").read_text())
+            if len(re.findall("^cc ", one.code, re.M)) == 4]
+    require(len(ways) == 1, "README.md does not show four ways in one block")
+    done = run_commands(ways[0], "four-ways", workplace("four-ways", here), prefix, no_network())
+    require(done.stderr.count("ls exited with code 0") == 4, done.stderr)
 
 
 def build_packages():

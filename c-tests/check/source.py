@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from .tools import CARGO, ROOT, WITH_CBINDGEN, Copy, check, need, require, run
+from .tools import CARGO, ROOT, Copy, check, need, require, run
 
 # Comments, strings and characters; what is left is code.
 NO_CODE = re.compile(r"""//[^\n]*|/\*.*?\*/|[bc]*"(?:\\.|[^"\\])*"|b?'(?:\\[^']*|[^'\\])'""", re.S)
@@ -153,7 +153,7 @@ def unsafe_code():
 @check("clippy has nothing to say")
 def clippy():
     need("cargo-clippy")
-    copy = Copy("clippy", WITH_CBINDGEN)
+    copy = Copy("clippy")
     # Some casts of system call numbers are needed on other architectures only.
     allowed = ["-A", "dead_code", "-A", "clippy::unnecessary_cast"]
     run(*CARGO, "clippy", "--release", "--locked", "--all-targets", "--features", "oracle", "--",

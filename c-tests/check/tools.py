@@ -86,29 +86,20 @@ def clean():
         _scratch.cleanup()
 
 
-# Two target directories: one where cargo has built what the Makefile builds, a
-# copy of the tree's own, and one where it may only build without cbindgen.
-WITH_CBINDGEN, BARE = "full", "bare"
-
-
 class Copy:
-    """The tree in scratch, to be built or spoilt there. Copies that name the
-    same target directory share what cargo has built of other crates."""
+    """The tree in scratch, to be built or spoilt there. All copies share one
+    target directory, and so what cargo has built of other crates."""
 
-    def __init__(self, name, target):
+    def __init__(self, name):
         self.root = scratch() / name
         top = str(ROOT)
         shutil.copytree(ROOT, self.root, symlinks=True, ignore=lambda folder, _: (
             {"target", "build", ".git", "vendor"} if folder == top else set()))
-        self.target = scratch() / target
-        if not self.target.exists():
-            self.target.mkdir()
-            if target == WITH_CBINDGEN and (ROOT / "target/release").exists():
-                run("cp", "-a", ROOT / "target/release", self.target)
+        self.target = scratch() / "target"
+        self.target.mkdir(exist_ok=True)
         (self.root / "target").symlink_to(self.target)
-        # To cargo the copies are one package: these are newer than what it has built.
-        for file in ("src/lib.rs", "cbindgen.toml"):
-            (self.root / file).touch()
+        # To cargo the copies are one package: this is newer than what it has built.
+        (self.root / "src/lib.rs").touch()
         if (ROOT / "vendor").exists():
             (self.root / "vendor").symlink_to(ROOT / "vendor")
 
@@ -123,12 +114,12 @@ class Copy:
             file.write(text)
 
     def object(self, *cfgs):
-        """build/chld.o, made as the Makefile makes what is shipped, but without
-        the header step and with these cfgs set."""
+        """build/chld.o, made as the Makefile makes what is shipped, but with these
+        cfgs set."""
         flags = [os.environ.get("RUSTFLAGS", ""), *(f"--cfg {cfg}" for cfg in cfgs)]
         raw = self.target / "release" / "libchld.a"
         raw.unlink(missing_ok=True)  # another copy's
-        run("make", "build/chld.o", "CARGOFLAGS=--locked --offline --no-default-features",
+        run("make", "build/chld.o", "CARGOFLAGS=--locked --offline",
             cwd=self.root, env={"RUSTFLAGS": " ".join(flags).strip()})
         return self.root / "build" / "chld.o"
 

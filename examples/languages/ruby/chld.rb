@@ -245,11 +245,11 @@ module Chld
     def milliseconds(seconds) = seconds ? (seconds * 1000).ceil.clamp(0..) : -1
 
     def plan(steps, kept)
-      steps = FFI::MemoryPointer.new(:int32, 2 * steps.size + 1)
-      steps.write_array_of_int32(steps.flat_map { |s, wait| [number(s), milliseconds(wait)] })
+      numbers = FFI::MemoryPointer.new(:int32, 2 * steps.size + 1)
+      numbers.write_array_of_int32(steps.flat_map { |s, wait| [number(s), milliseconds(wait)] })
       plan = Lib::StopPlan.new
-      plan[:size], plan[:steps], plan[:steps_count] = plan.size, steps, steps.size
-      kept.push(steps, plan)
+      plan[:size], plan[:steps], plan[:steps_count] = plan.size, numbers, steps.size
+      kept.push(numbers, plan)
       plan
     end
 

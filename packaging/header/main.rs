@@ -1,0 +1,63 @@
+//! Writes include/chld.h, or the file that is named, from the comments and types
+//! of src/ffi: `make header`.
+
+use std::fs;
+use std::path::Path;
+
+/// The groups of the header, in its order: a title, and the file in src/ffi
+/// that has the constants, types and functions.
+const GROUPS: [(&str, &str); 8] = [
+    ("Statuses and signals", "status"),
+    ("Starting a child", "spawn"),
+    ("Waiting", "wait"),
+    ("Sets: many children in an event loop", "set"),
+    ("SIGCHLD, polling, and the duty of an init", "notice"),
+    ("Acting on a child", "act"),
+    ("Capturing output", "capture"),
+    ("Asking, and letting go", "ask"),
+];
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(root), Some(header), None) = (arguments.next(), arguments.next(), arguments.next())
+    else {
+        fail("usage: chld-header SOURCE-TREE HEADER");
+    };
+    let text = generate(Path::new(&root));
+    // An unchanged header keeps its time: nothing is compiled again.
+    if fs::read_to_string(&header).ok().as_ref() != Some(&text) {
+        fs::write(&header, text).unwrap_or_else(|error| fail(format!("{header}: {error}")));
+    }
+}
+
+fn generate(root: &Path) -> String {
+    let file = root.join("packaging/header/cbindgen.toml");
+    let config = cbindgen::Config::from_file(file).unwrap_or_else(|error| fail(error));
+    let mut text = read(root, "preamble.h");
+    for (title, file) in GROUPS {
+        text += &format!("\n/*\n * {title}\n */\n\n");
+        text += group(root, file, &config).trim();
+        text += "\n";
+    }
+    text + &read(root, "postamble.h")
+}
+
+fn group(root: &Path, file: &str, config: &cbindgen::Config) -> String {
+    let source = root.join(format!("src/ffi/{file}.rs"));
+    let builder = cbindgen::Builder::new().with_config(config.clone()).with_src(&source);
+    let bindings =
+        builder.generate().unwrap_or_else(|error| fail(format!("{}: {error}", source.display())));
+    let mut bytes = Vec::new();
+    bindings.write(&mut bytes);
+    String::from_utf8(bytes).expect("cbindgen writes text")
+}
+
+fn read(root: &Path, name: &str) -> String {
+    let file = root.join("src/ffi").join(name);
+    fs::read_to_string(&file).unwrap_or_else(|error| fail(format!("{}: {error}", file.display())))
+}
+
+fn fail(why: impl std::fmt::Display) -> ! {
+    eprintln!("chld-header: {why}");
+    std::process::exit(1)
+}
