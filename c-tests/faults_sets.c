@@ -35,13 +35,13 @@ static chld_set open_set(uint32_t flags)
 static void add(chld_set set, chld_id id)
 {
     window_open();
-    int added = chld_set_add(set, id);
+    int added = chld_set_add(set, id, 0);
     struct seen seen = window_close();
     if (!judge("chld_set_add", added, &seen)) {
-        added = chld_set_add(set, id);
+        added = chld_set_add(set, id, 0);
         require(added == 0, "chld_set_add again returned -%s", errno_name(-added));
     }
-    require(chld_set_add(set, id) == -EEXIST, "a child is in a set twice");
+    require(chld_set_add(set, id, 0) == -EEXIST, "a child is in a set twice");
 }
 
 static void await_readable(int fd)

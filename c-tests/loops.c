@@ -55,7 +55,7 @@ static void crowd_join(int number)
     options.user = member;
     member->id = waits ? start_at(__FILE__, __LINE__, &gate, member->code, member)
                        : START(ACT(dies ? "die" : "exit", DECIMAL(member->code)), &options);
-    CHECK_CALL(chld_set_add(set, member->id), 0);
+    CHECK_CALL(chld_set_add(set, member->id, 0), 0);
 }
 
 static void start_own(void)
@@ -198,7 +198,7 @@ static void *supervise(void *flags)
     for (int i = 0; i < 10; i++) {
         chld_id id = START(ACT("exit", DECIMAL(200 + i)), NULL);
         chld_event event = { 0 };
-        CHECK_CALL(chld_set_add(own_set, id), 0);
+        CHECK_CALL(chld_set_add(own_set, id, 0), 0);
         CHECK(SET_AWAIT(own_set, &event) && event.id == id);
         check_end(event.status, CHLD_STATE_EXITED, 200 + i);
         CHECK_CALL(chld_close(id), 0);

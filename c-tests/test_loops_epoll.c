@@ -116,7 +116,7 @@ TEST(beside_a_signalfd_the_sigchld_engine_is_deaf_and_says_so)
     chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
     struct gate gate = gate_make();
     chld_id id = START_AT(&gate, 6);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     gate_open(&gate);
     CHECK_CALL(chld_environment(&surroundings), 0);
     CHECK(surroundings & CHLD_ENV_SIGCHLD_BLOCKED);

@@ -199,7 +199,7 @@ static void leave_one_to_libev(int state)
     struct gate gate = gate_make();
     chld_id id = START_AT(&gate, 7);
     int pid = CALL(chld_pid(id));
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     gate_open(&gate);
     long long until = now_ms() + 10000;
     while (process_is_there(pid) && now_ms() < until) {

@@ -150,7 +150,7 @@ TEST(both_children_are_told_of_whom_others_have_reaped_and_one_signal_came)
     block_signal(SIGCHLD);
     for (int i = 0; i < 2; i++) {
         ids[i] = START_AT(&ends_now, 0);
-        CHECK_CALL(chld_set_add(set, ids[i]), 0);
+        CHECK_CALL(chld_set_add(set, ids[i], 0), 0);
     }
     gate_open(&ends_now);
     for (int i = 0; i < 2; i++) {

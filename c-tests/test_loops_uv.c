@@ -190,7 +190,7 @@ static void cover_and_uncover(void)
     struct gate gate = gate_make();
     chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
     chld_id id = START_AT(&gate, 4);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     REQUIRE(uv_loop_init(&loop) == 0);
     CHECK(!is_covered());
     REQUIRE(uv_spawn(&loop, &own[0], &options) == 0);

@@ -286,7 +286,7 @@ static void *churn(void *id)
     long long until = now_ms() + 500;
     for (int i = 0; now_ms() < until && !failures(); i++) {
         chld_set set = SET_OPEN(i % 2 ? CHLD_SET_SIGCHLD : 0);
-        CHECK_CALL(chld_set_add(set, *(chld_id *) id), 0);
+        CHECK_CALL(chld_set_add(set, *(chld_id *) id, 0), 0);
         CHECK_CALL(chld_set_next(set, NULL), -EAGAIN);
         CHECK_CALL(chld_set_close(set), 0);
     }

@@ -83,7 +83,7 @@ TEST(one_of_two_adopts_beside_the_handler)
 
 static void add(struct rival *rival)
 {
-    rival->result = CALL(chld_set_add(rival->both->set, rival->id));
+    rival->result = CALL(chld_set_add(rival->both->set, rival->id, 0));
 }
 
 static void add_at_once(uint32_t flags)

@@ -31,7 +31,7 @@ TEST_EACH_ENGINE(a_set_tells_of_an_end)
     struct gate gate = gate_make();
     chld_set set = SET_OPEN(flags);
     chld_id id = start_at(__FILE__, __LINE__, &gate, 5, &mark);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     check_quiet(set);
     int pid = CALL(chld_pid(id));
     gate_open(&gate);
@@ -55,7 +55,7 @@ TEST_EACH_ENGINE(the_descriptor_is_level_triggered)
     int fd = CALL(chld_set_fd(set));
     for (int i = 0; i < COUNT; i++) {
         ids[i] = START_AT(&gate, i);
-        CHECK_CALL(chld_set_add(set, ids[i]), 0);
+        CHECK_CALL(chld_set_add(set, ids[i], 0), 0);
     }
     gate_open(&gate);
     for (int i = 0; i < COUNT; i++) {
@@ -78,12 +78,12 @@ TEST_EACH_ENGINE(an_end_before_the_adding_is_told)
     chld_set set = SET_OPEN(flags);
     chld_id unseen = START(ACT("exit", "1"), NULL);
     await_end(unseen);
-    CHECK_CALL(chld_set_add(set, unseen), 0);
+    CHECK_CALL(chld_set_add(set, unseen, 0), 0);
     CHECK(is_readable(CALL(chld_set_fd(set))));
     check_told(set, unseen, 1);
     chld_id reaped = START(ACT("exit", "2"), NULL);
     CHECK_CALL(chld_wait(reaped, -1, NULL), 0);
-    CHECK_CALL(chld_set_add(set, reaped), 0);
+    CHECK_CALL(chld_set_add(set, reaped, 0), 0);
     CHECK(is_readable(CALL(chld_set_fd(set))));
     check_told(set, reaped, 2);
     check_quiet(set);
@@ -97,7 +97,7 @@ TEST_EACH_ENGINE(an_end_that_a_wait_has_seen_is_told)
     struct gate gate = gate_make();
     chld_set set = SET_OPEN(flags);
     chld_id id = START_AT(&gate, 5);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     gate_open(&gate);
     CHECK_CALL(chld_wait(id, -1, NULL), 0);
     CHECK(is_readable(CALL(chld_set_fd(set))));
@@ -112,8 +112,8 @@ TEST_EACH_ENGINE(adding_twice_is_refused)
     struct gate gate = gate_make();
     chld_set set = SET_OPEN(flags);
     chld_id id = START_AT(&gate, 5);
-    CHECK_CALL(chld_set_add(set, id), 0);
-    CHECK_CALL(chld_set_add(set, id), -EEXIST);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), -EEXIST);
     gate_open(&gate);
     check_told(set, id, 5);
     check_quiet(set);
@@ -126,13 +126,13 @@ TEST_EACH_ENGINE(adding_again_is_refused_until_the_exit_is_reported)
     struct gate gate = gate_make();
     chld_set set = SET_OPEN(flags);
     chld_id id = START_AT(&gate, 5);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     gate_open(&gate);
     CHECK_CALL(chld_wait(id, -1, NULL), 0);
-    CHECK_CALL(chld_set_add(set, id), -EEXIST);
+    CHECK_CALL(chld_set_add(set, id, 0), -EEXIST);
     check_told(set, id, 5);
     check_quiet(set); /* reported once */
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     check_told(set, id, 5);
     check_quiet(set);
     FINISH(id);
@@ -145,10 +145,10 @@ TEST_EACH_ENGINE(closing_a_child_takes_it_out)
     chld_set set = SET_OPEN(flags);
     chld_id closed = START_AT(&gate, 5), kept = START_AT(&other, 6);
     int pid = CALL(chld_pid(closed));
-    CHECK_CALL(chld_set_add(set, closed), 0);
-    CHECK_CALL(chld_set_add(set, kept), 0);
+    CHECK_CALL(chld_set_add(set, closed, 0), 0);
+    CHECK_CALL(chld_set_add(set, kept, 0), 0);
     CHECK_CALL(chld_close(closed), 0);
-    CHECK_CALL(chld_set_add(set, closed), -EBADF);
+    CHECK_CALL(chld_set_add(set, closed, 0), -EBADF);
     gate_open(&gate);
     AWAIT(process_state(pid) == 'Z' || !process_is_there(pid));
     CHECK_CALL(chld_set_next(set, NULL), -EAGAIN);
@@ -169,7 +169,7 @@ TEST_EACH_ENGINE(closing_a_set_leaves_its_children_alone)
     chld_set set = SET_OPEN(flags);
     for (int i = 0; i < COUNT; i++) {
         ids[i] = START_AT(&gate, i);
-        CHECK_CALL(chld_set_add(set, ids[i]), 0);
+        CHECK_CALL(chld_set_add(set, ids[i], 0), 0);
     }
     CHECK_CALL(chld_set_close(set), 0);
     for (int i = 0; i < COUNT; i++) {
@@ -185,7 +185,7 @@ TEST_EACH_ENGINE(ends_that_nobody_took_go_with_the_set)
 {
     chld_set set = SET_OPEN(flags);
     chld_id id = START(ACT("exit", "5"), NULL);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     AWAIT(is_readable(CALL(chld_set_fd(set))));
     CHECK_CALL(chld_set_close(set), 0);
     CHECK_EXITED(FINISH(id), 5);
@@ -201,13 +201,13 @@ TEST_EACH_ENGINE(a_closed_set_is_no_set)
     CHECK(set != closed);
     const chld_set none[] = { closed, 0, id, set + 1, UINT64_MAX };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
-        CHECK_CALL(chld_set_add(none[i], id), -EBADF);
+        CHECK_CALL(chld_set_add(none[i], id, 0), -EBADF);
         CHECK_CALL(chld_set_fd(none[i]), -EBADF);
         CHECK_CALL(chld_set_next(none[i], NULL), -EBADF);
         CHECK_CALL(chld_set_close(none[i]), -EBADF);
     }
-    CHECK_CALL(chld_set_add(set, set), -EBADF); /* nor is a set a child */
-    CHECK_CALL(chld_set_add(set, CHLD_NONE), -EBADF);
+    CHECK_CALL(chld_set_add(set, set, 0), -EBADF); /* nor is a set a child */
+    CHECK_CALL(chld_set_add(set, CHLD_NONE, 0), -EBADF);
     CHECK_CALL(chld_wait(set, 0, NULL), -EBADF);
     CHECK_CALL(chld_set_close(set), 0);
     gate_open(&gate);
@@ -229,7 +229,7 @@ TEST_EACH_ENGINE(a_set_can_be_polled_inside_another_epoll)
     struct gate gate = gate_make();
     chld_set set = SET_OPEN(flags);
     chld_id id = START_AT(&gate, 5);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     int outer = epoll_create1(EPOLL_CLOEXEC);
     if (outer < 0) {
         SKIP_TEST("epoll_create1: %s", strerror(errno));
@@ -257,7 +257,7 @@ TEST_EACH_ENGINE(stops_are_no_ends)
     struct gate gate = gate_make();
     chld_set set = SET_OPEN(flags);
     chld_id id = START_AT(&gate, 5);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     CHECK_CALL(chld_kill(id, SIGSTOP), 0);
     CHECK_CALL(chld_wait_change(id, CHLD_WATCH_STOPPED, -1, NULL), 0);
     CHECK_CALL(chld_set_next(set, NULL), -EAGAIN);
@@ -273,7 +273,7 @@ TEST_EACH_ENGINE(foreign_children_in_front_are_left_alone)
     pid_t first = foreign_zombie(8), second = foreign_zombie(9);
     chld_set set = SET_OPEN(flags);
     chld_id id = START(ACT("exit", "5"), NULL);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     check_told(set, id, 5);
     FOREIGN_REAP(first, 8);
     FOREIGN_REAP(second, 9);
@@ -298,8 +298,8 @@ TEST(the_handler_cannot_be_removed_while_a_set_needs_it)
     struct gate gate = gate_make();
     chld_id id = START_AT(&gate, 5);
     chld_set first = SET_OPEN(CHLD_SET_SIGCHLD), second = SET_OPEN(CHLD_SET_SIGCHLD);
-    CHECK_CALL(chld_set_add(first, id), 0);
-    CHECK_CALL(chld_set_add(second, id), 0);
+    CHECK_CALL(chld_set_add(first, id, 0), 0);
+    CHECK_CALL(chld_set_add(second, id, 0), 0);
     CHECK_CALL(chld_set_close(first), 0);
     CHECK_CALL(chld_sigchld_remove(), -ENOENT);
     gate_open(&gate);

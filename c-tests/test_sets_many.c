@@ -64,7 +64,7 @@ TEST_EACH_ENGINE(many_children_with_all_kinds_of_ends)
     chld_set set = SET_OPEN(flags);
     for (int i = 0; i < count; i++) {
         start_mixed(&all[i], i, &gate);
-        CHECK_CALL(chld_set_add(set, all[i].id), 0);
+        CHECK_CALL(chld_set_add(set, all[i].id, 0), 0);
     }
     gate_open(&gate);
     for (int i = 0; i < count; i++) {
@@ -89,8 +89,8 @@ TEST_EACH_ENGINE(sets_that_overlap_each_get_all_of_theirs)
     chld_set sets[2] = { SET_OPEN(flags), SET_OPEN(flags) };
     for (int i = 0; i < count; i++) {
         start_mixed(&all[i], i, &gate);
-        CHECK_CALL(i < 2 * third ? chld_set_add(sets[0], all[i].id) : 0, 0);
-        CHECK_CALL(i >= third ? chld_set_add(sets[1], all[i].id) : 0, 0);
+        CHECK_CALL(i < 2 * third ? chld_set_add(sets[0], all[i].id, 0) : 0, 0);
+        CHECK_CALL(i >= third ? chld_set_add(sets[1], all[i].id, 0) : 0, 0);
     }
     gate_open(&gate);
     for (int which = 0; which < 2; which++) {
@@ -120,8 +120,8 @@ TEST(sets_of_both_engines_share_children)
     chld_set sets[2] = { SET_OPEN(0), SET_OPEN(CHLD_SET_SIGCHLD) };
     for (int i = 0; i < COUNT; i++) {
         start_mixed(&all[i], i, &gate);
-        CHECK_CALL(chld_set_add(sets[0], all[i].id), 0);
-        CHECK_CALL(chld_set_add(sets[1], all[i].id), 0);
+        CHECK_CALL(chld_set_add(sets[0], all[i].id, 0), 0);
+        CHECK_CALL(chld_set_add(sets[1], all[i].id, 0), 0);
     }
     gate_open(&gate);
     for (int i = 0; i < 2 * COUNT; i++) {
@@ -173,7 +173,7 @@ TEST_EACH_ENGINE(threads_that_take_from_one_set_get_each_end_once)
     }
     for (int i = 0; i < crew.count; i++) {
         start_mixed(&all[i], i, &gate);
-        CHECK_CALL(chld_set_add(crew.set, all[i].id), 0);
+        CHECK_CALL(chld_set_add(crew.set, all[i].id, 0), 0);
     }
     gate_open(&gate);
     for (int i = 0; i < THREADS; i++) {
@@ -190,7 +190,7 @@ static void *add_and_take(void *argument)
 {
     struct crew *crew = argument;
     for (int i = 0; i < crew->count; i++) {
-        CHECK_CALL(chld_set_add(crew->set, all[i].id), 0);
+        CHECK_CALL(chld_set_add(crew->set, all[i].id, 0), 0);
     }
     for (int i = 0; i < crew->count; i++) {
         chld_event event;
@@ -239,7 +239,7 @@ static long mapped_pages(void)
 static void open_add_close(uint32_t flags, chld_id id)
 {
     chld_set set = SET_OPEN(flags);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     CHECK_CALL(chld_set_close(set), 0);
 }
 
@@ -256,7 +256,7 @@ TEST_EACH_ENGINE(sets_come_and_go_while_a_child_lives)
     }
     CHECK(mapped_pages() - before < 64);
     chld_set set = SET_OPEN(flags);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     gate_open(&gate);
     chld_event event;
     CHECK(SET_AWAIT(set, &event) && event.id == id);
@@ -273,10 +273,10 @@ TEST_EACH_ENGINE(adding_twice_is_refused_however_many_sets_there_are)
     chld_id id = START_AT(&gate, 5);
     for (int i = 0; i < SETS; i++) {
         sets[i] = SET_OPEN(flags);
-        CHECK_CALL(chld_set_add(sets[i], id), 0);
+        CHECK_CALL(chld_set_add(sets[i], id, 0), 0);
     }
-    CHECK_CALL(chld_set_add(sets[SETS - 1], id), -EEXIST);
-    CHECK_CALL(chld_set_add(sets[0], id), -EEXIST);
+    CHECK_CALL(chld_set_add(sets[SETS - 1], id, 0), -EEXIST);
+    CHECK_CALL(chld_set_add(sets[0], id, 0), -EEXIST);
     gate_open(&gate);
     for (int i = 0; i < SETS; i++) {
         CHECK(SET_AWAIT(sets[i], NULL));

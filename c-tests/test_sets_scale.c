@@ -54,7 +54,7 @@ static int start_many(int count, const struct gate *gate, chld_set set)
             REQUIRE(i >= LEAST);
             return i;
         }
-        CHECK_CALL(set ? chld_set_add(set, ids[i]) : 0, 0);
+        CHECK_CALL(set ? chld_set_add(set, ids[i], 0) : 0, 0);
     }
     return count;
 }
@@ -129,7 +129,7 @@ static void end_one_of_many(void)
     chld_set set = SET_OPEN(engine_flags);
     count = start_many(count - 1, &crowd, set);
     CHECK(start_one(count, &alone));
-    CHECK_CALL(chld_set_add(set, ids[count]), 0);
+    CHECK_CALL(chld_set_add(set, ids[count], 0), 0);
     CHECK_CALL(chld_set_next(set, NULL), -EAGAIN);
     raise(SIGUSR1);
     gate_open(&alone);

@@ -14,7 +14,7 @@ TEST_EACH_ENGINE(what_has_ended_is_told_without_waiting)
     chld_set set = SET_OPEN(flags);
     chld_id id = START(ACT("exit", "3"), NULL);
     await_end(id);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     for (int limit = -1; limit <= 0; limit++) {
         chld_event event = { .index = 99 };
         CHECK_CALL(chld_set_wait(set, limit, &event), limit < 0 ? 0 : -ETIMEDOUT);
@@ -34,7 +34,7 @@ TEST_EACH_ENGINE(a_limit_is_kept_and_never_early)
     struct gate gate = gate_make();
     chld_set set = SET_OPEN(flags);
     chld_id id = START_AT(&gate, 0);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     long long before = now_ms();
     CHECK_CALL(chld_set_wait(set, 30, NULL), -ETIMEDOUT);
     CHECK(now_ms() - before >= 30);
@@ -76,7 +76,7 @@ TEST_EACH_ENGINE(a_child_that_is_added_meanwhile_wakes_the_waiter)
     CHECK_INT(pthread_create(&thread, NULL, wait_once, &waiter), 0);
     AWAIT(atomic_load(&waiter.thread) != 0);
     AWAIT(process_state(atomic_load(&waiter.thread)) == 'S');
-    CHECK_CALL(chld_set_add(waiter.set, id), 0);
+    CHECK_CALL(chld_set_add(waiter.set, id, 0), 0);
     gate_open(&gate);
     CHECK_INT(pthread_join(thread, NULL), 0);
     CHECK(waiter.event.id == id);
@@ -120,7 +120,7 @@ TEST_EACH_ENGINE(threads_share_the_ends_of_a_set)
     crew.left = CHILDREN;
     for (int i = 0; i < CHILDREN; i++) {
         crew.ids[i] = start_at(__FILE__, __LINE__, &gate, i, (void *) (intptr_t) i);
-        CHECK_CALL(chld_set_add(crew.set, crew.ids[i]), 0);
+        CHECK_CALL(chld_set_add(crew.set, crew.ids[i], 0), 0);
     }
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) {
@@ -195,8 +195,8 @@ TEST_EACH_ENGINE(an_end_that_a_debugger_keeps_costs_no_time)
     struct gate gate = gate_make(), other_gate = gate_make();
     chld_set set = SET_OPEN(flags);
     chld_id kept = START_AT(&gate, 5), other = START_AT(&other_gate, 6);
-    CHECK_CALL(chld_set_add(set, kept), 0);
-    CHECK_CALL(chld_set_add(set, other), 0);
+    CHECK_CALL(chld_set_add(set, kept, 0), 0);
+    CHECK_CALL(chld_set_add(set, other, 0), 0);
     if (!keeper_seize(&keeper, CALL(chld_pid(kept)))) {
         SKIP_TEST("a process may not be traced here");
     }

@@ -211,7 +211,7 @@ TEST(a_set_keeps_the_handler_when_the_program_removes_it)
     CHECK_CALL(chld_sigchld_install(0), 0);
     chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
     chld_id id = START_AT(&gate, 4);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     CHECK_CALL(chld_sigchld_remove(), 0);
     CHECK(!is_overwritten());
     CHECK_CALL(chld_sigchld_remove(), -ENOENT);
@@ -234,7 +234,7 @@ TEST(a_set_wait_looks_although_a_foreign_handler_does_not_chain)
     below[0].sa_handler = SIG_DFL;
     CHECK(is_overwritten());
     chld_id id = START_AT(&gate, 4);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     gate_open(&gate);
     CHECK_CALL(chld_set_wait(set, 10000, &event), 0);
     CHECK(event.id == id);

@@ -201,7 +201,7 @@ static int by_set_of(uint32_t flags, chld_id id, chld_status *ret)
 {
     chld_event event = { 0 };
     chld_set set = SET_OPEN(flags);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     CHECK(SET_AWAIT(set, &event));
     CHECK_CALL(chld_set_close(set), 0);
     *ret = event.status;
@@ -309,7 +309,7 @@ TEST(overwritten_a_set_that_is_opened_later_is_not_deaf)
     set_sigchld(SIG_DFL, 0);
     chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
     chld_id id = START_AT(&gate, 5);
-    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
     gate_open(&gate);
     CHECK(SET_AWAIT(set, &event) && event.id == id);
     CHECK_CALL(chld_set_close(set), 0);

@@ -163,7 +163,7 @@ static void check_handler(uint32_t flags, bool with_set)
     chld_id id = START_AT(&gate, 21);
     if (with_set) {
         CHECK_CALL(chld_set_open(CHLD_SET_SIGCHLD, &set), 0);
-        CHECK_CALL(chld_set_add(set, id), 0);
+        CHECK_CALL(chld_set_add(set, id, 0), 0);
     }
     AWAIT(atomic_load(&computing) == 1);
     REQUIRE(pthread_cancel(thread) == 0);

@@ -77,7 +77,7 @@ int main(void)
     require(chld_close(three[0]) == 0, "chld_close");
 
     chld_set set; /* costs the same however many children are in it */
-    require(chld_set_open(0, &set) == 0 && chld_set_add(set, three[2]) == 0, "a set");
+    require(chld_set_open(0, &set) == 0 && chld_set_add(set, three[2], 0) == 0, "a set");
     require(chld_set_wait(set, 50, &event) == -ETIMEDOUT, "chld_set_wait");
     require(chld_close_fd(three[2], CHLD_STDIN) == 0, "chld_close_fd");
     require(chld_set_wait(set, -1, &event) == 0 && event.id == three[2], "chld_set_wait");

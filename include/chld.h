@@ -871,19 +871,58 @@ int chld_error_text(const struct chld_error *error, char *buffer, size_t size);
  */
 
 /**
- * chld_wait_change() tells of stops.
+ * The child has exited.
+ */
+#define CHLD_EVENT_EXITED 1
+
+/**
+ * The child has stopped.
+ */
+#define CHLD_EVENT_STOPPED 2
+
+/**
+ * The child was continued.
+ */
+#define CHLD_EVENT_CONTINUED 3
+
+/**
+ * The capture of the child is complete. `status` and `capture` have its result.
+ */
+#define CHLD_EVENT_CAPTURED 4
+
+/**
+ * chld_set_wake() was called. `id` is CHLD_NONE.
+ */
+#define CHLD_EVENT_WOKEN 5
+
+/**
+ * The child still runs after the last step of chld_set_stop().
+ */
+#define CHLD_EVENT_SURVIVED 6
+
+/**
+ * The stops of a child are reported.
  */
 #define CHLD_WATCH_STOPPED 1
 
 /**
- * chld_wait_change() tells of continuations.
+ * The continuations of a child are reported.
  */
 #define CHLD_WATCH_CONTINUED 2
 
 /**
- * What was learnt about one of several children.
+ * Something that happened to one of several children.
  */
 typedef struct chld_event {
+    /**
+     * CHLD_EVENT_*.
+     */
+    uint32_t kind;
+    /**
+     * 1 if the child has left the set with this event, else 0. chld_wait_any()
+     * sets it to 0.
+     */
+    int32_t last;
     /**
      * The child.
      */
@@ -893,13 +932,23 @@ typedef struct chld_event {
      */
     void *user;
     /**
-     * Its position in the list that was waited for.
+     * The position in the list of chld_wait_any(); 0 for a set.
      */
     size_t index;
     /**
-     * How it ended.
+     * How the child exited, or which signal stopped or continued it.
      */
     chld_status status;
+    /**
+     * The result of the capture, with CHLD_EVENT_CAPTURED; else NULL. It belongs to
+     * the handle of the child: chld_close() frees it, with the buffers in it. See
+     * chld_capture_take().
+     */
+    const struct chld_capture_result *capture;
+    /**
+     * 0.
+     */
+    uint64_t reserved[4];
 } chld_event;
 
 /**
@@ -1034,106 +1083,6 @@ int chld_peek(chld_id id, chld_status *ret);
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_usage(chld_id id, struct chld_resources *ret);
-
-/*
- * Sets: many children in an event loop
- */
-
-/**
- * Use SIGCHLD and a self-pipe though the kernel has pidfds.
- */
-#define CHLD_SET_SIGCHLD 1
-
-/**
- * A set of children whose ends are told one by one, as a number. As a child's
- * handle, it is -EBADF once it is closed.
- */
-typedef uint64_t chld_set;
-
-/**
- * Opens a set: a queue of ends, with a descriptor for any event loop. Sets are
- * independent of each other: a child may be in several, and each tells of it.
- *
- * `flags`: 0, or CHLD_SET_SIGCHLD.
- * `ret`: where the set goes. Not NULL.
- *
- * With pidfds it is one epoll descriptor: no signal handler, and an end costs
- * the same however many children live. Without, or by request, it keeps the
- * SIGCHLD handler installed until chld_set_close(), and is the read end of a
- * pipe; at least one thread must then have SIGCHLD unblocked.
- *
- * Returns 0, -EINVAL for unknown flags or a NULL `ret`, -EMFILE, -ENFILE,
- * -ENOMEM, -EAGAIN without descriptors, memory, or room for another set, -EBUSY
- * if four foreign SIGCHLD handlers lie on top of ours.
- * Ownership: the set is the caller's, until chld_set_close().
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
- */
-int chld_set_open(uint32_t flags, chld_set *ret);
-
-/**
- * Puts a child into a set. If it has ended already, the set tells so at once.
- * chld_close() of the child takes it out.
- *
- * Returns 0, -EEXIST if it is in this set already, -EBADF if one of the two is
- * none, -ENOSPC at the system's limit for epoll, -ENOMEM, -EAGAIN without memory
- * or room; -ENOSYS if the child has no pidfd, as one that was started when no
- * descriptor was left: a set opened with CHLD_SET_SIGCHLD takes it.
- * Ownership: both handles stay the caller's.
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
- */
-int chld_set_add(chld_set set,
-                 chld_id id);
-
-/**
- * The descriptor to poll for reading: it stays readable as long as
- * chld_set_next() has something to tell (level-triggered), and now and then for
- * nothing.
- *
- * Returns the descriptor, or -EBADF if `set` is none.
- * Ownership: it belongs to the set, and chld_set_close() closes it: do not read
- * it, do not close it.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
- */
-int chld_set_fd(chld_set set);
-
-/**
- * Takes the next end out of a set, if there is one.
- *
- * `ret`: which child, and how it ended (`index` is 0); may be NULL.
- *
- * Each child is told once by each set it is in. It is reaped by then, its
- * status stays readable with chld_wait() until chld_close().
- *
- * Returns 0, -EAGAIN when there is nothing to tell, -EBADF if `set` is none.
- * Thread-safe: several threads may take from one set. Not async-signal-safe.
- * Never blocks. Since 0.1.
- */
-int chld_set_next(chld_set set, chld_event *ret);
-
-/**
- * Takes the next end out of a set, as chld_set_next() does, and waits for it.
- *
- * `timeout_ms`: as for chld_wait().
- * `ret`: which child, and how it ended (`index` is 0); may be NULL.
- *
- * For a program that has no event loop: one call per end, however many children
- * live. Children may be added meanwhile, by other threads. Closing the set does
- * not wake it.
- *
- * Returns 0, -ETIMEDOUT if no child has ended by then, -EBADF if `set` is none,
- * -EINVAL if `timeout_ms` is below -1.
- * Thread-safe: several threads may wait for one set. Not async-signal-safe.
- * Blocks, no longer than it is told to. Not a cancellation point. Since 0.1.
- */
-int chld_set_wait(chld_set set, int timeout_ms, chld_event *ret);
-
-/**
- * Closes a set and its descriptor. The children in it are left as they are.
- *
- * Returns 0, or -EBADF if `set` is none, or no longer.
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
- */
-int chld_set_close(chld_set set);
 
 /*
  * SIGCHLD, polling, and the duty of an init
@@ -1898,6 +1847,243 @@ int chld_capture_close(chld_capture_id capture,
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_buffer_free(char *data);
+
+/*
+ * Sets: the process loop
+ */
+
+/**
+ * The set depends on the SIGCHLD handler, as where the kernel has no pidfds.
+ */
+#define CHLD_SET_SIGCHLD 1
+
+/**
+ * A set of children, as a number; -EBADF once it is closed.
+ *
+ * A set is the process loop of a program. It collects everything that its children do,
+ * as events with one file descriptor. Add that to your event loop; when it becomes
+ * readable, call chld_set_next() until it returns -EAGAIN. A program without an event
+ * loop calls chld_set_wait(). Events come in no particular order.
+ *
+ * Descriptors: a set has two. It has one more when it first needs a timer
+ * (chld_set_stop(), chld_set_capture(), stops), and two more when it first reports
+ * stops. Each child that it captures or stops costs one, in addition to the pipes of
+ * the child.
+ */
+typedef uint64_t chld_set;
+
+/**
+ * Opens a set.
+ *
+ * `flags`: 0 or CHLD_SET_SIGCHLD.
+ * `ret`: where the set goes. Not NULL.
+ *
+ * Without pidfds, or with CHLD_SET_SIGCHLD, the set keeps the SIGCHLD handler
+ * installed: see "SIGCHLD" in CONVENTIONS.md.
+ *
+ * Returns 0, or
+ * -EINVAL unknown flags, or `ret` is NULL;
+ * -EMFILE, -ENFILE no descriptor left;
+ * -ENOMEM no memory left;
+ * -EAGAIN 4,194,272 sets are open;
+ * -ENOSYS, -EPERM a sandbox refuses epoll or eventfd.
+ * Ownership: close the set with chld_set_close().
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_set_open(uint32_t flags, chld_set *ret);
+
+/**
+ * Adds a child to a set. The set reports its exit once, then the child has left the
+ * set. A child that has exited is reported at once.
+ *
+ * `watch`: 0, or CHLD_WATCH_STOPPED and CHLD_WATCH_CONTINUED to report these, too.
+ * They need SIGCHLD on every kernel: the set installs the handler, which then only
+ * wakes the set. If the handler may not run, the set looks every 50 milliseconds.
+ *
+ * A child can be in many sets. chld_close() takes it out of all of them.
+ *
+ * Returns 0, or
+ * -EEXIST the child is in the set;
+ * -EBADF one of the two handles is not valid;
+ * -EINVAL unknown bits in `watch`;
+ * -EMFILE, -ENFILE the child was started when no descriptor was left, and there is
+ * still none; or none for the timer or the self-pipe that `watch` needs;
+ * -ENOMEM, -ENOSPC no memory left, or too many epoll registrations of this user.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_set_add(chld_set set,
+                 chld_id id,
+                 uint32_t watch);
+
+/**
+ * Takes a child out of a set: nothing of it is reported any more. A capture or a stop
+ * sequence of the set ends where it is.
+ *
+ * Returns 0, -ENOENT if the child is not in the set, or -EBADF if one of the two
+ * handles is not valid.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_set_remove(chld_set set,
+                    chld_id id);
+
+/**
+ * Returns the number of children in a set, or -EBADF if `set` is not valid.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_set_count(chld_set set);
+
+/**
+ * The file descriptor of a set, for poll(), epoll and every event loop. It is
+ * level-triggered: readable while events are pending. It works in edge-triggered loops,
+ * too, if you call chld_set_next() until it returns -EAGAIN. Spurious wakeups are
+ * possible.
+ *
+ * Returns the descriptor, or -EBADF if `set` is not valid.
+ * Ownership: the descriptor belongs to the set. Do not read from it and do not close
+ * it. Remove it from your loop before chld_set_close().
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_set_fd(chld_set set);
+
+/**
+ * Stops a child in a set, without blocking. The stop sequence begins after `after_ms`
+ * milliseconds; 0 begins it at once. If the child exits before or meanwhile, the set
+ * reports CHLD_EVENT_EXITED (or CHLD_EVENT_CAPTURED); if it survives the last step,
+ * CHLD_EVENT_SURVIVED, and the child stays in the set.
+ *
+ * The child is added to the set if it is not a member. A later call replaces the
+ * earlier one. For a child that the set captures, the call replaces the timeout and the
+ * stop sequence of the capture. The sequence goes on in chld_set_next() and
+ * chld_set_wait().
+ *
+ * `after_ms`: 0 or more.
+ * `plan`: as for chld_stop(); NULL for the default. It is copied.
+ *
+ * Returns 0, or
+ * -EINVAL a negative time, or a plan that chld_stop() refuses;
+ * -EBUSY another call or set captures or stops the child;
+ * -EBADF one of the two handles is not valid;
+ * -EMFILE, -ENFILE, -ENOMEM as for chld_set_add().
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_set_stop(chld_set set,
+                  chld_id id,
+                  int after_ms,
+                  const chld_stop_plan *plan);
+
+/**
+ * Captures a child in a set: the set feeds it and reads its output, in
+ * chld_set_next() and chld_set_wait(). When the capture is complete, the set reports
+ * CHLD_EVENT_CAPTURED with the status and the result. There is no other event for the
+ * exit of this child. The child is added to the set if it is not a member.
+ *
+ * `options`: as for chld_capture().
+ *
+ * Returns 0, or
+ * -EBUSY the child is being captured or stopped, by another call or in another set;
+ * -EINVAL, -ENOENT, -EBADF as for chld_capture();
+ * -EMFILE, -ENFILE, -ENOMEM as for chld_set_add().
+ * Ownership: `options` and its stop plan are copied. The buffers, the input and the
+ * arguments of callbacks stay yours, and must stay valid until the last event of this
+ * child, or until chld_close(), chld_set_remove() or chld_set_close() has returned.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_set_capture(chld_set set,
+                     chld_id id,
+                     const chld_capture_options *options);
+
+/**
+ * Starts a child and captures it in a set: chld_spawn() and chld_set_capture() in one.
+ *
+ * `argv`, `spawn_options`: as for chld_run().
+ * `capture_options`: as for chld_set_capture().
+ * `ret`: where the handle goes; may be NULL, as each event has it.
+ * `reterr`: as for chld_run().
+ *
+ * Returns 0, or what chld_spawn() and chld_set_capture() return. Then no child is left:
+ * one that could not be captured gets SIGKILL.
+ * Ownership: as for chld_spawn() and chld_set_capture(). Close the handle.
+ * Thread-safe, not async-signal-safe, blocks as chld_spawn() does. Since 0.1.
+ */
+int chld_set_run(chld_set set,
+                 const char *const *argv,
+                 const chld_spawn_options *spawn_options,
+                 const chld_capture_options *capture_options,
+                 chld_id *ret,
+                 chld_error *reterr);
+
+/**
+ * Takes the result of a capture in a set over from the child's handle. The buffers in
+ * it are then the caller's: free each with chld_buffer_free(). chld_close() no longer
+ * frees them.
+ *
+ * `ret`: where the result goes. Not NULL.
+ *
+ * Returns 0, -ENODATA if the handle has no result (any more), -EINVAL if `ret` is NULL,
+ * or -EBADF if `id` is not valid.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_capture_take(chld_id id,
+                      chld_capture_result *ret);
+
+/**
+ * Wakes a set: one CHLD_EVENT_WOKEN is reported to one waiter. It is kept if nobody
+ * waits; several calls before it is reported are one.
+ *
+ * Returns 0, or -EBADF if `set` is not valid.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_set_wake(chld_set set);
+
+/**
+ * Returns the next event of a set, without blocking. Captures and stop sequences of the
+ * set go on in this call: a bounded number of bytes is moved.
+ *
+ * `ret`: where the event goes; may be NULL.
+ *
+ * Returns 0, or
+ * -EAGAIN there is no event now. If there is work left, the descriptor has become
+ * readable anew;
+ * -EDEADLK called in a callback of a capture of this set;
+ * -EBADF `set` is not valid;
+ * -ENOMEM no memory left.
+ * Thread-safe: several threads share the events of a set, each is reported once.
+ * Not async-signal-safe, never blocks, except in your callbacks. Since 0.1.
+ */
+int chld_set_next(chld_set set,
+                  chld_event *ret);
+
+/**
+ * Waits for the next event of a set.
+ *
+ * `timeout_ms`: the most milliseconds to wait, on the monotonic clock. Use -1 to wait
+ * forever and 0 to check without waiting.
+ * `ret`: where the event goes; may be NULL.
+ *
+ * Signal handlers run meanwhile, but the call goes on after them: there is no -EINTR.
+ *
+ * Returns 0, or
+ * -ETIMEDOUT there was no event before the timeout;
+ * -EINVAL `timeout_ms` is below -1;
+ * -EBADF `set` is not valid, or was closed while the call waited;
+ * -EDEADLK, -ENOMEM as for chld_set_next().
+ * Thread-safe, as chld_set_next(). Not async-signal-safe. Blocks, no longer than the
+ * timeout. Not a cancellation point. Since 0.1.
+ */
+int chld_set_wait(chld_set set,
+                  int timeout_ms,
+                  chld_event *ret);
+
+/**
+ * Closes a set. Its children go on, and their handles stay valid; captures and stop
+ * sequences of the set end where they are. Every chld_set_wait() returns -EBADF.
+ *
+ * In a callback of a capture of this set, the capture ends when the callback returns.
+ *
+ * Returns 0, or -EBADF if `set` is not valid.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_set_close(chld_set set);
 
 /*
  * Asking, and letting go

@@ -327,7 +327,7 @@ public:
     set &operator=(set &&other) noexcept { return std::swap(set_, other.set_), *this; }
     ~set() { chld_set_close(set_); }
 
-    void add(const child &who) { detail::require(chld_set_add(set_, who.id()), "chld_set_add"); }
+    void add(const child &who) { detail::require(chld_set_add(set_, who.id(), 0), "chld_set_add"); }
     /** Readable as long as next() has something to tell. */
     int fd() const { return detail::require(chld_set_fd(set_), "chld_set_fd"); }
     /** Who has ended, and how: a chld_event; nothing if nobody has by then. */

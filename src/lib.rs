@@ -12,6 +12,7 @@ mod ffi;
 mod notify;
 #[cfg(all(test, feature = "oracle"))]
 mod oracle;
+mod set;
 mod start;
 mod status;
 mod stop;

@@ -35,7 +35,7 @@ static inline void start(chld_set set, const char *script)
     chld_id child;
     options.user = (void *)script;
     require(chld_spawn(&child, argv, &options, NULL) == 0, "chld_spawn");
-    require(chld_set_add(set, child) == 0, "chld_set_add");
+    require(chld_set_add(set, child, 0) == 0, "chld_set_add");
 }
 
 /* Tells of every child that has ended by now; returns how many. */

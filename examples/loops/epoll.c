@@ -65,7 +65,7 @@ static void start_one_of_many(chld_set set, int *expected)
     options.user = expected;
     chld_id child;
     require(chld_spawn(&child, argv, &options, NULL) == 0, "chld_spawn");
-    require(chld_set_add(set, child) == 0, "chld_set_add");
+    require(chld_set_add(set, child, 0) == 0, "chld_set_add");
 }
 
 /* Takes all that there is to tell now. A child told twice has no code left. */

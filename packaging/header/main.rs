@@ -10,10 +10,10 @@ const GROUPS: [(&str, &str); 8] = [
     ("Statuses and signals", "status"),
     ("Starting a child", "spawn"),
     ("Waiting", "wait"),
-    ("Sets: many children in an event loop", "set"),
     ("SIGCHLD, polling, and the duty of an init", "notice"),
     ("Acting on a child", "act"),
     ("Capturing output", "capture"),
+    ("Sets: the process loop", "set"),
     ("Asking, and letting go", "ask"),
 ];
 

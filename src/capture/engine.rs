@@ -27,7 +27,7 @@ pub struct Setup<'a> {
     /// Wait for the end of the pipes, not only of the child.
     pub until_eof: bool,
     pub limit: Deadline,
-    pub plan: Plan<'a>,
+    pub plan: Plan,
 }
 
 impl Setup<'_> {
@@ -52,7 +52,7 @@ pub struct Capture<'a> {
     pub feeder: Feeder<'a>,
     pub drains: [Drain<'a>; 2],
     until_eof: bool,
-    pub ladder: Ladder<'a>,
+    pub ladder: Ladder,
     status: Option<Status>,
     /// The limit was reached.
     pub timed_out: bool,
@@ -249,5 +249,27 @@ impl<'a> Capture<'a> {
         let stream = index.wrapping_add(1);
         let drain = self.drains.get(index).zip(self.pipes.fd(stream));
         drain.is_some_and(|(drain, fd)| drain.is_held(fd))
+    }
+}
+
+/// For a set, which takes the turns.
+impl Setup<'static> {
+    /// A stop sequence, and no streams.
+    pub fn of_stop(plan: Plan, first: Deadline) -> Setup<'static> {
+        let (feed, sinks) = (Feed::Nothing, [Sink::Nothing, Sink::Nothing]);
+        Setup { feed, sinks, until_eof: false, limit: first, plan }
+    }
+}
+
+impl Capture<'_> {
+    /// When the next turn is to be taken, even if nothing was reported.
+    pub fn due(&self) -> Deadline {
+        self.watch.slice(self.ladder.until())
+    }
+
+    /// Another stop sequence, which begins at `first`, takes the place of what was to be
+    /// done.
+    pub fn stop_by(&mut self, plan: Plan, first: Deadline) {
+        self.ladder = Ladder::new(plan, first);
     }
 }

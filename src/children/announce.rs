@@ -18,7 +18,7 @@ impl State {
         let mut next = slot.members.first();
         while let Some(index) = next {
             next = list::after(&mut self.members, index, Member::in_child);
-            if self.members.get(index).is_some_and(|member| !member.by_pidfd) {
+            if self.members.get(index).is_some_and(|member| !member.by_pidfd && !member.has_task) {
                 self.make_ready(index);
             }
         }
@@ -30,19 +30,16 @@ impl State {
         let Some(set) = self.sets.get(handle::index_of(member.set)) else { return };
         member.is_ready = true;
         set.ready.append(&mut self.members, index, Member::in_queue);
-        set.ring(true);
+        set.update_bell();
     }
 
-    /// Takes a member out of that queue. The bell is level-triggered: readable exactly
-    /// while there is something in the queue.
+    /// Takes a member out of that queue.
     pub fn make_unready(&mut self, index: u32) {
         let Some(member) = self.members.get(index).filter(|member| member.is_ready) else { return };
         let Some(set) = self.sets.get(handle::index_of(member.set)) else { return };
         member.is_ready = false;
         set.ready.remove(&mut self.members, index, Member::in_queue);
-        if set.ready.is_empty() {
-            set.ring(false);
-        }
+        set.update_bell();
     }
 
     /// A SIGCHLD has come. A pipe that is full has been poked already; an empty one

@@ -6,6 +6,7 @@ pub mod by_pid;
 pub mod child;
 pub mod detached;
 pub mod handle;
+pub mod heap;
 pub mod list;
 pub mod look;
 pub mod lost;

@@ -63,22 +63,47 @@ impl State {
         }
     }
 
-    /// A child leaves a set: its exit was reported there, or one of the two is gone.
+    /// A child leaves a set: its exit was reported there, or one of the two is gone. A
+    /// task must have been taken out before.
     pub fn remove_member(&mut self, index: u32) {
         self.make_unready(index);
+        self.unwatch(index);
         let Some(member) = self.members.get(index) else { return };
-        let (child, set, by_pidfd) = (handle::index_of(member.child), member.set, member.by_pidfd);
+        let (child, set) = (handle::index_of(member.child), member.set);
+        self.unlink_pidfd(index);
         let Some(slot) = self.slots.get(child) else { return };
         let Some(set) = self.sets.get(handle::index_of(set)) else { return };
         slot.members.remove(&mut self.members, index, Member::in_child);
         set.members.remove(&mut self.members, index, Member::in_set);
+        set.due.remove(&mut self.members, index, Member::due);
+        set.count = set.count.wrapping_sub(1);
+        if let Some(member) = self.members.get(index) {
+            *member = Default::default();
+        }
         self.members.give_back(index);
-        if by_pidfd {
-            slot.watched_by = slot.watched_by.wrapping_sub(1);
-            // Closing the pidfd would not do: a forked copy may have it, too.
-            if let (Some(epoll), Some(pidfd)) = (set.epoll.get(), slot.pidfd.get()) {
-                epoll::remove(epoll, pidfd);
-            }
+    }
+
+    /// The set is no longer told by the child's pidfd.
+    pub fn unlink_pidfd(&mut self, index: u32) {
+        let Some(member) = self.members.get(index).filter(|member| member.by_pidfd) else { return };
+        member.by_pidfd = false;
+        let (child, set) = (handle::index_of(member.child), handle::index_of(member.set));
+        let (Some(slot), Some(set)) = (self.slots.get(child), self.sets.get(set)) else { return };
+        slot.watched_by = slot.watched_by.wrapping_sub(1);
+        // Closing the pidfd would not do: a forked copy may have it, too.
+        if let (Some(epoll), Some(pidfd)) = (set.epoll.get(), slot.pidfd.get()) {
+            epoll::remove(epoll, pidfd);
+        }
+    }
+
+    /// The set reports no stops of this child any more.
+    pub fn unwatch(&mut self, index: u32) {
+        let Some(member) = self.members.get(index).filter(|member| member.watches != 0) else {
+            return;
+        };
+        member.watches = 0;
+        if let Some(set) = self.sets.get(handle::index_of(member.set)) {
+            set.watched.remove(&mut self.members, index, Member::in_watched);
         }
     }
 
@@ -88,8 +113,9 @@ impl State {
         if set.is_open || set.uses != 0 || !set.members.is_empty() || set.handle == 0 {
             return;
         }
-        self.closing.push(set.epoll.take());
-        self.closing.push(set.bell.take());
+        for held in [&mut set.epoll, &mut set.bell, &mut set.timer, &mut set.pipe] {
+            self.closing.push(held.take());
+        }
         if set.needs_handler {
             self.notice.reapers = self.notice.reapers.wrapping_sub(1);
         }

@@ -4,6 +4,7 @@
 use super::list::{Links, List};
 use crate::status::word::Status;
 use crate::sys::fd::Held;
+use crate::sys::memory::Parked;
 use crate::sys::wait::Whom;
 use crate::sys::zeroed::{stored, zeroed_enum, zeroed_struct};
 
@@ -58,6 +59,8 @@ zeroed_struct! {
         pub leads_group: bool,
         /// The caller's pointer, as a number: the library never follows it.
         pub user: usize,
+        /// The result of a capture in a set.
+        pub result: Parked,
         /// Its memberships in sets.
         pub members: List,
         /// The sets that will still report the exit by the pidfd.

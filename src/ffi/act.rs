@@ -2,7 +2,7 @@ use super::spawn::chld_id;
 use super::status::chld_status;
 use super::{growth, quietly, to_c, valid, write_out};
 use crate::stop::signal;
-use crate::stop::ladder::{self, Plan, Step, Target};
+use crate::stop::ladder::{self, Plan, Step, Steps, Target};
 use crate::sys::{Errno, Result};
 use crate::stop::tree;
 use core::ffi::c_int;
@@ -175,14 +175,14 @@ pub unsafe extern "C" fn chld_stop(
 }
 
 /// # Safety
-/// `plan` must be NULL or what the header says it is, and its steps stay for
-/// `'a`.
-pub unsafe fn plan_of<'a>(plan: *const chld_stop_plan) -> Result<Plan<'a>> {
+/// `plan` must be NULL or what the header says it is.
+pub unsafe fn plan_of(plan: *const chld_stop_plan) -> Result<Plan> {
     const {
         assert!(size_of::<Step>() == size_of::<chld_stop_step>());
     }
     if plan.is_null() {
-        return Ok(Plan { target: Target::Child, sweep: false, steps: Plan::STEPS });
+        let steps = Steps::copy(Plan::STEPS)?;
+        return Ok(Plan { target: Target::Child, sweep: false, steps });
     }
     // SAFETY: by the contract.
     let plan = unsafe { growth::copy(plan) }?;
@@ -201,5 +201,6 @@ pub unsafe fn plan_of<'a>(plan: *const chld_stop_plan) -> Result<Plan<'a>> {
     if plan.flags & !CHLD_STOP_SWEEP != 0 {
         return Err(Errno::EINVAL);
     }
-    Ok(Plan { target, sweep: plan.flags & CHLD_STOP_SWEEP != 0, steps })
+    let sweep = plan.flags & CHLD_STOP_SWEEP != 0;
+    Ok(Plan { target, sweep, steps: Steps::copy(steps)? })
 }

@@ -1,5 +1,5 @@
 use super::act::chld_stop_plan;
-use super::capture_setup::{begin, finish, nothing, setup_of};
+use super::capture_setup::{begin, finish, nothing, start_captured};
 use super::spawn::{chld_error, chld_id, chld_spawn_options};
 use super::status::chld_status;
 use super::{growth, quietly, spawn, valid, write_out};
@@ -7,7 +7,6 @@ use crate::stop::signal;
 use crate::wait::ask;
 use crate::capture::engine::Capture;
 use crate::start::failure::{Failure, Step};
-use crate::start::spawn as start;
 use crate::capture::stepwise;
 use crate::sys::host::Undisturbed;
 use crate::sys::{Errno, heap};
@@ -125,6 +124,7 @@ unsafe impl growth::Growing for chld_capture_options {
 
 /// What came on one stream.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct chld_stream_result {
     /// How many bytes came in all.
     pub total: u64,
@@ -152,6 +152,7 @@ pub struct chld_stream_result {
 
 /// What has happened, and what came of it.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct chld_capture_result {
     /// How the child ended. CHLD_STATE_RUNNING if it has not.
     pub status: chld_status,
@@ -256,27 +257,11 @@ pub unsafe extern "C" fn chld_run(
     // SAFETY: all is what the header says, for the length of this call.
     unsafe {
         write_out(ret, nothing());
-        let setup = match setup_of(capture_options) {
-            Ok(setup) => setup,
-            Err(errno) => {
-                return spawn::failed(Failure::new(Step::Capture, 0, errno), b"", reterr);
-            }
-        };
-        let (mut request, user) = match spawn::request_of(argv, spawn_options) {
-            Ok(request) => request,
-            Err(failure) => return spawn::failed(failure, b"", reterr),
-        };
-        if request.detached {
-            return spawn::failed(Failure::new(Step::Options, 0, Errno::EINVAL), b"", reterr);
-        }
-        request.add_pipes(setup.wanted());
-        if let Err(errno) = setup.check(request.leads_group(), request.pipes()) {
-            return spawn::failed(Failure::new(Step::Capture, 0, errno), b"", reterr);
-        }
-        let handle = match start::spawn(&request, user) {
-            Ok(handle) => handle,
-            Err(failure) => return spawn::failed(failure, request.item(&failure), reterr),
-        };
+        let (handle, setup) =
+            match start_captured(argv, spawn_options, capture_options, reterr) {
+                Ok(started) => started,
+                Err(code) => return code,
+            };
         let mut begun = false;
         let result = Capture::begin(handle, setup).and_then(|mut capture| {
             begun = true;

@@ -2,15 +2,20 @@
 
 use super::act::plan_of;
 use super::capture::*;
+use super::spawn::{self, chld_error, chld_spawn_options};
 use super::{growth, to_c, write_out};
 use crate::capture::engine::{Capture, Setup};
 use crate::sys::deadline::Deadline;
 use crate::capture::drain::Drain;
 use crate::capture::feed::Feed;
 use crate::capture::sink::{Buffer, Descriptor, Sink};
+use crate::start::failure::{Failure, Step};
+use crate::start::spawn as start;
 use crate::status::word::Status;
-use crate::sys::heap::Growing;
+use crate::sys::heap::{self, Growing};
+use crate::sys::memory::parcel;
 use crate::sys::{Errno, Result, fd};
+use core::ffi::{c_char, c_int};
 
 /// # Safety
 /// As for `setup_of`.
@@ -53,6 +58,36 @@ pub unsafe fn setup_of<'a>(options: *const chld_capture_options) -> Result<Setup
             },
             plan: plan_of(options.stop)?,
         })
+    }
+}
+
+/// Starts a child for a capture: its streams have the pipes that the capture needs. What
+/// can be known to be wrong with the capture is found before the start.
+///
+/// # Safety
+/// All must be NULL or what the header says it is; what the capture points to stays for
+/// `'a`.
+pub unsafe fn start_captured<'a>(
+    argv: *const *const c_char,
+    spawn_options: *const chld_spawn_options,
+    capture_options: *const chld_capture_options,
+    reterr: *mut chld_error,
+) -> Result<(u64, Setup<'a>), c_int> {
+    let wrong = |errno| Failure::new(Step::Capture, 0, errno);
+    // SAFETY: by the contract.
+    unsafe {
+        let refuse = |failure| spawn::failed(failure, b"", reterr);
+        let setup = setup_of(capture_options).map_err(|errno| refuse(wrong(errno)))?;
+        let (mut request, user) = spawn::request_of(argv, spawn_options).map_err(refuse)?;
+        if request.detached {
+            return Err(refuse(Failure::new(Step::Options, 0, Errno::EINVAL)));
+        }
+        request.add_pipes(setup.wanted());
+        let checked = setup.check(request.leads_group(), request.pipes());
+        checked.map_err(|errno| refuse(wrong(errno)))?;
+        let started = start::spawn(&request, user);
+        let handle = started.map_err(|failure| spawn::failed(failure, request.item(&failure), reterr))?;
+        Ok((handle, setup))
     }
 }
 
@@ -118,11 +153,17 @@ pub unsafe fn finish(capture: &mut Capture, ret: *mut chld_capture_result) {
     if ret.is_null() {
         return;
     }
+    let result = result_of(capture);
+    // SAFETY: by this function's contract.
+    unsafe { write_out(ret, result) };
+}
+
+fn result_of(capture: &mut Capture) -> chld_capture_result {
     let held = [capture.is_held(0), capture.is_held(1)];
     let status = to_c(capture.status());
     let (step, signal) = capture.ladder.reached();
     let [out, err] = &mut capture.drains;
-    let result = chld_capture_result {
+    chld_capture_result {
         status,
         out: captured(out, held[0]),
         err: captured(err, held[1]),
@@ -131,9 +172,45 @@ pub unsafe fn finish(capture: &mut Capture, ret: *mut chld_capture_result) {
         timed_out: capture.timed_out as i32,
         step: step as i32,
         signal,
-    };
-    // SAFETY: by this function's contract.
-    unsafe { write_out(ret, result) };
+    }
+}
+
+/// The result of a capture in a set, which belongs to the handle of the child.
+pub struct Kept {
+    result: chld_capture_result,
+    /// The buffers in it that came from the heap.
+    grown: [bool; 2],
+}
+
+// What it points to is not touched, except to free what is its own.
+parcel!(Kept, 4);
+
+impl Kept {
+    pub fn of(capture: &mut Capture) -> Kept {
+        let grown = capture.drains.each_ref().map(|drain| matches!(drain.sink, Sink::Growing { .. }));
+        Kept { result: result_of(capture), grown }
+    }
+
+    pub fn result(&self) -> *const chld_capture_result {
+        &raw const self.result
+    }
+
+    /// What grew is the caller's then.
+    pub fn give_away(&mut self) -> chld_capture_result {
+        self.grown = [false; 2];
+        self.result
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        for (stream, grown) in [&self.result.out, &self.result.err].into_iter().zip(self.grown) {
+            if grown {
+                // SAFETY: released by a growing buffer, and not given away.
+                unsafe { heap::free(stream.data.cast()) };
+            }
+        }
+    }
 }
 
 fn captured(drain: &mut Drain, held: bool) -> chld_stream_result {

@@ -1,7 +1,7 @@
 use super::status::chld_status;
 use super::{quietly, to_c, write_out};
 use crate::children::all;
-use crate::notify::set::{self, Engine};
+use crate::set::life::{self, Engine};
 use crate::notify::{foreign, sigchld, surroundings};
 use crate::sys::Errno;
 use core::ffi::{c_int, c_void};
@@ -99,7 +99,7 @@ pub const CHLD_ENGINE_SIGCHLD: i32 = 2;
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_engine() -> c_int {
     quietly(|| {
-        Ok(match set::engine() {
+        Ok(match life::engine() {
             Engine::Pidfd => CHLD_ENGINE_PIDFD,
             Engine::Sigchld => CHLD_ENGINE_SIGCHLD,
         })

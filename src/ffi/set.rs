@@ -1,33 +1,52 @@
-use super::spawn::chld_id;
-use super::wait::{chld_event, event_to_c};
-use super::{quietly, valid, write_out};
+use super::act::{chld_stop_plan, plan_of};
+use super::capture::{chld_capture_options, chld_capture_result};
+use super::capture_setup::{self, Kept};
+use super::spawn::{self, chld_error, chld_id, chld_spawn_options};
+use super::wait::{changes_of, chld_event};
+use super::{quietly, to_c, valid, write_out};
+use crate::children::state;
+use crate::set::next::{self, Event, Kind};
+use crate::set::{life, member, task};
+use crate::start::failure::{Failure, Step};
+use crate::stop::signal;
 use crate::sys::deadline::Deadline;
-use crate::notify::set;
-use crate::sys::Errno;
-use core::ffi::c_int;
+use crate::sys::host::Undisturbed;
+use crate::sys::memory::Paged;
+use crate::sys::{Errno, Result};
+use crate::wait::ask;
+use core::ffi::{c_char, c_int, c_void};
 
-/// A set of children whose ends are told one by one, as a number. As a child's
-/// handle, it is -EBADF once it is closed.
+/// A set of children, as a number; -EBADF once it is closed.
+///
+/// A set is the process loop of a program. It collects everything that its children do,
+/// as events with one file descriptor. Add that to your event loop; when it becomes
+/// readable, call chld_set_next() until it returns -EAGAIN. A program without an event
+/// loop calls chld_set_wait(). Events come in no particular order.
+///
+/// Descriptors: a set has two. It has one more when it first needs a timer
+/// (chld_set_stop(), chld_set_capture(), stops), and two more when it first reports
+/// stops. Each child that it captures or stops costs one, in addition to the pipes of
+/// the child.
 pub type chld_set = u64;
 
-/// Use SIGCHLD and a self-pipe though the kernel has pidfds.
+/// The set depends on the SIGCHLD handler, as where the kernel has no pidfds.
 pub const CHLD_SET_SIGCHLD: u32 = 1;
 
-/// Opens a set: a queue of ends, with a descriptor for any event loop. Sets are
-/// independent of each other: a child may be in several, and each tells of it.
+/// Opens a set.
 ///
-/// `flags`: 0, or CHLD_SET_SIGCHLD.
+/// `flags`: 0 or CHLD_SET_SIGCHLD.
 /// `ret`: where the set goes. Not NULL.
 ///
-/// With pidfds it is one epoll descriptor: no signal handler, and an end costs
-/// the same however many children live. Without, or by request, it keeps the
-/// SIGCHLD handler installed until chld_set_close(), and is the read end of a
-/// pipe; at least one thread must then have SIGCHLD unblocked.
+/// Without pidfds, or with CHLD_SET_SIGCHLD, the set keeps the SIGCHLD handler
+/// installed: see "SIGCHLD" in CONVENTIONS.md.
 ///
-/// Returns 0, -EINVAL for unknown flags or a NULL `ret`, -EMFILE, -ENFILE,
-/// -ENOMEM, -EAGAIN without descriptors, memory, or room for another set, -EBUSY
-/// if four foreign SIGCHLD handlers lie on top of ours.
-/// Ownership: the set is the caller's, until chld_set_close().
+/// Returns 0, or
+/// -EINVAL unknown flags, or `ret` is NULL;
+/// -EMFILE, -ENFILE no descriptor left;
+/// -ENOMEM no memory left;
+/// -EAGAIN 4,194,272 sets are open;
+/// -ENOSYS, -EPERM a sandbox refuses epoll or eventfd.
+/// Ownership: close the set with chld_set_close().
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_set_open(flags: u32, ret: *mut chld_set) -> c_int {
@@ -35,77 +54,245 @@ pub unsafe extern "C" fn chld_set_open(flags: u32, ret: *mut chld_set) -> c_int 
         if flags & !CHLD_SET_SIGCHLD != 0 || ret.is_null() {
             return Err(Errno::EINVAL);
         }
-        let set = set::open(flags & CHLD_SET_SIGCHLD != 0)?;
+        let set = life::open(flags & CHLD_SET_SIGCHLD != 0)?;
         // SAFETY: valid, by the header.
         unsafe { write_out(ret, set) };
         Ok(0)
     })
 }
 
-/// Puts a child into a set. If it has ended already, the set tells so at once.
-/// chld_close() of the child takes it out.
+/// Adds a child to a set. The set reports its exit once, then the child has left the
+/// set. A child that has exited is reported at once.
 ///
-/// Returns 0, -EEXIST if it is in this set already, -EBADF if one of the two is
-/// none, -ENOSPC at the system's limit for epoll, -ENOMEM, -EAGAIN without memory
-/// or room; -ENOSYS if the child has no pidfd, as one that was started when no
-/// descriptor was left: a set opened with CHLD_SET_SIGCHLD takes it.
-/// Ownership: both handles stay the caller's.
+/// `watch`: 0, or CHLD_WATCH_STOPPED and CHLD_WATCH_CONTINUED to report these, too.
+/// They need SIGCHLD on every kernel: the set installs the handler, which then only
+/// wakes the set. If the handler may not run, the set looks every 50 milliseconds.
+///
+/// A child can be in many sets. chld_close() takes it out of all of them.
+///
+/// Returns 0, or
+/// -EEXIST the child is in the set;
+/// -EBADF one of the two handles is not valid;
+/// -EINVAL unknown bits in `watch`;
+/// -EMFILE, -ENFILE the child was started when no descriptor was left, and there is
+/// still none; or none for the timer or the self-pipe that `watch` needs;
+/// -ENOMEM, -ENOSPC no memory left, or too many epoll registrations of this user.
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
-pub extern "C" fn chld_set_add(set: chld_set, id: chld_id) -> c_int {
-    quietly(|| set::add(valid(set)?, valid(id)?).map(|()| 0))
+pub extern "C" fn chld_set_add(set: chld_set, id: chld_id, watch: u32) -> c_int {
+    quietly(|| member::add(valid(set)?, valid(id)?, changes_of(watch)?).map(|()| 0))
 }
 
-/// The descriptor to poll for reading: it stays readable as long as
-/// chld_set_next() has something to tell (level-triggered), and now and then for
-/// nothing.
+/// Takes a child out of a set: nothing of it is reported any more. A capture or a stop
+/// sequence of the set ends where it is.
 ///
-/// Returns the descriptor, or -EBADF if `set` is none.
-/// Ownership: it belongs to the set, and chld_set_close() closes it: do not read
-/// it, do not close it.
+/// Returns 0, -ENOENT if the child is not in the set, or -EBADF if one of the two
+/// handles is not valid.
+/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_set_remove(set: chld_set, id: chld_id) -> c_int {
+    quietly(|| member::remove(valid(set)?, valid(id)?).map(|()| 0))
+}
+
+/// Returns the number of children in a set, or -EBADF if `set` is not valid.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_set_count(set: chld_set) -> c_int {
+    quietly(|| life::count(valid(set)?).map(|count| c_int::try_from(count).unwrap_or(c_int::MAX)))
+}
+
+/// The file descriptor of a set, for poll(), epoll and every event loop. It is
+/// level-triggered: readable while events are pending. It works in edge-triggered loops,
+/// too, if you call chld_set_next() until it returns -EAGAIN. Spurious wakeups are
+/// possible.
+///
+/// Returns the descriptor, or -EBADF if `set` is not valid.
+/// Ownership: the descriptor belongs to the set. Do not read from it and do not close
+/// it. Remove it from your loop before chld_set_close().
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_fd(set: chld_set) -> c_int {
-    quietly(|| set::descriptor(valid(set)?))
+    quietly(|| life::descriptor(valid(set)?))
 }
 
-/// Takes the next end out of a set, if there is one.
+/// Stops a child in a set, without blocking. The stop sequence begins after `after_ms`
+/// milliseconds; 0 begins it at once. If the child exits before or meanwhile, the set
+/// reports CHLD_EVENT_EXITED (or CHLD_EVENT_CAPTURED); if it survives the last step,
+/// CHLD_EVENT_SURVIVED, and the child stays in the set.
 ///
-/// `ret`: which child, and how it ended (`index` is 0); may be NULL.
+/// The child is added to the set if it is not a member. A later call replaces the
+/// earlier one. For a child that the set captures, the call replaces the timeout and the
+/// stop sequence of the capture. The sequence goes on in chld_set_next() and
+/// chld_set_wait().
 ///
-/// Each child is told once by each set it is in. It is reaped by then, its
-/// status stays readable with chld_wait() until chld_close().
+/// `after_ms`: 0 or more.
+/// `plan`: as for chld_stop(); NULL for the default. It is copied.
 ///
-/// Returns 0, -EAGAIN when there is nothing to tell, -EBADF if `set` is none.
-/// Thread-safe: several threads may take from one set. Not async-signal-safe.
-/// Never blocks. Since 0.1.
+/// Returns 0, or
+/// -EINVAL a negative time, or a plan that chld_stop() refuses;
+/// -EBUSY another call or set captures or stops the child;
+/// -EBADF one of the two handles is not valid;
+/// -EMFILE, -ENFILE, -ENOMEM as for chld_set_add().
+/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn chld_set_next(set: chld_set, ret: *mut chld_event) -> c_int {
+pub unsafe extern "C" fn chld_set_stop(
+    set: chld_set,
+    id: chld_id,
+    after_ms: c_int,
+    plan: *const chld_stop_plan,
+) -> c_int {
     quietly(|| {
-        let event = set::next(valid(set)?, Deadline::Now);
-        let event = event.map_err(|errno| match errno {
-            Errno::ETIMEDOUT => Errno::EAGAIN,
-            other => other,
-        })?;
-        // SAFETY: NULL or valid, by the header.
-        unsafe { write_out(ret, event_to_c(&event)) };
+        if after_ms < 0 {
+            return Err(Errno::EINVAL);
+        }
+        // SAFETY: NULL or what the header says.
+        let plan = unsafe { plan_of(plan) }?;
+        let first = Deadline::after_ms(after_ms)?;
+        task::stop(valid(set)?, valid(id)?, plan, first).map(|()| 0)
+    })
+}
+
+/// Captures a child in a set: the set feeds it and reads its output, in
+/// chld_set_next() and chld_set_wait(). When the capture is complete, the set reports
+/// CHLD_EVENT_CAPTURED with the status and the result. There is no other event for the
+/// exit of this child. The child is added to the set if it is not a member.
+///
+/// `options`: as for chld_capture().
+///
+/// Returns 0, or
+/// -EBUSY the child is being captured or stopped, by another call or in another set;
+/// -EINVAL, -ENOENT, -EBADF as for chld_capture();
+/// -EMFILE, -ENFILE, -ENOMEM as for chld_set_add().
+/// Ownership: `options` and its stop plan are copied. The buffers, the input and the
+/// arguments of callbacks stay yours, and must stay valid until the last event of this
+/// child, or until chld_close(), chld_set_remove() or chld_set_close() has returned.
+/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_set_capture(
+    set: chld_set,
+    id: chld_id,
+    options: *const chld_capture_options,
+) -> c_int {
+    quietly(|| {
+        // SAFETY: what it points to stays until the last event, by the header.
+        let setup = unsafe { capture_setup::setup_of(options) }?;
+        task::start(valid(set)?, valid(id)?, setup, true).map(|()| 0)
+    })
+}
+
+/// Starts a child and captures it in a set: chld_spawn() and chld_set_capture() in one.
+///
+/// `argv`, `spawn_options`: as for chld_run().
+/// `capture_options`: as for chld_set_capture().
+/// `ret`: where the handle goes; may be NULL, as each event has it.
+/// `reterr`: as for chld_run().
+///
+/// Returns 0, or what chld_spawn() and chld_set_capture() return. Then no child is left:
+/// one that could not be captured gets SIGKILL.
+/// Ownership: as for chld_spawn() and chld_set_capture(). Close the handle.
+/// Thread-safe, not async-signal-safe, blocks as chld_spawn() does. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_set_run(
+    set: chld_set,
+    argv: *const *const c_char,
+    spawn_options: *const chld_spawn_options,
+    capture_options: *const chld_capture_options,
+    ret: *mut chld_id,
+    reterr: *mut chld_error,
+) -> c_int {
+    let _host = Undisturbed::enter();
+    // SAFETY: all is what the header says; what the capture points to stays.
+    unsafe {
+        let (child, setup) =
+            match capture_setup::start_captured(argv, spawn_options, capture_options, reterr) {
+                Ok(started) => started,
+                Err(code) => return code,
+            };
+        if let Err(errno) = valid(set).and_then(|set| task::start(set, child, setup, true)) {
+            let _ = signal::kill(child, libc::SIGKILL);
+            let _ = ask::close(child);
+            return spawn::failed(Failure::new(Step::Capture, 0, errno), b"", reterr);
+        }
+        write_out(ret, child);
+        0
+    }
+}
+
+/// Takes the result of a capture in a set over from the child's handle. The buffers in
+/// it are then the caller's: free each with chld_buffer_free(). chld_close() no longer
+/// frees them.
+///
+/// `ret`: where the result goes. Not NULL.
+///
+/// Returns 0, -ENODATA if the handle has no result (any more), -EINVAL if `ret` is NULL,
+/// or -EBADF if `id` is not valid.
+/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_capture_take(id: chld_id, ret: *mut chld_capture_result) -> c_int {
+    quietly(|| {
+        if ret.is_null() {
+            return Err(Errno::EINVAL);
+        }
+        let mut section = state::enter_if_used()?;
+        let (_, slot) = section.find(valid(id)?)?;
+        let kept = slot.result.take::<Kept>();
+        drop(section);
+        // SAFETY: valid, by the header.
+        unsafe { write_out(ret, kept.ok_or(Errno::ENODATA)?.give_away()) };
         Ok(0)
     })
 }
 
-/// Takes the next end out of a set, as chld_set_next() does, and waits for it.
+/// Wakes a set: one CHLD_EVENT_WOKEN is reported to one waiter. It is kept if nobody
+/// waits; several calls before it is reported are one.
 ///
-/// `timeout_ms`: as for chld_wait().
-/// `ret`: which child, and how it ended (`index` is 0); may be NULL.
+/// Returns 0, or -EBADF if `set` is not valid.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_set_wake(set: chld_set) -> c_int {
+    quietly(|| life::wake(valid(set)?).map(|()| 0))
+}
+
+/// Returns the next event of a set, without blocking. Captures and stop sequences of the
+/// set go on in this call: a bounded number of bytes is moved.
 ///
-/// For a program that has no event loop: one call per end, however many children
-/// live. Children may be added meanwhile, by other threads. Closing the set does
-/// not wake it.
+/// `ret`: where the event goes; may be NULL.
 ///
-/// Returns 0, -ETIMEDOUT if no child has ended by then, -EBADF if `set` is none,
-/// -EINVAL if `timeout_ms` is below -1.
-/// Thread-safe: several threads may wait for one set. Not async-signal-safe.
-/// Blocks, no longer than it is told to. Not a cancellation point. Since 0.1.
+/// Returns 0, or
+/// -EAGAIN there is no event now. If there is work left, the descriptor has become
+/// readable anew;
+/// -EDEADLK called in a callback of a capture of this set;
+/// -EBADF `set` is not valid;
+/// -ENOMEM no memory left.
+/// Thread-safe: several threads share the events of a set, each is reported once.
+/// Not async-signal-safe, never blocks, except in your callbacks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_set_next(set: chld_set, ret: *mut chld_event) -> c_int {
+    quietly(|| {
+        let event = next::next(valid(set)?, Deadline::Now).map_err(|errno| match errno {
+            Errno::ETIMEDOUT => Errno::EAGAIN,
+            other => other,
+        })?;
+        // SAFETY: NULL or valid, by the header.
+        unsafe { report(event, ret) }
+    })
+}
+
+/// Waits for the next event of a set.
+///
+/// `timeout_ms`: the most milliseconds to wait, on the monotonic clock. Use -1 to wait
+/// forever and 0 to check without waiting.
+/// `ret`: where the event goes; may be NULL.
+///
+/// Signal handlers run meanwhile, but the call goes on after them: there is no -EINTR.
+///
+/// Returns 0, or
+/// -ETIMEDOUT there was no event before the timeout;
+/// -EINVAL `timeout_ms` is below -1;
+/// -EBADF `set` is not valid, or was closed while the call waited;
+/// -EDEADLK, -ENOMEM as for chld_set_next().
+/// Thread-safe, as chld_set_next(). Not async-signal-safe. Blocks, no longer than the
+/// timeout. Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_set_wait(
     set: chld_set,
@@ -113,18 +300,53 @@ pub unsafe extern "C" fn chld_set_wait(
     ret: *mut chld_event,
 ) -> c_int {
     quietly(|| {
-        let event = set::next(valid(set)?, Deadline::after_ms(timeout_ms)?)?;
+        let event = next::next(valid(set)?, Deadline::after_ms(timeout_ms)?)?;
         // SAFETY: NULL or valid, by the header.
-        unsafe { write_out(ret, event_to_c(&event)) };
-        Ok(0)
+        unsafe { report(event, ret) }
     })
 }
 
-/// Closes a set and its descriptor. The children in it are left as they are.
+/// # Safety
+/// `ret` must be NULL or valid for a write.
+unsafe fn report(event: Event, ret: *mut chld_event) -> Result<c_int> {
+    let capture = match event.task {
+        Some(task) if task.is_capture => keep_result(event.child, task)?,
+        _ => core::ptr::null(),
+    };
+    let Event { kind, is_last, child, user, status, .. } = event;
+    let (status, last) = (to_c(status), is_last as i32);
+    let user = user as *mut c_void;
+    let (kind, id, reserved) = (kind as u32, child, [0; 4]);
+    let event = chld_event { kind, last, id, user, index: 0, status, capture, reserved };
+    // SAFETY: by this function's contract.
+    unsafe { write_out(ret, event) };
+    Ok(0)
+}
+
+/// The result belongs to the child's handle.
+fn keep_result(child: u64, mut task: Paged<task::Task>) -> Result<*const chld_capture_result> {
+    let kept = Paged::new(Kept::of(&mut task.capture))?;
+    drop(task); // lets go of the child
+    let result = kept.result();
+    let mut section = state::enter_if_used()?;
+    let (_, slot) = section.find(child)?;
+    let old = slot.result.take_any();
+    slot.result.put(kept);
+    drop(section);
+    drop(old);
+    Ok(result)
+}
+
+/// Closes a set. Its children go on, and their handles stay valid; captures and stop
+/// sequences of the set end where they are. Every chld_set_wait() returns -EBADF.
 ///
-/// Returns 0, or -EBADF if `set` is none, or no longer.
+/// In a callback of a capture of this set, the capture ends when the callback returns.
+///
+/// Returns 0, or -EBADF if `set` is not valid.
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_close(set: chld_set) -> c_int {
-    quietly(|| set::close(valid(set)?).map(|()| 0))
+    quietly(|| life::close(valid(set)?).map(|()| 0))
 }
+
+const _: () = assert!(Kind::Survived as u32 == super::wait::CHLD_EVENT_SURVIVED);

@@ -29,6 +29,7 @@ pub const CHLD_STATE_LOST: i32 = 15;
 
 /// How a child is, or how it ended.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct chld_status {
     /// One of CHLD_STATE_*.
     pub state: i32,

@@ -1,11 +1,12 @@
+use super::capture::chld_capture_result as LaterCaptureResult;
 use super::spawn::chld_id;
 use super::status::chld_status;
 use super::{quietly, to_c, valid, write_out};
 use crate::sys::deadline::Deadline;
-use crate::notify::set::Event;
 use crate::sys::{Errno, Result};
 use crate::wait::change::{self, Changes};
-use crate::wait::{any, ask, one};
+use crate::wait::any::{self, Exit};
+use crate::wait::{ask, one};
 use core::ffi::{c_int, c_void};
 
 /// What a child has used up, as wait4() tells it: the child itself and those of
@@ -34,32 +35,65 @@ pub struct chld_resources {
     pub involuntary_switches: u64,
 }
 
-/// What was learnt about one of several children.
+/// The child has exited.
+pub const CHLD_EVENT_EXITED: u32 = 1;
+
+/// The child has stopped.
+pub const CHLD_EVENT_STOPPED: u32 = 2;
+
+/// The child was continued.
+pub const CHLD_EVENT_CONTINUED: u32 = 3;
+
+/// The capture of the child is complete. `status` and `capture` have its result.
+pub const CHLD_EVENT_CAPTURED: u32 = 4;
+
+/// chld_set_wake() was called. `id` is CHLD_NONE.
+pub const CHLD_EVENT_WOKEN: u32 = 5;
+
+/// The child still runs after the last step of chld_set_stop().
+pub const CHLD_EVENT_SURVIVED: u32 = 6;
+
+/// Something that happened to one of several children.
 #[repr(C)]
 pub struct chld_event {
+    /// CHLD_EVENT_*.
+    pub kind: u32,
+    /// 1 if the child has left the set with this event, else 0. chld_wait_any()
+    /// sets it to 0.
+    pub last: i32,
     /// The child.
     pub id: chld_id,
     /// Its `user` pointer.
     pub user: *mut c_void,
-    /// Its position in the list that was waited for.
+    /// The position in the list of chld_wait_any(); 0 for a set.
     pub index: usize,
-    /// How it ended.
+    /// How the child exited, or which signal stopped or continued it.
     pub status: chld_status,
+    /// The result of the capture, with CHLD_EVENT_CAPTURED; else NULL. It belongs to
+    /// the handle of the child: chld_close() frees it, with the buffers in it. See
+    /// chld_capture_take().
+    pub capture: *const LaterCaptureResult,
+    /// 0.
+    pub reserved: [u64; 4],
 }
 
-pub fn event_to_c(event: &Event) -> chld_event {
+fn exit_to_c(exit: &Exit) -> chld_event {
     chld_event {
-        id: event.child,
-        user: event.user as *mut c_void,
-        index: event.position,
-        status: to_c(event.status),
+        kind: CHLD_EVENT_EXITED,
+        last: 0,
+        id: exit.child,
+        user: exit.user as *mut c_void,
+        index: exit.position,
+        status: to_c(exit.status),
+        capture: core::ptr::null(),
+        reserved: [0; 4],
     }
 }
 
-/// chld_wait_change() tells of stops.
+/// The stops of a child are reported.
 pub const CHLD_WATCH_STOPPED: u32 = 1;
 
-/// chld_wait_change() tells of continuations.
+/// The continuations of a child are reported.
 pub const CHLD_WATCH_CONTINUED: u32 = 2;
 
 /// Waits until a child has ended, and says how.
@@ -122,11 +156,21 @@ pub unsafe extern "C" fn chld_wait_any(
         let deadline = Deadline::after_ms(timeout_ms)?;
         // SAFETY: valid for `count` entries, by the header.
         let ids = unsafe { list(ids, count) }?;
-        let event = any::wait(ids, deadline)?;
-        let event = event_to_c(&event);
+        let event = exit_to_c(&any::wait(ids, deadline)?);
         // SAFETY: NULL or valid, by the header.
         unsafe { write_out(ret, event) };
         Ok(0)
+    })
+}
+
+/// EINVAL for unknown bits.
+pub fn changes_of(watch: u32) -> Result<Changes> {
+    if watch & !(CHLD_WATCH_STOPPED | CHLD_WATCH_CONTINUED) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    Ok(Changes {
+        stopped: watch & CHLD_WATCH_STOPPED != 0,
+        continued: watch & CHLD_WATCH_CONTINUED != 0,
     })
 }
 
@@ -164,13 +208,8 @@ pub unsafe extern "C" fn chld_wait_change(
     ret: *mut chld_status,
 ) -> c_int {
     quietly(|| {
-        if changes & !(CHLD_WATCH_STOPPED | CHLD_WATCH_CONTINUED) != 0 {
-            return Err(Errno::EINVAL);
-        }
-        let changes = Changes {
-            stopped: changes == 0 || changes & CHLD_WATCH_STOPPED != 0,
-            continued: changes == 0 || changes & CHLD_WATCH_CONTINUED != 0,
-        };
+        let both = CHLD_WATCH_STOPPED | CHLD_WATCH_CONTINUED;
+        let changes = changes_of(if changes == 0 { both } else { changes })?;
         let status = change::wait(valid(id)?, changes, Deadline::after_ms(timeout_ms)?)?;
         // SAFETY: NULL or valid, by the header.
         unsafe { write_out(ret, to_c(status)) };

@@ -3,7 +3,6 @@
 pub mod foreign;
 pub mod handler;
 pub mod listener;
-pub mod set;
 pub mod sigchld;
 pub mod sleep;
 pub mod surroundings;

@@ -28,11 +28,16 @@ pub struct Slices {
     pub may_miss: bool,
 }
 
-const LONGEST_NS: u64 = 50_000_000;
+/// Whether the handler may not run at the next SIGCHLD.
+pub fn may_miss_a_signal() -> bool {
+    is_sigchld_blocked() || !sigchld::is_on_top()
+}
+
+pub const LONGEST_NS: u64 = 50_000_000;
 
 impl Slices {
     pub fn new() -> Slices {
-        let may_miss = is_sigchld_blocked() || !sigchld::is_on_top();
+        let may_miss = may_miss_a_signal();
         // Even so, one SIGCHLD may stand for several exits: see `children::all`.
         Slices { next_ns: if may_miss { 10_000_000 } else { 10 * LONGEST_NS }, may_miss }
     }

@@ -1,9 +1,8 @@
 //! What stands in the way of detecting exits.
 
-use super::set::{self, Engine};
 use super::sigchld;
 use crate::sys::Result;
-use crate::sys::fd;
+use crate::sys::{fd, pidfd};
 use crate::sys::signal::{Disposition, is_sigchld_blocked};
 
 #[derive(Default)]
@@ -23,7 +22,7 @@ pub fn look() -> Result<Surroundings> {
         auto_reaped: now.has_flag(libc::SA_NOCLDWAIT),
         blocked: is_sigchld_blocked(),
         overwritten: sigchld::is_overwritten(),
-        no_pidfd: set::engine() == Engine::Sigchld,
+        no_pidfd: !pidfd::available(),
         closed: [0, 1, 2].map(|number| !fd::is_open(number)),
     })
 }

@@ -26,15 +26,38 @@ pub enum Target {
     Tree,
 }
 
+/// The steps of a plan, which outlive the call that gave them.
 #[derive(Clone, Copy)]
-pub struct Plan<'a> {
+pub struct Steps {
+    list: [Step; Steps::MOST],
+    count: usize,
+}
+
+impl Steps {
+    pub const MOST: usize = 16;
+
+    /// EINVAL for more than there is room for.
+    pub fn copy(steps: &[Step]) -> Result<Steps> {
+        let mut list = [Step { signal: 0, wait_ms: 0 }; Steps::MOST];
+        let places = list.get_mut(..steps.len()).ok_or(Errno::EINVAL)?;
+        places.copy_from_slice(steps);
+        Ok(Steps { list, count: steps.len() })
+    }
+
+    fn get(&self) -> &[Step] {
+        self.list.get(..self.count).unwrap_or_default()
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Plan {
     pub target: Target,
     /// What is left of the target when the child has ended is killed.
     pub sweep: bool,
-    pub steps: &'a [Step],
+    pub steps: Steps,
 }
 
-impl Plan<'_> {
+impl Plan {
     pub const STEPS: &'static [Step] = &[
         Step { signal: libc::SIGTERM, wait_ms: 2000 },
         Step { signal: libc::SIGKILL, wait_ms: 2000 },
@@ -42,7 +65,7 @@ impl Plan<'_> {
 
     /// Before anything is sent. `leads`: the child has a group of its own.
     pub fn check(&self, leads: bool) -> Result<()> {
-        for step in self.steps {
+        for step in self.steps.get() {
             if step.signal != 0 {
                 signals::check(step.signal)?;
             }
@@ -63,16 +86,16 @@ impl Plan<'_> {
 }
 
 /// A plan being carried out.
-pub struct Ladder<'a> {
-    plan: Plan<'a>,
+pub struct Ladder {
+    plan: Plan,
     climbed: usize,
     until: Deadline,
     failed: Option<Errno>,
 }
 
-impl<'a> Ladder<'a> {
+impl Ladder {
     /// The first step is due at `first`.
-    pub fn new(plan: Plan<'a>, first: Deadline) -> Ladder<'a> {
+    pub fn new(plan: Plan, first: Deadline) -> Ladder {
         Ladder { plan, climbed: 0, until: first, failed: None }
     }
 
@@ -99,14 +122,14 @@ impl<'a> Ladder<'a> {
     /// The last step that was reached, counted from 1, and its signal; (0, 0)
     /// for none.
     pub fn reached(&self) -> (u32, i32) {
-        let step = self.climbed.checked_sub(1).and_then(|last| self.plan.steps.get(last));
+        let step = self.climbed.checked_sub(1).and_then(|last| self.plan.steps.get().get(last));
         (self.climbed as u32, step.map_or(0, |step| step.signal))
     }
 
     /// Takes the next step; false if there is none. A signal that could not be
     /// sent does not end the climb.
     pub fn climb(&mut self, child: &Child) -> bool {
-        let Some(step) = self.plan.steps.get(self.climbed) else { return false };
+        let Some(step) = self.plan.steps.get().get(self.climbed) else { return false };
         self.climbed = self.climbed.wrapping_add(1);
         self.until = Deadline::after_ms(step.wait_ms).unwrap_or(Deadline::Now);
         if step.signal != 0 {

@@ -28,6 +28,15 @@ impl Deadline {
         Deadline::At(clock::now_ns().wrapping_add(ns))
     }
 
+    /// As a time on the monotonic clock: 0 for never, 1 for a time that has passed.
+    pub fn at_ns(self) -> u64 {
+        match self {
+            Deadline::Never => 0,
+            Deadline::Now => 1,
+            Deadline::At(then) => then.max(1),
+        }
+    }
+
     /// What is left, in milliseconds, rounded up so that nobody wakes early; -1
     /// without a limit.
     pub fn left_ms(self) -> i32 {

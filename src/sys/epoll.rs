@@ -9,6 +9,17 @@ pub fn create() -> Result<OwnedFd> {
         .and_then(|fd| OwnedFd::own(fd).above_standard())
 }
 
+/// Reports, with `data`, as long as `fd` is readable.
+pub fn add(epoll: i32, fd: i32, data: u64) -> Result<()> {
+    control(epoll, libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN, data)
+}
+
+/// The same for what `poll` would be asked, in `events`; 0 takes it out of the reports.
+pub fn set_events(epoll: i32, fd: i32, events: i16, is_new: bool) -> Result<()> {
+    let operation = if is_new { libc::EPOLL_CTL_ADD } else { libc::EPOLL_CTL_MOD };
+    control(epoll, operation, fd, events as i32, 0)
+}
+
 /// Reports once, with `data`, when `fd` becomes readable, or at once if it is.
 ///
 /// Once only: a forked copy may hold the last reference to a pidfd that its original

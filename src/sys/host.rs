@@ -83,6 +83,11 @@ pub fn pid() -> i32 {
     unsafe { libc::getpid() }
 }
 
+/// The calling thread's number.
+pub fn thread() -> i32 {
+    super::raw::thread()
+}
+
 /// Ends the process at once, with no `atexit` functions.
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: takes an int, never returns.

@@ -402,16 +402,18 @@ pub(crate) use parcel;
 #[derive(Default)]
 pub struct Parked {
     first: Option<NonNull<u8>>,
+    drop: Option<fn(NonNull<u8>)>,
     kind: u32,
 }
 
-// SAFETY: zero is `None`, and a number.
+// SAFETY: zero is `None`, twice, and a number.
 unsafe impl Zeroed for Parked {}
 
 impl Parked {
     /// Into an empty place.
     pub fn put<T: Parcel>(&mut self, value: Paged<T>) {
-        (self.first, self.kind) = (Some(value.0.cast()), T::KIND);
+        let drop: fn(NonNull<u8>) = |first| core::mem::drop(Paged::<T>(first.cast()));
+        *self = Parked { first: Some(value.0.cast()), drop: Some(drop), kind: T::KIND };
         core::mem::forget(value);
     }
 
@@ -419,6 +421,23 @@ impl Parked {
         let first = if self.kind == T::KIND { self.first.take() } else { None };
         // It was put here as a Paged<T>: no other type has this kind.
         first.map(|first| Paged(first.cast()))
+    }
+
+    /// For one who only wants to drop it.
+    pub fn take_any(&mut self) -> Option<Erased> {
+        self.first.take().zip(self.drop).map(|(first, drop)| Erased { first, drop })
+    }
+}
+
+/// A paged value of whatever type.
+pub struct Erased {
+    first: NonNull<u8>,
+    drop: fn(NonNull<u8>),
+}
+
+impl Drop for Erased {
+    fn drop(&mut self) {
+        (self.drop)(self.first);
     }
 }
 

@@ -242,6 +242,10 @@ pub fn pid() -> i32 {
     numbers(libc::SYS_getpid as i64, [0; 6]).map_or(0, |pid| pid as i32)
 }
 
+pub fn thread() -> i32 {
+    numbers(libc::SYS_gettid as i64, [0; 6]).map_or(0, |thread| thread as i32)
+}
+
 pub fn parent() -> i32 {
     numbers(libc::SYS_getppid as i64, [0; 6]).map_or(0, |pid| pid as i32)
 }

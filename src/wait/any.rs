@@ -3,7 +3,6 @@
 use super::watch::Watch;
 use crate::children::child::Child;
 use crate::children::state;
-use crate::notify::set::Event;
 use crate::notify::sleep::sleep;
 use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
@@ -16,9 +15,18 @@ use crate::sys::{Errno, Result};
 /// More children than this are not polled one by one.
 const FEW: usize = 32;
 
+/// How one of several children exited.
+pub struct Exit {
+    pub child: u64,
+    pub user: usize,
+    /// In the list that was waited for.
+    pub position: usize,
+    pub status: Status,
+}
+
 /// Waits until one of the children has exited; the first in the list if several have.
 /// Handles that are 0 are skipped.
-pub fn wait(handles: &[u64], deadline: Deadline) -> Result<Event> {
+pub fn wait(handles: &[u64], deadline: Deadline) -> Result<Exit> {
     if let Ok(mut section) = state::enter_if_used() {
         section.sweep();
     }
@@ -65,11 +73,11 @@ impl Children<'_> {
         self.0.iter().flatten()
     }
 
-    fn first_exited(&self) -> Result<Option<Event>> {
+    fn first_exited(&self) -> Result<Option<Exit>> {
         for (position, child) in self.0.iter().enumerate() {
             let Some(child) = child else { continue };
             if let Some(status) = child.look()? {
-                return event(child, position, status).map(Some);
+                return exit(child, position, status).map(Some);
             }
         }
         Ok(None)
@@ -93,7 +101,7 @@ impl Children<'_> {
         Ok(Bell::Many(epoll))
     }
 
-    fn sleep_until_one_has(&self, deadline: Deadline) -> Result<Event> {
+    fn sleep_until_one_has(&self, deadline: Deadline) -> Result<Exit> {
         let bell = self.bell()?;
         let mut room = [poll::SKIP; FEW];
         let fds = self.polled(&bell, &mut room);
@@ -134,7 +142,7 @@ impl Children<'_> {
     }
 }
 
-fn event(child: &Child, position: usize, status: Status) -> Result<Event> {
+fn exit(child: &Child, position: usize, status: Status) -> Result<Exit> {
     let user = child.with(|state, index| Ok(state.slots.get(index).map_or(0, |slot| slot.user)))?;
-    Ok(Event { child: child.handle(), user, position, status })
+    Ok(Exit { child: child.handle(), user, position, status })
 }

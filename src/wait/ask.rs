@@ -95,8 +95,13 @@ pub fn close(child: u64) -> Result<()> {
     section.sweep();
     let (index, slot) = section.find(child)?;
     slot.is_open = false;
-    // No set reports it any more.
+    let result = slot.result.take_any();
+    // No set reports it any more. One set at most captures or stops it.
+    let mut _task = None;
     while let Some(member) = section.slots.get(index).and_then(|slot| slot.members.first()) {
+        if let Some(task) = section.members.get(member).and_then(|member| member.task.take_any()) {
+            _task = Some(task);
+        }
         section.remove_member(member);
     }
     let _ = section.look(index);
@@ -104,5 +109,7 @@ pub fn close(child: u64) -> Result<()> {
         section.detach(index);
     }
     section.release(index);
+    drop(section); // before the task, and the result
+    drop(result);
     Ok(())
 }

@@ -2,21 +2,21 @@
 
 use super::watch::Watch;
 use crate::children::child::Child;
-use crate::children::state;
+use crate::children::state::{self, State};
 use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
 use crate::sys::wait::{self as kernel, Whom};
 use crate::sys::{self, Errno, Result};
 
 /// Which changes are reported, in addition to the exit.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Changes {
     pub stopped: bool,
     pub continued: bool,
 }
 
 impl Changes {
-    fn options(self) -> i32 {
+    pub fn options(self) -> i32 {
         let stopped = if self.stopped { kernel::STOPPED } else { 0 };
         let continued = if self.continued { kernel::CONTINUED } else { 0 };
         stopped | continued
@@ -45,27 +45,28 @@ pub fn wait(handle: u64, changes: Changes, deadline: Deadline) -> Result<Status>
     }
 }
 
-/// One look. A stop or continuation is peeked at first, because the same look may show
-/// the exit; then it is consumed, under the same lock.
-fn look(child: &Child, changes: i32) -> Result<Option<Status>> {
-    let change = child.with(|state, index| {
-        let is_running = state.slots.get(index).is_some_and(|slot| slot.owns_pid && !slot.has_exited());
-        if !is_running {
+impl State {
+    /// One look. A stop or continuation is peeked at first, because the same look may
+    /// show the exit; then it is consumed, under the same lock.
+    pub fn look_for_change(&mut self, index: u32, changes: i32) -> Result<Option<Status>> {
+        if !self.slots.get(index).is_some_and(|slot| slot.owns_pid && !slot.has_exited()) {
             return Ok(None);
         }
         let peek = changes | kernel::EXITED | kernel::NO_HANG | kernel::PEEK;
-        match state.ask(index, peek) {
+        let change = match self.ask(index, peek) {
             Ok(Some(change)) if !Status::of_change(&change).has_exited() => {
-                state.ask(index, changes | kernel::NO_HANG)
+                self.ask(index, changes | kernel::NO_HANG)?
             }
-            Ok(_) | Err(Errno::ECHILD) => Ok(None),
-            Err(errno) => Err(errno),
-        }
-    })?;
-    match change {
-        Some(change) => Ok(Some(Status::of_change(&change))),
-        None => child.look(),
+            Ok(_) | Err(Errno::ECHILD) => None,
+            Err(errno) => return Err(errno),
+        };
+        Ok(change.map(|change| Status::of_change(&change)))
     }
+}
+
+fn look(child: &Child, changes: i32) -> Result<Option<Status>> {
+    let change = child.with(|state, index| state.look_for_change(index, changes))?;
+    change.map_or_else(|| child.look(), |status| Ok(Some(status)))
 }
 
 /// By the number, which the caller holds.

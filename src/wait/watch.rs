@@ -59,6 +59,17 @@ impl Watch {
         }
     }
 
+    /// For a caller that sleeps by itself: until when, at most.
+    pub fn slice(&self, deadline: Deadline) -> Deadline {
+        match self {
+            Watch::Alarm(_, slices) => match slices.try_borrow_mut() {
+                Ok(mut slices) => slices.next(deadline),
+                Err(_) => deadline,
+            },
+            Watch::Pidfd(..) => deadline,
+        }
+    }
+
     /// Sleeps on `fds`, which `polled` is one of.
     pub fn sleep(&self, fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
         match self {

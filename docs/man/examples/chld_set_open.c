@@ -18,7 +18,7 @@ static int start(chld_set set, const char *name)
     options.user = (void *)name;
     if (chld_spawn(&child, argv, &options, NULL) < 0)
         return -1;
-    return chld_set_add(set, child);
+    return chld_set_add(set, child, 0);
 }
 
 /* One round of an event loop: takes all that the set has to tell. */

@@ -80,7 +80,7 @@ const c = Object.fromEntries([
   'int chld_pid(uint64 id)',
   'int chld_close(uint64 id)',
   'int chld_set_open(uint32 flags, _Out_ uint64 *ret)',
-  'int chld_set_add(uint64 set, uint64 id)',
+  'int chld_set_add(uint64 set, uint64 id, uint32 watch)',
   'int chld_set_fd(uint64 set)',
   'int chld_set_next(uint64 set, _Out_ chld_event *ret)',
   'int chld_status_text(const chld_status *status, _Out_ uint8 *buffer, size_t size)',
@@ -178,7 +178,7 @@ const watcher = {
       check(c.set_open(0, set));
       this.set = set[0];
     }
-    const added = c.set_add(this.set, id);
+    const added = c.set_add(this.set, id, 0);
     if (added < 0) c.close(id);
     check(added);
     const idle = this.waiting.size === 0;

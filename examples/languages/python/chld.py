@@ -143,7 +143,7 @@ def load():
         "chld_stderr_fd": [handle],
         "chld_close_fd": [handle, c_int],
         "chld_set_open": [c_uint32, POINTER(handle)],
-        "chld_set_add": [handle, handle],
+        "chld_set_add": [handle, handle, c_uint32],
         "chld_set_fd": [handle],
         "chld_set_next": [handle, POINTER(Event)],
         "chld_set_close": [handle],
@@ -289,7 +289,7 @@ class Set:
         self.set = opened.value
 
     def add(self, child):
-        check(lib.chld_set_add(self.set, child.id))
+        check(lib.chld_set_add(self.set, child.id, 0))
 
     def fileno(self):
         return check(lib.chld_set_fd(self.set))

@@ -198,7 +198,7 @@ class Set:
         self.set = opened[0]
 
     def add(self, child):
-        check(lib.chld_set_add(self.set, child.id))
+        check(lib.chld_set_add(self.set, child.id, 0))
 
     def fileno(self):
         return check(lib.chld_set_fd(self.set))

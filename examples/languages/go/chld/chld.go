@@ -295,7 +295,7 @@ func watch(child *Child) error {
 			return err
 		}
 	}
-	if err := check(C.chld_set_add(all.set, child.id)); err != nil {
+	if err := check(C.chld_set_add(all.set, child.id, 0)); err != nil {
 		return err
 	}
 	all.waiting[child.id] = child

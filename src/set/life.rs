@@ -1,0 +1,194 @@
+//! Sets: what children do, as a queue of events with one descriptor to poll.
+//!
+//! That is an epoll in both engines. Where pidfds are, it has those of the children, and
+//! no code of the library needs to run for an exit. Where not, `State::announce` puts the
+//! children into the queue of the set and rings the bell that is in the epoll.
+
+use super::task;
+use crate::children::handle;
+use crate::children::members::{BELL, PIPE, Set, TIMER};
+use crate::children::state::{self, Section, State};
+use crate::notify::{listener, sigchld};
+use crate::sys::fd::OwnedFd;
+use crate::sys::memory::Erased;
+use crate::sys::{Errno, Result, epoll, fd, pidfd, timer};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Pidfd,
+    Sigchld,
+}
+
+/// What a plain wait and a plain set run on here.
+pub fn engine() -> Engine {
+    if pidfd::available() { Engine::Pidfd } else { Engine::Sigchld }
+}
+
+/// Opens a set; `by_signal` asks for the SIGCHLD engine even if there are pidfds.
+pub fn open(by_signal: bool) -> Result<u64> {
+    let needs_handler = by_signal || engine() == Engine::Sigchld;
+    let epoll = epoll::create()?;
+    // Now: later, when an exit is to be reported, there may be no descriptor left.
+    let bell = fd::readable_event()?;
+    epoll::add_bell(epoll.number(), bell.number(), BELL)?;
+    let mut opened = 0;
+    state::claim(state::enter, |state| &mut state.sets, |state, index| {
+        if needs_handler {
+            sigchld::ensure(state)?;
+            state.notice.reapers = state.notice.reapers.wrapping_add(1);
+        }
+        let set = state.sets.get(index).ok_or(Errno::ENOMEM)?;
+        set.epoll.put(epoll);
+        set.bell.put(bell);
+        (set.is_open, set.needs_handler) = (true, needs_handler);
+        set.handle = handle::new(index, state::owner());
+        opened = set.handle;
+        Ok(())
+    })?;
+    Ok(opened)
+}
+
+pub fn descriptor(set: u64) -> Result<i32> {
+    let mut section = state::enter_if_used()?;
+    let (_, set) = section.find_set(set)?;
+    set.epoll.get().ok_or(Errno::EBADF)
+}
+
+pub fn count(set: u64) -> Result<u32> {
+    let mut section = state::enter_if_used()?;
+    let (_, set) = section.find_set(set)?;
+    Ok(set.count)
+}
+
+/// Has one waiter report that the set was woken. Async-signal-safe.
+pub fn wake(set: u64) -> Result<()> {
+    let mut section = state::enter_if_used()?;
+    let (_, set) = section.find_set(set)?;
+    set.is_woken = true;
+    set.update_bell();
+    Ok(())
+}
+
+/// Opens the timer of a set, unless it has one.
+pub fn need_timer(set: u64) -> Result<()> {
+    if state::enter_if_used()?.find_set(set)?.1.timer.get().is_some() {
+        return Ok(());
+    }
+    let timer = timer::create()?;
+    let mut section = state::enter_if_used()?;
+    let (_, set) = section.find_set(set)?;
+    // Else another thread was first.
+    if let (None, Some(epoll)) = (set.timer.get(), set.epoll.get()) {
+        epoll::add(epoll, timer.number(), TIMER)?;
+        set.timer.put(timer);
+    }
+    Ok(())
+}
+
+/// Has every SIGCHLD make the descriptor readable.
+pub fn need_signal(set: u64) -> Result<()> {
+    if state::enter_if_used()?.find_set(set)?.1.listener != 0 {
+        return Ok(());
+    }
+    let (pipe, listener) = listener::open()?;
+    let mut section = state::enter_if_used()?;
+    match keep_pipe(&mut section, set, pipe, listener) {
+        Ok(true) => Ok(()),
+        // Another thread was first.
+        kept => {
+            listener::close(&mut section, listener);
+            kept.map(drop)
+        }
+    }
+}
+
+fn keep_pipe(state: &mut State, set: u64, pipe: OwnedFd, listener: u32) -> Result<bool> {
+    let (_, set) = state.find_set(set)?;
+    let epoll = set.epoll.get().filter(|_| set.listener == 0);
+    if let Some(epoll) = epoll {
+        epoll::add(epoll, pipe.number(), PIPE)?;
+        set.listener = listener.wrapping_add(1);
+        set.pipe.put(pipe);
+    }
+    Ok(epoll.is_some())
+}
+
+/// Sets the timer to the earliest time at which something is due.
+pub fn arm(state: &mut State, index: u32) {
+    let Some(set) = state.sets.get(index) else { return };
+    let top = set.due.top().and_then(|top| state.members.get(top)).map(|member| member.due.key);
+    let look_at = Some(set.look_at).filter(|at| *at != 0);
+    let due = top.into_iter().chain(look_at).min().unwrap_or(0);
+    if let Some(timer) = set.timer.get().filter(|_| set.armed != due) {
+        set.armed = due;
+        timer::arm(timer, due);
+    }
+}
+
+/// A call at work on a set: its descriptors stay open.
+pub struct SetUse {
+    pub handle: u64,
+    pub index: u32,
+    pub epoll: i32,
+    pub needs_handler: bool,
+}
+
+impl SetUse {
+    pub fn enter(set: u64) -> Result<SetUse> {
+        let mut section = state::enter_if_used()?;
+        section.sweep();
+        SetUse::of(&mut section, set)
+    }
+
+    fn of(section: &mut Section, set: u64) -> Result<SetUse> {
+        let (index, place) = section.find_set(set)?;
+        let epoll = place.epoll.get().ok_or(Errno::EBADF)?;
+        place.uses = place.uses.wrapping_add(1);
+        Ok(SetUse { handle: set, index, epoll, needs_handler: place.needs_handler })
+    }
+}
+
+impl Drop for SetUse {
+    fn drop(&mut self) {
+        let Some(mut section) = state::enter_surely() else { return };
+        if let Some(set) = section.sets.get(self.index) {
+            set.uses = set.uses.wrapping_sub(1);
+        }
+        section.release_set(self.index);
+    }
+}
+
+/// How many members one section removes.
+const AT_ONCE: usize = 8;
+
+/// Closes the handle. The calls at work return EBADF; a task that a thread is at work on
+/// ends with its turn.
+pub fn close(set: u64) -> Result<()> {
+    let in_use = {
+        let mut section = state::enter_if_used()?;
+        let in_use = SetUse::of(&mut section, set)?;
+        if let Some(set) = section.sets.get(in_use.index) {
+            set.is_open = false;
+            set.update_bell();
+            if let Some(listener) = core::mem::take(&mut set.listener).checked_sub(1) {
+                listener::close(&mut section, listener);
+            }
+        }
+        in_use
+    };
+    while remove_some(in_use.index) {}
+    Ok(())
+}
+
+fn remove_some(set: u32) -> bool {
+    // Dropped without the lock: a task closes descriptors and may free memory.
+    let mut tasks: [Option<Erased>; AT_ONCE] = Default::default();
+    let Some(mut section) = state::enter_surely() else { return false };
+    for place in &mut tasks {
+        let Some(member) = section.sets.get(set).and_then(|set: &mut Set| set.members.first()) else {
+            return false;
+        };
+        *place = task::take_out(&mut section, member);
+    }
+    true
+}

@@ -1,0 +1,182 @@
+//! Taking events out of a set.
+
+use super::changes;
+use super::life::SetUse;
+use super::member;
+use super::task::{self, Task};
+use crate::children::all;
+use crate::children::handle;
+use crate::children::list;
+use crate::children::look::Look;
+use crate::children::lost;
+use crate::children::members::{BELL, Member, PIPE, TIMER};
+use crate::children::state;
+use crate::notify::sleep::Slices;
+use crate::status::word::Status;
+use crate::sys::deadline::Deadline;
+use crate::sys::memory::Paged;
+use crate::sys::{Errno, Result, clock, epoll, host, poll};
+
+/// The numbers are public.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    Exited = 1,
+    Stopped = 2,
+    Continued = 3,
+    Captured = 4,
+    Woken = 5,
+    /// The stop sequence is over, and the child runs.
+    Survived = 6,
+}
+
+pub struct Event {
+    pub kind: Kind,
+    /// The child has left the set.
+    pub is_last: bool,
+    /// 0 for a set that was woken.
+    pub child: u64,
+    pub user: usize,
+    pub status: Status,
+    /// With the last event of a child that was captured or stopped.
+    pub task: Option<Paged<Task>>,
+}
+
+/// How many reports without an event a call takes when its time is up: exits that cannot
+/// be reported now, and turns of captures. What is left makes the descriptor readable
+/// anew, also for a loop that is edge-triggered.
+const MOST: u32 = 64;
+
+/// The next event. ETIMEDOUT if there is none before the deadline.
+pub fn next(set: u64, deadline: Deadline) -> Result<Event> {
+    let set = SetUse::enter(set)?;
+    set.refuse_in_callback()?;
+    let mut slices = set.needs_handler.then(Slices::new);
+    let mut reports = 0u32;
+    loop {
+        let until = slices.as_mut().map_or(deadline, |slices| slices.next(deadline));
+        let found = epoll::next(set.epoll, until.left_ms())?;
+        let is_over = deadline.left_ns() == Some(0);
+        match found {
+            Some(data) => match set.report(data)? {
+                Some(event) => return Ok(event),
+                None if is_over && reports >= MOST => return Err(Errno::ETIMEDOUT),
+                None => reports = reports.wrapping_add(1),
+            },
+            // The handler may not have run, or not have seen all.
+            None if set.look_itself(&slices, until != deadline) => {}
+            None if is_over => return Err(Errno::ETIMEDOUT),
+            None => {}
+        }
+    }
+}
+
+impl SetUse {
+    /// A callback of a capture in this set must not wait for itself.
+    fn refuse_in_callback(&self) -> Result<()> {
+        let mut section = state::enter_if_used()?;
+        let mut next = section.sets.get(self.index).and_then(|set| set.busy.first());
+        while let Some(index) = next {
+            next = list::after(&mut section.members, index, Member::in_busy);
+            if section.members.get(index).is_some_and(|busy| busy.worker == host::thread()) {
+                return Err(Errno::EDEADLK);
+            }
+        }
+        Ok(())
+    }
+
+    /// True if that has found something.
+    fn look_itself(&self, slices: &Option<Slices>, slice_is_over: bool) -> bool {
+        let may_miss = slices.as_ref().is_some_and(|slices| slices.may_miss || slice_is_over);
+        may_miss && all::reap_after_signal(0) != 0
+    }
+
+    /// What the epoll has reported. `None` if there is no event for it, or not yet.
+    fn report(&self, data: u64) -> Result<Option<Event>> {
+        match data {
+            BELL => self.answer_bell(),
+            TIMER => self.do_what_is_due(),
+            PIPE => changes::begin_round(self).map(|()| None),
+            member => self.report_member(member),
+        }
+    }
+
+    fn answer_bell(&self) -> Result<Option<Event>> {
+        let mut section = state::enter_if_used()?;
+        let (_, set) = section.find_set(self.handle)?;
+        if core::mem::take(&mut set.is_woken) {
+            set.update_bell();
+            let (kind, status) = (Kind::Woken, Status::RUNNING);
+            return Ok(Some(Event { kind, is_last: false, child: 0, user: 0, status, task: None }));
+        }
+        match set.ready.first().and_then(|index| section.members.get(index)) {
+            Some(member) => {
+                let member = member.handle;
+                drop(section);
+                self.report_member(member)
+            }
+            None => {
+                drop(section);
+                changes::look(self)
+            }
+        }
+    }
+
+    fn do_what_is_due(&self) -> Result<Option<Event>> {
+        let (member, looks) = {
+            let mut section = state::enter_if_used()?;
+            let now = clock::now_ns();
+            let (_, set) = section.find_set(self.handle)?;
+            set.armed = 0; // it has fired
+            let looks = set.look_at != 0 && set.look_at <= now;
+            let top = set.due.top().and_then(|top| section.members.get(top));
+            let due = top.filter(|top| top.due.key <= now).map(|top| top.handle);
+            super::life::arm(&mut section, self.index);
+            (due, looks)
+        };
+        if looks {
+            changes::begin_round(self)?;
+        }
+        member.map_or(Ok(None), |member| task::turn(self, member))
+    }
+
+    fn report_member(&self, member: u64) -> Result<Option<Event>> {
+        let mut section = state::enter_if_used()?;
+        section.find_set(self.handle)?;
+        // Closed meanwhile, or another thread was first.
+        let Some(index) = member::of_handle(&mut section, member) else { return Ok(None) };
+        let Some(place) = section.members.get(index) else { return Ok(None) };
+        if place.has_task {
+            drop(section);
+            return task::turn(self, member);
+        }
+        let child = place.child;
+        let look = section.look(handle::index_of(child));
+        match lost::complete(section, child, look.unwrap_or(Look::Running)) {
+            Ok(Some(status)) => self.take_out(member, status),
+            _ => {
+                self.report_again(member, child);
+                poll::pause(); // a debugger has the zombie until it lets go
+                look.map(|_| None)
+            }
+        }
+    }
+
+    fn take_out(&self, member: u64, status: Status) -> Result<Option<Event>> {
+        let mut section = state::enter_if_used()?;
+        let Some(index) = member::of_handle(&mut section, member) else { return Ok(None) };
+        let child = section.members.get(index).map_or(0, |member| member.child);
+        let user = section.slot_of(child).map_or(0, |slot| slot.user);
+        section.remove_member(index);
+        section.release(handle::index_of(child));
+        Ok(Some(Event { kind: Kind::Exited, is_last: true, child, user, status, task: None }))
+    }
+
+    fn report_again(&self, member: u64, child: u64) {
+        if let Ok(mut section) = state::enter_if_used() {
+            if let Some(pidfd) = section.slot_of(child).and_then(|slot| slot.pidfd.get()) {
+                let _ = epoll::again(self.epoll, pidfd, member);
+            }
+        }
+    }
+}
