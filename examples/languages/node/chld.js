@@ -64,7 +64,8 @@ koffi.struct('chld_capture_result', {
   feed_error: 'int32', timed_out: 'int32', step: 'int32', signal: 'int32',
 });
 koffi.struct('chld_event', {
-  id: 'uint64', user: 'void *', index: 'size_t', status: 'chld_status',
+  kind: 'uint32', last: 'int32', id: 'uint64', user: 'void *', index: 'size_t', status: 'chld_status',
+  capture: 'void *', reserved: koffi.array('uint64', 4),
 });
 koffi.struct('pollfd', { fd: 'int', events: 'short', revents: 'short' });
 

@@ -95,7 +95,9 @@ class CaptureResult(Structure):
 
 
 class Event(Structure):
-    _fields_ = [("id", c_uint64), ("user", c_void_p), ("index", c_size_t), ("status", Status)]
+    _fields_ = [("kind", c_uint32), ("last", c_int32), ("id", c_uint64), ("user", c_void_p),
+                ("index", c_size_t), ("status", Status), ("capture", c_void_p),
+                ("reserved", c_uint64 * 4)]
 
 
 def check(result):
