@@ -1,12 +1,19 @@
 # The examples, and `make demo`, which runs them one after the other.
 
 EXAMPLES := first failures exit_codes signals zombie polling wait_family redirect \
-    background notify init capture limit cleanup timeout parallel supervise $(LOOPS:%=loops/%)
+    background notify capture limit cleanup parallel supervise $(LOOPS:%=loops/%)
 EXAMPLE_CFLAGS := -std=c11 -O2 -Wall -Wextra -pedantic -Werror
 
 $(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
 	@mkdir -p $(@D)
 	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude $(LDFLAGS) -o $@ $< $(O)/libchld.a $(EXAMPLE_LIBS)
+
+# These two have several files, and share tool.c.
+$(O)/examples/parallel: $(wildcard examples/parallel/*)
+$(O)/examples/supervise: $(wildcard examples/supervise/*)
+$(O)/examples/parallel $(O)/examples/supervise: examples/tool.c examples/tool.h include/chld.h $(O)/libchld.a
+	@mkdir -p $(@D)
+	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude -Iexamples $(LDFLAGS) -o $@ $(filter-out %.h,$^)
 
 examples: $(EXAMPLES:%=$(O)/examples/%)
 
@@ -18,5 +25,3 @@ demo:
 	@sh examples/demo.sh $(EXAMPLES) $(LOOPS_MISSING:%=loops/%)
 
 .PHONY: examples demo
-
-include examples/tools.mk
