@@ -113,16 +113,21 @@ static double duration(const char *text, const char *option)
     return value * seconds[unit - units];
 }
 
-/* A signal, or 0. */
-static int signal_or_none(const char *text, const char *option)
+/* The number of a signal, 0 for "0" and "EXIT", or -EINVAL. */
+static int signal_or_none(const char *text)
 {
-    int number = strcmp(text, "0") == 0 ? 0 : chld_signal_number(text);
+    return strcmp(text, "0") == 0 || strcmp(text, "EXIT") == 0 ? 0 : chld_signal_number(text);
+}
+
+static int signal_option(const char *text, const char *option)
+{
+    int number = signal_or_none(text);
     if (number < 0)
         invalid_value(text, option, "a signal's name or number");
     return number;
 }
 
-/* "TERM" for SIGTERM, and "EXIT" for 0, as kill -l prints them. */
+/* "TERM" for SIGTERM, and "EXIT" for 0, as kill(1) has them. */
 static const char *signal_name(int number)
 {
     const char *name = chld_signal_name(number);

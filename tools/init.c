@@ -43,17 +43,17 @@ static int exit_code_of(const char *text)
     return (int)code;
 }
 
+/* "FROM:TO" */
 static void read_rewrite(const char *text)
 {
     char from[32] = "";
     const char *colon = strchr(text, ':');
     if (colon && (size_t)(colon - text) < sizeof from)
         memcpy(from, text, (size_t)(colon - text));
-    int received = chld_signal_number(from), sent;
-    if (received < 0 || received == SIGCHLD || received == SIGKILL || received == SIGSTOP)
-        invalid_value(text, "--rewrite", "two signals with a colon between them, the first one "
-                                         "not KILL, STOP or CHLD");
-    sent = signal_or_none(colon + 1, "--rewrite");
+    int received = chld_signal_number(from), sent = colon ? signal_or_none(colon + 1) : -1;
+    if (received < 0 || received == SIGKILL || received == SIGSTOP || received == SIGCHLD || sent < 0)
+        invalid_value(text, "--rewrite", "two signals with a colon between them, the first one not "
+                                         "KILL, STOP or CHLD");
     wanted.rewritten[received] = sent;
 }
 
@@ -75,7 +75,7 @@ static void read_options(int argc, char **argv)
         switch (option) {
         case 'e': wanted.expected[exit_code_of(optarg)] = 1; break;
         case 'g': wanted.group = 1; break;
-        case 'p': wanted.death_signal = signal_or_none(optarg, "--death-signal"); break;
+        case 'p': wanted.death_signal = signal_option(optarg, "--death-signal"); break;
         case 'q': wanted.quiet = 1; break;
         case 'r': read_rewrite(optarg); break;
         case 's': wanted.subreaper = 1; break;

@@ -59,7 +59,7 @@ static void read_options(int argc, char **argv)
         case 'f': wanted.foreground = 1; break;
         case 'k': wanted.kill_after = duration(optarg, "--kill-after"); break;
         case 'p': wanted.preserve = 1; break;
-        case 's': wanted.signal = signal_or_none(optarg, "--signal"); break;
+        case 's': wanted.signal = signal_option(optarg, "--signal"); break;
         case 'v': wanted.verbose = 1; break;
         case 'h': print_and_exit(help);
         case 'V': print_version();
@@ -107,14 +107,20 @@ static void start(const sigset_t *blocked)
         exit(not_started(&error));
 }
 
-/* The group, and the command if it has left the group. The group comes first: a command
- * that leaves in between gets the signal twice, and never not at all. */
+/*
+ * The group, and the command if it has left the group. The group comes first: a command
+ * that leaves in between gets the signal twice, and never not at all. That the group
+ * takes the signal shows nothing: its leader does.
+ */
 static int signal_job(int number)
 {
     if (!job.group)
         return chld_kill(job.child, number);
-    int result = kill(-job.group, number) == 0 ? 0 : -errno;
-    return getpgid(chld_pid(job.child)) == job.group ? result : chld_kill(job.child, number);
+    pid_t command = chld_pid(job.child); /* it is not reaped yet: this is no other process */
+    kill(-job.group, number);
+    if (getpgid(command) != job.group)
+        return chld_kill(job.child, number);
+    return kill(command, 0) == 0 ? 0 : -errno;
 }
 
 static void send(int number)

@@ -19,4 +19,7 @@ install-tools: tools
 uninstall-tools:
 	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(TOOLS:%=$(DESTDIR)$(MANDIR)/man1/%.1)
 
+# c-tests/check/toolbox.py runs them, and two examples that are as large.
+check: tools $(O)/examples/parallel $(O)/examples/supervise
+
 .PHONY: tools install-tools uninstall-tools
