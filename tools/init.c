@@ -13,8 +13,8 @@
 static struct {
     int group, subreaper, verbose, quiet, death_signal;
     double grace;
-    int rewritten[65];        /* what is forwarded for each signal; 0: nothing */
-    char expected[256];       /* 1: this exit code becomes 0 */
+    int rewritten[NSIG]; /* what is forwarded for each signal; 0: nothing */
+    char expected[256];  /* 1: this exit code becomes 0 */
 } wanted = {.grace = 2};
 
 static const char help[] =
@@ -23,7 +23,7 @@ static const char help[] =
     "  -e, --expect=CODE          exit with 0 if COMMAND exits with CODE\n"
     "  -g, --group                forward signals to COMMAND's process group\n"
     "  -p, --death-signal=SIGNAL  get SIGNAL when the parent process exits, and forward it\n"
-    "  -q, --quiet                print no warnings\n"
+    "  -q, --quiet                print no warning if orphans are not reaped\n"
     "  -r, --rewrite=FROM:TO      forward signal TO when FROM arrives; nothing if TO is 0\n"
     "  -s, --subreaper            adopt orphans even if this is not pid 1\n"
     "  -t, --grace=DURATION       when COMMAND has exited, send TERM to what is left and\n"
@@ -247,7 +247,7 @@ int main(int argc, char **argv)
     char text[128];
     sigset_t taken, blocked = block_all_signals();
     sigfillset(&taken);
-    for (int number = 0; number < 65; number++)
+    for (int number = 0; number < NSIG; number++)
         wanted.rewritten[number] = number;
     read_options(argc, argv);
     become_reaper();
@@ -259,5 +259,8 @@ int main(int argc, char **argv)
     if (wanted.grace > 0)
         end_what_is_left(&taken);
     int code = chld_status_shell_code(&status);
-    return code < 0 ? FAILED : wanted.expected[code] ? 0 : code;
+    if (code >= 0)
+        return wanted.expected[code] ? 0 : code;
+    say("the command's exit status is lost");
+    return FAILED;
 }

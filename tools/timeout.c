@@ -23,7 +23,7 @@ static struct {
 
 /* Times on the monotonic clock; 0: none. */
 static double limit_at, kill_at;
-static int timed_out, told_to_exit, killed;
+static int timed_out, asked_to_exit, killed;
 
 static const char help[] =
     "Usage: chld-timeout [OPTION]... DURATION COMMAND [ARGUMENT]...\n"
@@ -133,21 +133,21 @@ static void send(int number)
 }
 
 /* A stopped command is continued, so that it acts on the signal. */
-static void tell_to_exit(int number)
+static void ask_to_exit(int number)
 {
     send(number);
     if (number != 0 && !is_stop(number))
         signal_job(SIGCONT);
     if (wanted.kill_after > 0 && kill_at == 0 && !killed)
         kill_at = now() + wanted.kill_after;
-    told_to_exit = 1;
+    asked_to_exit = 1;
 }
 
 static void reach_limit(void)
 {
     limit_at = 0;
     timed_out = 1;
-    tell_to_exit(wanted.signal);
+    ask_to_exit(wanted.signal);
 }
 
 static void send_kill(void)
@@ -169,14 +169,14 @@ static void forward(const siginfo_t *info)
     case SIGHUP:
     case SIGINT:
     case SIGQUIT:
-    case SIGTERM: tell_to_exit(number); break;
+    case SIGTERM: ask_to_exit(number); break;
     case SIGCONT: continue_job(); break;
     case SIGTSTP:
     case SIGTTIN:
     case SIGTTOU: stop_job(number); break;
     default:
         if (number == wanted.signal)
-            tell_to_exit(number);
+            ask_to_exit(number);
         else
             send(number);
     }
@@ -193,9 +193,11 @@ static void react(const siginfo_t *info)
         forward(info);
 }
 
-/* A zombie has one thread; with more, only its first thread has exited. */
+/* A zombie has one thread. With more, only the first thread has exited. */
 static int runs_in(const char *pid, pid_t group)
 {
+    static const char format[] = " %c %*d %d" /* state, parent, group; then 14 others */
+                                 " %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %ld";
     char path[64], text[512], state;
     int its_group;
     long threads;
@@ -205,21 +207,23 @@ static int runs_in(const char *pid, pid_t group)
     if (fd >= 0)
         close(fd);
     text[size > 0 ? size : 0] = 0;
-    const char *after_name = strrchr(text, ')');
-    return after_name &&
-           sscanf(after_name + 1, " %c %*d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld",
-                  &state, &its_group, &threads) == 3 &&
+    const char *name_end = strrchr(text, ')');
+    return name_end && sscanf(name_end + 1, format, &state, &its_group, &threads) == 3 &&
            its_group == group && (state != 'Z' || threads > 1);
 }
 
+/* Where /proc is missing or of another pid namespace, this is not known: then KILL
+ * follows when it is due. */
 static int is_group_empty(void)
 {
+    char self[32] = "";
+    if (readlink("/proc/self", self, sizeof self - 1) < 0 || atoi(self) != getpid())
+        return 0;
     DIR *proc = opendir("/proc");
     struct dirent *entry;
-    int found = 0;
-    while (proc && !found && (entry = readdir(proc)))
-        found = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-                runs_in(entry->d_name, job.group);
+    int found = proc == NULL;
+    while (!found && (entry = readdir(proc)))
+        found = atoi(entry->d_name) > 0 && runs_in(entry->d_name, job.group);
     if (proc)
         closedir(proc);
     return !found;
@@ -261,17 +265,25 @@ static void serve(const sigset_t *taken, chld_status *status)
     }
 }
 
-/* Signals that were ignored from the start, as by nohup(1), stay ignored, but not the
- * one that is to end the command. */
+/* Signals that were ignored from the start, as by nohup(1), stay ignored. These do not,
+ * neither for us nor for the command. */
+static void stop_ignoring(void)
+{
+    if (wanted.signal != 0)
+        signal(wanted.signal, SIG_DFL);
+    signal(SIGTTIN, SIG_DFL); /* the command's reads would fail with EIO */
+    signal(SIGTTOU, SIG_DFL);
+    if (wanted.foreground) { /* the keys; shells ignore them in a script's background */
+        signal(SIGINT, SIG_DFL);
+        signal(SIGQUIT, SIG_DFL);
+    }
+}
+
 static sigset_t signals_to_take(void)
 {
     struct sigaction action;
     sigset_t taken;
     sigfillset(&taken);
-    if (wanted.signal != 0)
-        signal(wanted.signal, SIG_DFL);
-    signal(SIGTTIN, SIG_DFL); /* ignored, the command's reads would fail with EIO */
-    signal(SIGTTOU, SIG_DFL);
     for (int number = 1; number < NSIG; number++)
         if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
             sigdelset(&taken, number);
@@ -299,11 +311,12 @@ int main(int argc, char **argv)
     chld_status status;
     sigset_t blocked = block_all_signals();
     read_options(argc, argv);
+    stop_ignoring();
     sigset_t taken = signals_to_take();
     start(&blocked);
     limit_at = wanted.limit > 0 ? now() + wanted.limit : 0;
     serve(&taken, &status);
-    job_exited(told_to_exit ? NULL : &status);
+    job_exited(asked_to_exit ? NULL : &status);
     if (status.core)
         say("the command dumped core");
     return exit_code(&status);

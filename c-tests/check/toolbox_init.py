@@ -10,8 +10,9 @@ import os
 import signal
 import sys
 
-from .tools import check, require, scratch
-from .toolbox import (Tool, children, codes, end_of, first_process, path, same, state, until)
+from .tools import check, need, require, scratch
+from .toolbox import (Tool, children, codes, end_marked, end_of, first_process, path, same, state,
+                      until)
 from .toolbox_timeout import bits, block, ignore, into_closed_pipe, script
 
 
@@ -322,3 +323,37 @@ def daemon():
         pid = int(tool.line())
         same("the end", tool.process.wait(60), 0)
         require(state(pid) not in (None, "Z"), "the daemon was ended")
+
+
+def start_state(*command):
+    """What is blocked and ignored in the command of an init, and the init's directory."""
+    look = "import os; print(open('/proc/self/status').read(), 'Cwd:', os.readlink(f'/proc/{os.getppid()}/cwd'))"
+
+    def before():
+        ignore("HUP")()
+        block(signal.SIGTERM)()
+        os.chdir("/usr")
+    with Tool("init", *command[1:], sys.executable, "-c", look, program=command[0], before=before) as tool:
+        lines = dict(line.strip().split(":", 1) for line in tool.end()[1].splitlines() if ":" in line)
+    return (signal.SIGTERM in bits(lines["SigBlk"]), signal.SIGHUP in bits(lines["SigIgn"]),
+            lines["Cwd"].strip())
+
+
+def leaves_term(name, *command):
+    """Whether what the command leaves behind gets SIGTERM."""
+    with Tool("init", *command[1:], *leaving(name, "exit"), program=command[0]) as tool:
+        tool.process.wait(60)
+        end_marked(tool.mark)
+        return tool.end()[1] == "TERM\n"
+
+
+@check("init: it differs from tini and dumb-init in what its manual page lists")
+def against_peers():
+    ours = [path("chld-init"), "-s"]
+    same("ours at the start", start_state(*ours), (True, True, "/"))
+    same("ours, what is left behind", leaves_term("ours", *ours), True)
+    tini, dumb = [need("tini"), "-s", "--"], [need("dumb-init")]
+    same("tini at the start", start_state(*tini), (True, True, "/usr"))
+    same("tini, what is left behind", leaves_term("tini", *tini), False)
+    same("dumb-init at the start", start_state(*dumb), (False, False, "/"))
+    same("dumb-init, what is left behind", leaves_term("dumb", *dumb), True)

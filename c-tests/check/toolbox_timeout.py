@@ -242,6 +242,12 @@ def nohup():
         same("first line", tool.line(), "ready")
         tool.send(signal.SIGALRM)
         same("the end", tool.end()[:2], (124, "INT\n"))
+    # With --foreground the keys' signals arrive. This one comes to the group, twice if
+    # it is forwarded before the command has acted on the first.
+    with Tool("chld-timeout", "-f", "600", "sh", "-c", SAYS, before=ignore("INT", "QUIT")) as tool:
+        same("first line", tool.line(), "ready")
+        os.killpg(tool.pid, signal.SIGINT)
+        same("the end", tool.end()[0], 7)
 
 
 @check("timeout: the limit holds after a signal was forwarded, and only a fatal one has KILL follow")
