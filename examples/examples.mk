@@ -9,9 +9,10 @@ $(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
 	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude $(LDFLAGS) -o $@ $< $(O)/libchld.a $(EXAMPLE_LIBS)
 
 # These two have several files, and share tool.c.
+LARGE := $(O)/examples/parallel $(O)/examples/supervise
 $(O)/examples/parallel: $(wildcard examples/parallel/*)
 $(O)/examples/supervise: $(wildcard examples/supervise/*)
-$(O)/examples/parallel $(O)/examples/supervise: examples/tool.c examples/tool.h include/chld.h $(O)/libchld.a
+$(LARGE): examples/tool.c examples/tool.h include/chld.h $(O)/libchld.a
 	@mkdir -p $(@D)
 	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude -Iexamples $(LDFLAGS) -o $@ $(filter-out %.h,$^)
 

@@ -162,6 +162,15 @@ static int next_signal(const sigset_t *taken, double until, siginfo_t *info)
     }
 }
 
+/* Standard descriptors that are closed would be taken by the next files that we open.
+ * The command finds them closed as before. */
+static void occupy_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
 /* Blocks every signal; returns those that were blocked before. SIGCHLD gets its
  * default: if it were ignored, the kernel would keep no exit statuses. */
 static sigset_t block_all_signals(void)

@@ -51,9 +51,9 @@ static void read_rewrite(const char *text)
     if (colon && (size_t)(colon - text) < sizeof from)
         memcpy(from, text, (size_t)(colon - text));
     int received = chld_signal_number(from), sent = colon ? signal_or_none(colon + 1) : -1;
-    if (received < 0 || received == SIGKILL || received == SIGSTOP || received == SIGCHLD || sent < 0)
-        invalid_value(text, "--rewrite", "two signals with a colon between them, the first one not "
-                                         "KILL, STOP or CHLD");
+    int is_caught = received != SIGKILL && received != SIGSTOP && received != SIGCHLD;
+    if (received < 0 || !is_caught || sent < 0)
+        invalid_value(text, "--rewrite", "FROM:TO, where FROM is not KILL, STOP or CHLD");
     wanted.rewritten[received] = sent;
 }
 
@@ -177,7 +177,7 @@ static int send(int number)
 static void forward(const siginfo_t *info)
 {
     int number = wanted.rewritten[info->si_signo];
-    if (is_shared(info) || number == 0)
+    if (absorb_shared(info) || number == 0)
         return;
     if (wanted.verbose)
         say("forwarding signal %s", signal_name(number));
@@ -247,6 +247,7 @@ int main(int argc, char **argv)
     char text[128];
     sigset_t taken, blocked = block_all_signals();
     sigfillset(&taken);
+    occupy_standard_descriptors();
     for (int number = 0; number < NSIG; number++)
         wanted.rewritten[number] = number;
     read_options(argc, argv);

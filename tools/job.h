@@ -132,12 +132,16 @@ static int job_has_exited(chld_status *status)
     return 0;
 }
 
-/* Whether the terminal, which signals a group as a whole, has sent this to the command
- * as well, because the command is in our group. */
-static int is_shared(const siginfo_t *info)
+/* The terminal signals a group as a whole. Returns 1 if the command is in our group and
+ * has got this signal as well; then it must not be forwarded. A stop signal stops us. */
+static int absorb_shared(const siginfo_t *info)
 {
-    return !job.group && info->si_code == SI_KERNEL && info->si_signo != SIGHUP &&
-           info->si_signo != SIGCONT;
+    int number = info->si_signo;
+    if (job.group || info->si_code != SI_KERNEL || number == SIGHUP || number == SIGCONT)
+        return 0;
+    if (is_stop(number))
+        stop_self(number);
+    return 1;
 }
 
 /* Called when the command has exited; with NULL before this process exits for another

@@ -160,11 +160,8 @@ static void send_kill(void)
 static void forward(const siginfo_t *info)
 {
     int number = info->si_signo;
-    if (is_shared(info)) {
-        if (is_stop(number))
-            stop_self(number);
+    if (absorb_shared(info))
         return;
-    }
     switch (number) {
     case SIGHUP:
     case SIGINT:
@@ -310,6 +307,7 @@ int main(int argc, char **argv)
 {
     chld_status status;
     sigset_t blocked = block_all_signals();
+    occupy_standard_descriptors();
     read_options(argc, argv);
     stop_ignoring();
     sigset_t taken = signals_to_take();

@@ -20,6 +20,6 @@ uninstall-tools:
 	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(TOOLS:%=$(DESTDIR)$(MANDIR)/man1/%.1)
 
 # c-tests/check/toolbox.py runs them, and two examples that are as large.
-check: tools $(O)/examples/parallel $(O)/examples/supervise
+check: tools $(LARGE)
 
 .PHONY: tools install-tools uninstall-tools

@@ -275,7 +275,8 @@ three: sh -c 'sed -i /^two/d "$0"; kill -HUP $PPID; sleep 0.3; kill -TERM $PPID;
         ("parallel", ["-vkr1", "-j2", "sh", "-c", "echo {}; exit {}", ":::", "0", "1", "2"], 2),
         ("parallel", ["--halt", "-t1", "sh", "-c", "echo {}; exit 3", ":::", "0", "1", "2"], 1),
         ("parallel", ["-t0.2", "sleep", ":::", "0", "600"], 1),
-        ("chld-init", ["-svr", "1:2", "sh", "-c", "sleep 600 & sh -c 'sleep 0.1 &'; sleep 0.2; exit 4"], 4),
+        ("chld-init", ["-svr1:2", "sh", "-c", "sleep 600 & sh -c 'sleep 0.1 &'; sleep 0.2; exit 4"],
+         4),
         ("supervise", [programs], 0),
     ]:
         program, first = started_by(name)

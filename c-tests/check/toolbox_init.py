@@ -7,13 +7,14 @@ in substance.
 
 import ctypes
 import os
+import shutil
 import signal
 import sys
 
 from .tools import check, need, require, scratch
-from .toolbox import (Tool, children, codes, end_marked, end_of, first_process, path, same, state,
+from .toolbox import (Tool, children, codes, end_of, first_process, path, same, state,
                       until)
-from .toolbox_timeout import bits, block, ignore, into_closed_pipe, script
+from .toolbox_timeout import bits, block, ignore, into_closed_pipe, script, with_closed
 
 
 def first(*arguments):
@@ -67,10 +68,11 @@ def exit_codes():
 
 @check("init: a wrong value is named with its option and the rule")
 def wrong_values():
-    two = "must be two signals with a colon between them, the first one not KILL, STOP or CHLD"
+    two = "must be FROM:TO, where FROM is not KILL, STOP or CHLD"
     wrong = [("--expect", value, "must be between 0 and 255") for value in ("", "x", "-1", "256")]
-    wrong += [("--rewrite", value, two) for value in ("", "15", ":15", "0:15", "NOSUCH:1", "KILL:15",
-                                                      "CHLD:15", "X" * 40 + ":1", "15:NOSUCH")]
+    wrong += [("--rewrite", value, two)
+              for value in ("", "15", ":15", "0:15", "NOSUCH:1", "KILL:15", "CHLD:15",
+                            "X" * 40 + ":1", "15:NOSUCH")]
     wrong += [("--death-signal", "NOSUCH", "must be a signal's name or number"),
               ("--grace", "x", "must be a number with an optional unit: s, m, h or d")]
     for option, value, rule in wrong:
@@ -121,16 +123,16 @@ def expected():
     ])
 
 
-# Starts its arguments, prints the new pid, and exits when a line comes.
-PARENT = "import os,sys; p=os.spawnvp(os.P_NOWAIT,sys.argv[1],sys.argv[1:]); input(); os._exit(0)"
+# Starts its arguments, and exits when its stdin does.
+PARENT = "import os, sys; os.spawnvp(os.P_NOWAIT, sys.argv[1], sys.argv[1:]); input()"
 
 
 @check("init: with --death-signal the command is told when the parent has exited")
 def parent_dies():
     for number in (signal.SIGUSR1, signal.SIGKILL):
         read, write = os.pipe()
-        with Tool("chld-init", "-c", PARENT, path("chld-init"), "-sp", number, *LISTENER, stdin=read,
-                  program=sys.executable) as tool:
+        with Tool("chld-init", "-c", PARENT, path("chld-init"), "-sp", number, *LISTENER,
+                  stdin=read, program=sys.executable) as tool:
             command = int(tool.line().split()[1])
             os.close(read)
             os.close(write)
@@ -275,6 +277,11 @@ def closed_pipe():
     same("a wrong value", into_closed_pipe(tool, "-e", "x", "true"), 125)
 
 
+@check("init: descriptors that are closed at the start stay closed for the command")
+def closed_descriptors():
+    same("with 0 and 2 closed", with_closed("chld-init", "-sv"), (3, "0 2\n", ""))
+
+
 @check("init: the command starts in the working directory, init itself in /")
 def directory():
     here = scratch() / "here"
@@ -287,11 +294,13 @@ def directory():
 
 
 def leaving(name, on_term, before=""):
-    """A command that exits with 3 and leaves a descendant behind. That prints TERM when it
-    gets it, and then does `on_term`."""
-    waits = scratch() / name
-    code = f"trap 'echo TERM; {on_term}' TERM; touch {waits}; while :; do sleep 0.05; done"
-    return ["sh", "-c", f'{before} sh -c "$0" & while [ ! -e {waits} ]; do sleep 0.02; done; exit 3',
+    """A command that exits with 3 and leaves a descendant behind, with its pid in a file
+    of that name. The descendant prints TERM when it gets it, and then does `on_term`; it
+    exits at SIGPROF."""
+    file = scratch() / name
+    code = (f"trap 'echo TERM; {on_term}' TERM; trap exit PROF; echo $$ >{file}\n"
+            "while :; do sleep 0.05; done")
+    return ["sh", "-c", f'{before} sh -c "$0" & while [ ! -s {file} ]; do sleep 0.02; done; exit 3',
             code]
 
 
@@ -317,9 +326,9 @@ def left_behind():
 
 @check("init: a subreaper leaves alone what has left the command's group")
 def daemon():
-    made = scratch() / "daemon"
-    command = "setsid sh -c 'echo $$; touch $0; exec sleep 600' $0 & while [ ! -e $0 ]; do sleep 0.02; done"
-    with Tool("chld-init", "-s", "sh", "-c", command, made) as tool:
+    command = ("setsid sh -c 'echo $$; touch $0; exec sleep 600' $0 &"
+               "while [ ! -e $0 ]; do sleep 0.02; done")
+    with Tool("chld-init", "-s", "sh", "-c", command, scratch() / "daemon") as tool:
         pid = int(tool.line())
         same("the end", tool.process.wait(60), 0)
         require(state(pid) not in (None, "Z"), "the daemon was ended")
@@ -327,23 +336,30 @@ def daemon():
 
 def start_state(*command):
     """What is blocked and ignored in the command of an init, and the init's directory."""
-    look = "import os; print(open('/proc/self/status').read(), 'Cwd:', os.readlink(f'/proc/{os.getppid()}/cwd'))"
+    look = """import os
+print(open("/proc/self/status").read(), "Cwd:", os.readlink(f"/proc/{os.getppid()}/cwd"))"""
 
     def before():
         ignore("HUP")()
         block(signal.SIGTERM)()
         os.chdir("/usr")
-    with Tool("init", *command[1:], sys.executable, "-c", look, program=command[0], before=before) as tool:
-        lines = dict(line.strip().split(":", 1) for line in tool.end()[1].splitlines() if ":" in line)
+    with Tool("init", *command[1:], sys.executable, "-c", look, program=command[0],
+              before=before) as tool:
+        lines = dict(line.strip().split(":", 1)
+                     for line in tool.end()[1].splitlines() if ":" in line)
     return (signal.SIGTERM in bits(lines["SigBlk"]), signal.SIGHUP in bits(lines["SigIgn"]),
             lines["Cwd"].strip())
 
 
-def leaves_term(name, *command):
+def ends_what_is_left(name, *command):
     """Whether what the command leaves behind gets SIGTERM."""
-    with Tool("init", *command[1:], *leaving(name, "exit"), program=command[0]) as tool:
+    with Tool("init", *command[1:], *leaving(name, ""), program=command[0]) as tool:
         tool.process.wait(60)
-        end_marked(tool.mark)
+        try:
+            # A shell that has got both acts on SIGTERM first: its number is lower.
+            os.kill(int((scratch() / name).read_text()), signal.SIGPROF)
+        except ProcessLookupError:
+            pass
         return tool.end()[1] == "TERM\n"
 
 
@@ -351,9 +367,9 @@ def leaves_term(name, *command):
 def against_peers():
     ours = [path("chld-init"), "-s"]
     same("ours at the start", start_state(*ours), (True, True, "/"))
-    same("ours, what is left behind", leaves_term("ours", *ours), True)
-    tini, dumb = [need("tini"), "-s", "--"], [need("dumb-init")]
+    same("ours, what is left behind", ends_what_is_left("ours", *ours, "-t0.2"), True)
+    tini, dumb = [shutil.which(need("tini")), "-s", "--"], [shutil.which(need("dumb-init"))]
     same("tini at the start", start_state(*tini), (True, True, "/usr"))
-    same("tini, what is left behind", leaves_term("tini", *tini), False)
+    same("tini, what is left behind", ends_what_is_left("tini", *tini), False)
     same("dumb-init at the start", start_state(*dumb), (False, False, "/"))
-    same("dumb-init, what is left behind", leaves_term("dumb", *dumb), True)
+    same("dumb-init, what is left behind", ends_what_is_left("dumb", *dumb), True)

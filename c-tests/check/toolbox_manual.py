@@ -91,12 +91,13 @@ def same_words():
                  for program, reader in readers().items()}
         # The first and the last lines are each program's own, and so are the rules of tables.
         counts = {program: Counter(word for line in from_synopsis(text).splitlines()[:-1]
-                                   for word in line.split() if not re.fullmatch("[-_\u2500]{3,}", word))
+                                   for word in line.split()
+                                   if not re.fullmatch("[-_\u2500]{3,}", word))
                   for program, text in texts.items()}
         first = next(iter(counts))
         for program, count in counts.items():
-            same(f"{name}: only {first} or {program}", (count - counts[first]) + (counts[first] - count),
-                 Counter())
+            other = counts[first]
+            same(f"{name}: only {first} or {program}", (count - other) + (other - count), Counter())
     return ", ".join(texts)
 
 

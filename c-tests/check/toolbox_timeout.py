@@ -103,7 +103,8 @@ def wrong_values():
 
 @check("timeout: output from before the timeout is complete, and --verbose prints the signal")
 def partial_output():
-    code, out, err = end_of("chld-timeout", "-v", "1", "sh", "-c", "echo start; sleep 600; echo end")
+    writes = ["sh", "-c", "echo start; sleep 600; echo end"]
+    code, out, err = end_of("chld-timeout", "-v", "1", *writes)
     same("code and output", (code, out), (124, "start\n"))
     same("what --verbose prints", err, "chld-timeout: sending signal TERM to command 'sh'\n")
 
@@ -250,7 +251,7 @@ def nohup():
         same("the end", tool.end()[0], 7)
 
 
-@check("timeout: the limit holds after a signal was forwarded, and only a fatal one has KILL follow")
+@check("timeout: the limit holds after a forwarded signal, and KILL follows only fatal ones")
 def limit_after_signal():
     handles = "trap : HUP USR1; echo ready; while :; do sleep 0.05; done"
     with Tool("chld-timeout", "-v", "1", "sh", "-c", handles) as tool:
@@ -268,12 +269,14 @@ def limit_after_signal():
 @check("timeout: a stopped command is continued, so that it acts on the signal")
 def stopped():
     for options in ([], ["-f"]):
-        with Tool("chld-timeout", *options, "1", "sh", "-c", "echo $$; kill -STOP $$; sleep 600") as tool:
+        stops = ["sh", "-c", "echo $$; kill -STOP $$; sleep 600"]
+        with Tool("chld-timeout", *options, "1", *stops) as tool:
             pid = int(tool.line())
             until(lambda: state(pid) in ("T", None), "the command stops")
             same(f"{options}", tool.end()[0], 124)
     # But a signal that stops is not undone.
-    with Tool("chld-timeout", "-s", "STOP", "-k", "1", "0.1", "sh", "-c", "echo $$; exec sleep 600") as tool:
+    waits = ["sh", "-c", "echo $$; exec sleep 600"]
+    with Tool("chld-timeout", "-s", "STOP", "-k", "1", "0.1", *waits) as tool:
         pid = int(tool.line())
         until(lambda: state(pid) == "T", "the command stops")
         same("with -s STOP", tool.end()[0], KILL)
@@ -311,7 +314,8 @@ def descendants():
         tool.line()
         tool.send(signal.SIGINT)
         code, _, err = tool.end()
-        same("--kill-after a forwarded signal", (code, sent(err)), (-signal.SIGINT, ["INT", "KILL"]))
+        same("--kill-after a forwarded signal", (code, sent(err)),
+             (-signal.SIGINT, ["INT", "KILL"]))
     # With time enough they may exit by themselves: no SIGKILL then.
     slow = """sh -c 'trap "sleep 0.3; echo cleaned up; exit" TERM; sleep 600 & echo ready; wait' &
         exec sleep 600"""
@@ -416,6 +420,16 @@ def descriptors():
     reads = 'exec 7</dev/null; exec "$0" 10 test -e /proc/self/fd/7'
     done = subprocess.run(["sh", "-c", reads, path("chld-timeout")], timeout=60)
     same("a descriptor of the caller's", done.returncode, 0)
+    same("with 0 and 2 closed", with_closed("chld-timeout", "-v", "10"), (3, "0 2\n", ""))
+
+
+def with_closed(name, *options):
+    """A tool whose stdin and stderr are closed; its command prints which it finds closed."""
+    look = "for fd in 0 1 2; do [ -e /proc/$$/fd/$fd ] || closed=$closed$space$fd space=' '; done"
+    starts = 'exec "$@" <&- 2>&-'
+    with Tool(name, "-c", starts, "-", path(name), *options, "sh", "-c",
+              f"{look}; echo $closed; exit 3", program="sh") as tool:
+        return tool.end()
 
 
 @check("timeout: when it is killed, its command gets the signal")
