@@ -14,7 +14,7 @@ $(O)/examples/parallel: $(wildcard examples/parallel/*)
 $(O)/examples/supervise: $(wildcard examples/supervise/*)
 $(LARGE): examples/tool.c examples/tool.h include/chld.h $(O)/libchld.a
 	@mkdir -p $(@D)
-	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude -Iexamples $(LDFLAGS) -o $@ $(filter-out %.h,$^)
+	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude -Iexamples $(LDFLAGS) -o $@ $(filter %.c,$^) $(O)/libchld.a
 
 examples: $(EXAMPLES:%=$(O)/examples/%)
 
