@@ -43,7 +43,7 @@ static void discard_pending(int number)
 
 /* Prints a line to stderr in one write. If nobody reads stderr any more, the write
  * raises SIGPIPE. It is discarded, or it would be forwarded to the command. */
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static void report(const char *format, ...)
 {
     char text[1024];
     va_list arguments;
@@ -60,7 +60,7 @@ _Noreturn static void print_and_exit(const char *text)
 {
     if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
         exit(0);
-    say("stdout: %s", strerror(errno));
+    report("stdout: %s", strerror(errno));
     exit(FAILED);
 }
 
@@ -75,14 +75,14 @@ _Noreturn static void print_version(void)
 _Noreturn static void usage_error(const char *wrong)
 {
     if (wrong)
-        say("%s", wrong);
-    say("see %s --help", program_invocation_name);
+        report("%s", wrong);
+    report("see %s --help", program_invocation_name);
     exit(FAILED);
 }
 
 _Noreturn static void invalid_value(const char *value, const char *option, const char *rule)
 {
-    say("invalid value '%s' for %s: must be %s", value, option, rule);
+    report("invalid value '%s' for %s: must be %s", value, option, rule);
     exit(FAILED);
 }
 
@@ -91,7 +91,7 @@ static int not_started(const chld_error *error)
 {
     char text[256];
     if (chld_error_text(error, text, sizeof text) > 0)
-        say("%s", text);
+        report("%s", text);
     if (error->step != CHLD_STEP_EXEC && error->step != CHLD_STEP_INTERPRETER)
         return FAILED;
     return error->step == CHLD_STEP_EXEC && error->code == ENOENT ? NOT_FOUND : CANNOT_RUN;

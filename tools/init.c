@@ -99,11 +99,11 @@ static int is_subreaper(void)
 static void become_reaper(void)
 {
     if (wanted.subreaper && chld_subreaper(1) < 0) {
-        say("this system has no subreapers");
+        report("this system has no subreapers");
         exit(FAILED);
     }
     if (getpid() != 1 && !is_subreaper() && !wanted.quiet)
-        say("neither pid 1 nor a subreaper: other processes get the orphans; see --subreaper");
+        report("neither pid 1 nor a subreaper: other processes get the orphans; see --subreaper");
     if (wanted.death_signal != 0)
         prctl(PR_SET_PDEATHSIG, wanted.death_signal);
 }
@@ -157,7 +157,7 @@ static void start(char **argv, const sigset_t *blocked)
     if (options.group_mode == CHLD_GROUP_NEW)
         job.group = chld_pid(job.child);
     if (wanted.verbose)
-        say("command '%s' is pid %d", argv[0], chld_pid(job.child));
+        report("command '%s' is pid %d", argv[0], chld_pid(job.child));
 }
 
 static int signal_job(int number)
@@ -180,10 +180,10 @@ static void forward(const siginfo_t *info)
     if (absorb_shared(info) || number == 0)
         return;
     if (wanted.verbose)
-        say("forwarding signal %s", signal_name(number));
+        report("forwarding signal %s", signal_name(number));
     int result = send(number);
     if (result < 0 && result != -ESRCH)
-        say("cannot forward signal %s: %s", signal_name(number), strerror(-result));
+        report("cannot forward signal %s: %s", signal_name(number), strerror(-result));
 }
 
 static void orphan_reaped(int pid, const chld_status *status, void *unused)
@@ -191,7 +191,7 @@ static void orphan_reaped(int pid, const chld_status *status, void *unused)
     char text[128];
     (void)unused;
     if (wanted.verbose && chld_status_text(status, text, sizeof text) > 0)
-        say("orphan %d %s", pid, text);
+        report("orphan %d %s", pid, text);
 }
 
 static void serve(const sigset_t *taken, chld_status *status)
@@ -256,12 +256,12 @@ int main(int argc, char **argv)
     serve(&taken, &status);
     job_exited(&status);
     if (wanted.verbose && chld_status_text(&status, text, sizeof text) > 0)
-        say("command %s", text);
+        report("command %s", text);
     if (wanted.grace > 0)
         end_what_is_left(&taken);
     int code = chld_status_shell_code(&status);
     if (code >= 0)
         return wanted.expected[code] ? 0 : code;
-    say("the command's exit status is lost");
+    report("the command's exit status is lost");
     return FAILED;
 }

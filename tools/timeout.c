@@ -88,7 +88,7 @@ static pid_t new_group(void)
         errno = info.si_status;
     if (leader > 0 && errno == 0)
         return leader;
-    say("new process group: %s", strerror(errno));
+    report("new process group: %s", strerror(errno));
     exit(FAILED);
 }
 
@@ -126,10 +126,10 @@ static int signal_job(int number)
 static void send(int number)
 {
     if (wanted.verbose)
-        say("sending signal %s to command '%s'", signal_name(number), wanted.command[0]);
+        report("sending signal %s to command '%s'", signal_name(number), wanted.command[0]);
     int result = number == 0 ? 0 : signal_job(number);
     if (result < 0 && result != -ESRCH)
-        say("cannot send signal %s: %s", signal_name(number), strerror(-result));
+        report("cannot send signal %s: %s", signal_name(number), strerror(-result));
 }
 
 /* A stopped command is continued, so that it acts on the signal. */
@@ -299,7 +299,7 @@ static int exit_code(chld_status *status)
         status->state = CHLD_STATE_KILLED; /* the command's core file is enough */
     status->core = 0;
     chld_status_raise(status);
-    say("the command's exit status is lost");
+    report("the command's exit status is lost");
     return FAILED;
 }
 
@@ -316,6 +316,6 @@ int main(int argc, char **argv)
     serve(&taken, &status);
     job_exited(asked_to_exit ? NULL : &status);
     if (status.core)
-        say("the command dumped core");
+        report("the command dumped core");
     return exit_code(&status);
 }

@@ -301,7 +301,7 @@ def core_dump():
     if not os.WCOREDUMP(status_of(*crash)[0]):
         raise Skipped("the kernel writes no core files here")
     status, err = status_of(path("chld-timeout"), "10", *crash)
-    same("what is said", err, "chld-timeout: the command dumped core\n")
+    same("stderr", err, "chld-timeout: the command dumped core\n")
     same("the end", (os.WTERMSIG(status), os.WCOREDUMP(status)), (signal.SIGSEGV, False))
 
 
