@@ -66,7 +66,7 @@ clean:
 .PHONY: all clean
 
 include packaging/install.mk packaging/dist.mk
-include examples/loops.mk examples/examples.mk tools/tools.mk
+include examples/loops.mk examples/examples.mk
 include c-tests/faults.mk c-tests/tests.mk c-tests/checks.mk
 include c-tests/model.mk c-tests/cross.mk
 include bench/bench.mk docs/man.mk

@@ -8,14 +8,6 @@ $(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
 	@mkdir -p $(@D)
 	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude $(LDFLAGS) -o $@ $< $(O)/libchld.a $(EXAMPLE_LIBS)
 
-# These two have several files, and share tool.c.
-LARGE := $(O)/examples/parallel $(O)/examples/supervise
-$(O)/examples/parallel: $(wildcard examples/parallel/*)
-$(O)/examples/supervise: $(wildcard examples/supervise/*)
-$(LARGE): examples/tool.c examples/tool.h include/chld.h $(O)/libchld.a
-	@mkdir -p $(@D)
-	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude -Iexamples $(LDFLAGS) -o $@ $(filter %.c,$^) $(O)/libchld.a
-
 examples: $(EXAMPLES:%=$(O)/examples/%)
 
 # What the build says goes to a file, which is shown when the build fails.
@@ -26,3 +18,13 @@ demo:
 	@sh examples/demo.sh $(EXAMPLES) $(LOOPS_MISSING:%=loops/%)
 
 .PHONY: examples demo
+
+# These two have several files, and share tool.c.
+LARGE := $(O)/examples/parallel $(O)/examples/supervise
+$(O)/examples/parallel: $(wildcard examples/parallel/*)
+$(O)/examples/supervise: $(wildcard examples/supervise/*)
+$(LARGE): examples/tool.c examples/tool.h include/chld.h $(O)/libchld.a
+	@mkdir -p $(@D)
+	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude -Iexamples $(LDFLAGS) -o $@ $(filter %.c,$^) $(O)/libchld.a
+
+include tools/tools.mk
