@@ -19,8 +19,8 @@ from check import source, header, built, linking, reach
 from check import manual, documented, makefile
 from check import installed, abi, packages
 from check import languages
-from check import toolbox, toolbox_timeout, toolbox_terminal, toolbox_parallel, toolbox_init
-from check import toolbox_supervise
+from check import toolbox, toolbox_manual, toolbox_timeout, toolbox_init, toolbox_terminal
+from check import toolbox_parallel, toolbox_supervise
 
 
 def verdict(function):

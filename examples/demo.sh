@@ -7,29 +7,6 @@ cd "$(dirname "$0")/.." || exit 1
 TMPDIR=$PWD/build/examples
 export TMPDIR
 
-# What the example's init is given to do: a subshell ends and leaves an orphan;
-# when that was reaped (a zombie could still be signalled), init is sent TERM.
-orphanage='orphan=$( (exec >/dev/null; sleep 0.1; exit 3) & echo $!)
-    tries=0
-    while kill -0 "$orphan" 2>/dev/null && [ $((tries += 1)) -lt 300 ]; do sleep 0.02; done
-    echo "command: orphan $orphan is gone; TERM to init, which is pid $PPID"
-    kill -TERM $PPID
-    exec sleep 10'
-
-# In a pid namespace, if this user may make one, init is pid 1.
-show_init() {
-    said=build/examples/init.said
-    if [ "$(id -u)" = 0 ] && unshare -pf true 2>/dev/null; then
-        unshare -pf build/examples/init --verbose sh -c "$orphanage" 2>$said
-    else
-        build/examples/init --subreaper --verbose sh -c "$orphanage" 2>$said
-    fi
-    code=$?
-    cat $said
-    echo "init: exit code $code"
-    grep -q '^init: orphan [0-9]* exited with code 3$' $said && [ $code = 143 ]
-}
-
 # What is run, and its exit code, which must be the first argument.
 exits_with() {
     want=$1
@@ -38,18 +15,6 @@ exits_with() {
     code=$?
     printf '%-62s -> %s\n' "${*#build/examples/}" $code
     [ $code = "$want" ]
-}
-
-show_timeout() {
-    t=build/examples/timeout
-    exits_with 3 $t 10 sh -c 'exit 3' &&
-        exits_with 124 $t -v 0.2 sleep 60 &&
-        exits_with 137 $t -s KILL .2s sleep 60 &&
-        exits_with 137 $t -k 0.2 0.2 sh -c "trap '' TERM; sleep 60; sleep 60" &&
-        exits_with 143 $t --preserve-status 0.2 sleep 60 &&
-        exits_with 125 $t ten true &&
-        exits_with 126 $t 1m /etc/passwd &&
-        exits_with 127 $t 1m /no/such/command
 }
 
 show_parallel() {
@@ -89,8 +54,6 @@ show_loop() {
 
 show() {
     case $1 in
-    init) show_init ;;
-    timeout) show_timeout ;;
     parallel) show_parallel ;;
     loops/epoll) build/examples/loops/epoll ;;
     loops/*) show_loop "$1" ;;

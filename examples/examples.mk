@@ -1,7 +1,7 @@
 # The examples, and `make demo`, which runs them one after the other.
 
 EXAMPLES := first failures exit_codes signals zombie polling wait_family redirect \
-    background notify init capture limit cleanup timeout parallel supervise $(LOOPS:%=loops/%)
+    background notify capture limit cleanup parallel supervise $(LOOPS:%=loops/%)
 EXAMPLE_CFLAGS := -std=c11 -O2 -Wall -Wextra -pedantic -Werror
 
 $(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
@@ -21,4 +21,12 @@ demo:
 
 .PHONY: examples demo
 
-include examples/tools.mk
+# These two have several files, and share tool.c.
+LARGE := $(O)/examples/parallel $(O)/examples/supervise
+$(O)/examples/parallel: $(wildcard examples/parallel/*)
+$(O)/examples/supervise: $(wildcard examples/supervise/*)
+$(LARGE): examples/tool.c examples/tool.h include/chld.h $(O)/libchld.a
+	@mkdir -p $(@D)
+	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude -Iexamples $(LDFLAGS) -o $@ $(filter %.c,$^) $(O)/libchld.a
+
+include tools/tools.mk

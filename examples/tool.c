@@ -1,10 +1,9 @@
 /*
- * tool.c - what timeout, parallel, init and supervise share.
+ * tool.c - what parallel and supervise share.
  */
 #define _GNU_SOURCE
 #include "tool.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,14 +102,6 @@ int tool_ms_left(double until)
     return left <= 0 ? 0 : left > 1e9 ? 1000000000 : (int)left + 1;
 }
 
-int tool_signal(const char *name)
-{
-    int signal = chld_signal_number(name);
-    if (signal < 0)
-        tool_give_up("invalid signal '%s'", name);
-    return signal;
-}
-
 const char *tool_signal_name(int signal)
 {
     const char *name = chld_signal_name(signal);
@@ -160,96 +151,4 @@ int tool_stop_self(int number)
     /* Here the process is stopped. */
     sigprocmask(SIG_SETMASK, &before, NULL);
     return sigpending(&pending) == 0 && sigismember(&pending, SIGCONT);
-}
-
-int tool_our_terminal(void)
-{
-    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-    if (fd >= 0 && tcgetpgrp(fd) == getpgrp())
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
-/* From the background this raises SIGTTOU, which would stop us, if it is not blocked. */
-static void give_terminal(int terminal, pid_t group)
-{
-    sigset_t stops, before;
-    sigemptyset(&stops);
-    sigaddset(&stops, SIGTTOU);
-    sigprocmask(SIG_BLOCK, &stops, &before);
-    tcsetpgrp(terminal, group);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-}
-
-static void lend(struct tool_job *job)
-{
-    if (job->terminal < 0)
-        job->terminal = tool_our_terminal();
-    if (job->terminal < 0 || tcgetpgrp(job->terminal) != getpgrp())
-        return;
-    give_terminal(job->terminal, chld_pid(job->child));
-    job->borrows = job->has_it = 1;
-}
-
-static void take_back(struct tool_job *job)
-{
-    if (job->has_it)
-        give_terminal(job->terminal, getpgrp());
-    job->has_it = 0;
-}
-
-/* While it is lent, the keys reach the command's group only. The rest of ours (the
- * script that called us, the other end of a pipe) shall know of them as well. */
-static void tell_our_group(int signal)
-{
-    sigset_t set, before;
-    sigemptyset(&set);
-    sigaddset(&set, signal);
-    sigprocmask(SIG_BLOCK, &set, &before);
-    if (getpgrp() > 1)
-        killpg(getpgrp(), signal);
-    struct timespec at_once = {0, 0};
-    sigtimedwait(&set, NULL, &at_once); /* our own */
-    sigprocmask(SIG_SETMASK, &before, NULL);
-}
-
-void tool_job_continue(struct tool_job *job)
-{
-    if (job->borrows)
-        lend(job);
-    chld_kill_group(job->child, SIGCONT);
-}
-
-void tool_job_stopped(struct tool_job *job, int signal)
-{
-    int needs_terminal = signal == SIGTTIN || signal == SIGTTOU;
-    if (needs_terminal && !job->has_it) {
-        lend(job);
-        if (job->has_it)
-            chld_kill_group(job->child, SIGCONT);
-        else
-            tool_stop_self(signal);
-        return;
-    }
-    /* Stopped by somebody else: the limit goes on, and so do we. */
-    if (!job->has_it && !job->stop_asked)
-        return;
-    job->stop_asked = 0;
-    if (job->has_it) {
-        take_back(job);
-        tell_our_group(SIGTSTP);
-    }
-    if (!tool_stop_self(SIGTSTP))
-        tool_job_continue(job);
-}
-
-void tool_job_ended(struct tool_job *job, const chld_status *status)
-{
-    int by_keys = job->has_it && status && status->state != CHLD_STATE_EXITED &&
-                  (status->code == SIGINT || status->code == SIGQUIT);
-    take_back(job);
-    if (by_keys)
-        tell_our_group(status->code);
 }

@@ -1,6 +1,5 @@
 /*
- * tool.h - what timeout, parallel, init and supervise share: what they say of
- * themselves, durations, their own signals, and the terminal they stand before.
+ * tool.h - what parallel and supervise share: messages, durations and their own signals.
  */
 #ifndef TOOL_H
 #define TOOL_H
@@ -32,7 +31,6 @@ double tool_duration(const char *text);
 double tool_limit(const char *text);
 /* What is left until then in milliseconds, for poll(): -1 if `until` is 0. */
 int tool_ms_left(double until);
-int tool_signal(const char *name);
 /* "TERM" for SIGTERM. */
 const char *tool_signal_name(int signal);
 
@@ -48,24 +46,5 @@ int tool_has_ended(chld_id child);
  * SIGCONT, which is still to be taken; 0 if the kernel does not stop it: pid 1, and
  * groups that no shell could continue. */
 int tool_stop_self(int signal);
-
-/* A command in a group of its own, before a terminal, done by as a shell does by its
- * jobs. A group in the background that reads is stopped; then it is lent the
- * terminal, if that is ours, and has it until it stops or ends. */
-struct tool_job {
-    chld_id child;
-    int terminal;   /* the controlling one, or -1 */
-    int borrows;    /* the command has needed the terminal */
-    int has_it;     /* and has it now */
-    int stop_asked; /* SIGTSTP was passed on to the command */
-};
-
-/* The controlling terminal if our group is the one in its foreground, else -1. */
-int tool_our_terminal(void);
-/* When the command was stopped by `signal`. */
-void tool_job_stopped(struct tool_job *job, int signal);
-void tool_job_continue(struct tool_job *job);
-/* When the command has ended; NULL: before this process ends for another reason. */
-void tool_job_ended(struct tool_job *job, const chld_status *status);
 
 #endif

@@ -1,5 +1,5 @@
-"""The installed examples: what they say of themselves, and what the checks of
-each of them share."""
+"""The tools, and the two examples that are as large: their options and messages, and
+what the checks of each of them share. The manual pages are in toolbox_manual.py."""
 
 import os
 import re
@@ -14,15 +14,19 @@ from pathlib import Path
 from .tools import (BUILD, CC, ENVIRONMENT, ROOT, Failed, Skipped, check, need, require, run,
                     scratch)
 
-EXAMPLES = BUILD / "examples"
-NAMES = ("timeout", "parallel", "init", "supervise")
+TOOLS = ("chld-timeout", "chld-init")
+NAMES = (*TOOLS, "parallel", "supervise")
 PATIENCE = 60  # how long anything may take before it counts as hung
 
 
+def place(name, build=BUILD):
+    """Where make puts it."""
+    return build / ("tools" if name in TOOLS else "examples") / name
+
+
 def path(name):
-    program = EXAMPLES / name
-    require(program.exists(), f"{program} was not built: make tools")
-    return str(program)
+    require(place(name).exists(), f"{place(name)} was not built: make tools")
+    return str(place(name))
 
 
 def until(condition, what):
@@ -104,6 +108,7 @@ class Tool:
             # Along a PATH that can be searched, what is not found is not there.
             env={**ENVIRONMENT, "PATH": os.defpath, variable: value})
         self.pid = self.process.pid
+        self.is_alone = program is None  # the tool itself, not what starts it
 
     def __enter__(self):
         return self
@@ -142,6 +147,18 @@ def end_of(name, *arguments, **more):
         return tool.end()
 
 
+def first_process(name, *arguments):
+    """A tool as the first process of a pid namespace, under unshare. Without root, that
+    needs a user namespace."""
+    need("unshare")
+    options = ["-pf", "--kill-child", "--mount-proc"]
+    if os.getuid() != 0:
+        options.insert(0, "-Ur")
+    if run("unshare", *options, "true", succeed=False).returncode != 0:
+        raise Skipped("unshare may not make a pid namespace")
+    return Tool(name, *options, path(name), *arguments, program="unshare")
+
+
 def same(what, is_, should):
     require(is_ == should, f"{what}: {is_!r}, not {should!r}")
 
@@ -156,14 +173,18 @@ def on_help(name):
     """The options in a tool's help: {(short or None, long, argument or not)}"""
     code, out, err = end_of(name, "--help")
     same(f"{name} --help", (code, err), (0, ""))
-    pattern = r"^ +(?:-(\w), )?--([a-z-]+)(\[?=\w+\]?)?(?:  |$)"
+    pattern = r"^ +(?:-(\w), )?--([a-z-]+)(\[?=[\w:]+\]?)?(?:  |$)"
     return {(short or None, long, bool(argument))
             for short, long, argument in re.findall(pattern, out, re.M)}
 
 
+def page(name):
+    return ROOT / f"tools/{name}.1"
+
+
 def on_page(name):
-    """The same of its manual."""
-    text = (ROOT / f"examples/man/chld-{name}.1").read_text()
+    """The same of its manual page."""
+    text = page(name).read_text()
     found = set()
     for item in re.findall(r"^\.It (.*Fl -.*)$", text, re.M):
         short = re.search(r"\bFl (\w)", item)
@@ -174,22 +195,23 @@ def on_page(name):
 
 def taken_by(name):
     """The long options that the tool's own source hands to getopt_long()."""
-    folder = ROOT / "examples" / name
-    files = [ROOT / "examples" / f"{name}.c"] if not folder.is_dir() else folder.glob("*.c")
+    files = ([ROOT / f"tools/{name.removeprefix('chld-')}.c"] if name in TOOLS
+             else (ROOT / "examples" / name).glob("*.c"))
     text = "".join(file.read_text() for file in files)
     return {(letter if letter.islower() or letter == "0" else None, long, kind != "no")
             for long, kind, letter in
             re.findall(r'\{"([a-z-]+)", (no|required|optional)_argument, NULL, \'(\w)\'\}', text)}
 
 
-@check("tools: --help, the manual and getopt_long have the same options")
+@check("tools: --help, the manual page and getopt_long have the same options")
 def options():
     count = 0
     for name in NAMES:
-        shown, page, taken = on_help(name), on_page(name), taken_by(name)
+        shown, taken = on_help(name), taken_by(name)
         require(len(shown) >= 4, f"{name}: only {shown} is seen in its help")
-        same(f"{name}: in its help, but not in its manual", shown - page, set())
-        same(f"{name}: in its manual, but not in its help", page - shown, set())
+        if name in TOOLS:
+            same(f"{name}: in its help, but not in its manual", shown - on_page(name), set())
+            same(f"{name}: in its manual, but not in its help", on_page(name) - shown, set())
         # h and V are for the long options only.
         taken = {(None if long in ("help", "version") else short, long, argument)
                  for short, long, argument in taken}
@@ -211,23 +233,14 @@ def manners():
         same(f"{name} --help to a full disk", done.returncode, 125)
 
 
-@check("tools: mandoc finds nothing wrong in their manuals")
-def manuals():
-    need("mandoc")
-    for name in NAMES:
-        page = ROOT / f"examples/man/chld-{name}.1"
-        done = run("mandoc", "-Tlint", "-Wwarning", page, succeed=False)
-        require(done.returncode == 0, done.stdout + done.stderr)
-
-
 @check("tools: make install-tools lays out programs and manuals, and they can be removed")
 def install():
     root = scratch() / "tools"
     make = ["make", f"DESTDIR={root}", "PREFIX=/usr"]
     run(*make, "install-tools", cwd=ROOT)
     files = {str(file.relative_to(root)) for file in root.rglob("*") if not file.is_dir()}
-    same("installed", files, {f"usr/bin/chld-{name}" for name in NAMES}
-         | {f"usr/share/man/man1/chld-{name}.1" for name in NAMES})
+    same("installed", files, {f"usr/bin/{name}" for name in TOOLS}
+         | {f"usr/share/man/man1/{name}.1" for name in TOOLS})
     done = run(root / "usr/bin/chld-timeout", "0.1", "sleep", "60", succeed=False)
     same("the installed chld-timeout", done.returncode, 124)
     run(*make, "uninstall-tools", cwd=ROOT)
@@ -243,8 +256,9 @@ def leaks():
     if subprocess.run([*CC, *trial], input="int main(void) { return 0; }", text=True,
                       capture_output=True).returncode != 0:
         raise Skipped("the compiler has no sanitizers")
-    run("make", "tools", f"O={made}", f"CFLAGS={flags}", f"CC={' '.join(CC)}", cwd=ROOT)
-    run_each(lambda name: (str(made / "examples" / name), []))
+    run("make", *(place(name, made) for name in NAMES), f"O={made}", f"CFLAGS={flags}",
+        f"CC={' '.join(CC)}", cwd=ROOT)
+    run_each(lambda name: (str(place(name, made)), []))
 
 
 def run_each(started_by):
@@ -256,12 +270,13 @@ two delay=0.01 most=0.02: false
 three: sh -c 'sed -i /^two/d "$0"; kill -HUP $PPID; sleep 0.3; kill -TERM $PPID; sleep 600' %s
 """ % programs)
     for name, arguments, code in [
-        ("timeout", ["-k", "1", "0.2", "sleep", "600"], 124),
-        ("timeout", ["x", "true"], 125),
+        ("chld-timeout", ["-vk", "1", "0.2", "sleep", "600"], 124),
+        ("chld-timeout", ["x", "true"], 125),
         ("parallel", ["-vkr1", "-j2", "sh", "-c", "echo {}; exit {}", ":::", "0", "1", "2"], 2),
         ("parallel", ["--halt", "-t1", "sh", "-c", "echo {}; exit 3", ":::", "0", "1", "2"], 1),
         ("parallel", ["-t0.2", "sleep", ":::", "0", "600"], 1),
-        ("init", ["-s", "sh", "-c", "sh -c 'sleep 0.1 &'; sleep 0.2; exit 4"], 4),
+        ("chld-init", ["-svr1:2", "sh", "-c", "sleep 600 & sh -c 'sleep 0.1 &'; sleep 0.2; exit 4"],
+         4),
         ("supervise", [programs], 0),
     ]:
         program, first = started_by(name)

@@ -2,7 +2,7 @@
  * parallel - runs a command for every line of its input, several at a time.
  *
  * All captures, the input and the program's own signals are waited for by one
- * poll(). The manual is examples/man/chld-parallel.1.
+ * poll().
  */
 #define _GNU_SOURCE
 #include "parallel.h"

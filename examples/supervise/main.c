@@ -3,7 +3,7 @@
  *
  * One sigtimedwait() waits for the programs' ends, for what is due, and for our own
  * signals. A set would name those that have ended; but by then what they left in their
- * groups is out of reach. The manual is examples/man/chld-supervise.1.
+ * groups is out of reach.
  */
 #define _GNU_SOURCE
 #include "supervise.h"
