@@ -303,8 +303,8 @@ static void enough(void)
     get_rid_of(id);
 }
 
-/* Everything goes on into another pipe, inside the kernel if that can. */
-static void splice_on(void)
+/* Everything goes on into another pipe. */
+static void pass_on(void)
 {
     int ends[2];
     char got[16] = "";
@@ -382,7 +382,7 @@ static const struct scenario scenarios[] = {
     { "step", step },
     { "rest", rest },
     { "enough", enough },
-    { "splice", splice_on },
+    { "pass_on", pass_on },
     { "limit", limit },
 };
 

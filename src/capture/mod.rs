@@ -1,8 +1,13 @@
 //! Feeding a child and reading what it writes.
 
+pub mod callback;
 pub mod capture;
 pub mod drain;
 pub mod feed;
+pub mod keeper;
+pub mod lines;
+pub mod outlet;
+pub mod passing;
 pub mod pipes;
 pub mod sink;
 pub mod stepwise;
