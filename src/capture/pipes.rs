@@ -68,9 +68,10 @@ impl Pipes {
     /// that, so a refusal is no error.
     pub fn enlarge(&self, stream: usize) {
         let (Some(fd), Some(size)) = (self.fd(stream), self.sizes.get(stream)) else { return };
-        if !matches!(size.replace(Size::Settled), Size::AsItWas) {
+        if !matches!(size.get(), Size::AsItWas) {
             return;
         }
+        size.set(Size::Settled);
         let Ok(before @ ..ENLARGED) = pipe::size(fd) else { return };
         if !count_one() {
             return;
