@@ -145,7 +145,7 @@ static const struct row rows[] = {
 #ifdef SYS_pselect6
     { "pselect6", SYS_pselect6, ANYWHERE, ALWAYS, { EINTR, ENOMEM } },
 #endif
-    { "pwritev2", SYS_pwritev2, ANYWHERE, ALWAYS, { EOPNOTSUPP, EINTR, EAGAIN } },
+    { "pwritev2", SYS_pwritev2, ANYWHERE, ALWAYS, { EOPNOTSUPP, REFUSED, EINTR } },
     { "pread64", SYS_pread64, ANYWHERE, ALWAYS, { EINTR, EIO } },
     { "fstat", SYS_fstat, ANYWHERE, ALWAYS, { ENOMEM } },
 };

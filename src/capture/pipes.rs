@@ -1,6 +1,7 @@
 //! A call's hold on the parent's ends of a child's pipes.
 
 use crate::children::child::Child;
+use crate::children::state;
 use crate::sys::{Errno, Result, fd, host, pipe};
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -97,12 +98,11 @@ impl Pipes {
     pub fn close(&self, stream: usize) {
         self.forget_size(stream);
         let Some(fd) = self.fds.get(stream).and_then(Cell::take) else { return };
-        let _ = self.child.with(|state, index| {
-            let place = state.slots.get(index).and_then(|slot| slot.streams.get_mut(stream));
-            let taken = place.filter(|place| place.get() == Some(fd)).and_then(|place| place.take());
-            state.closing.push(taken);
-            Ok(())
-        });
+        let Some(mut section) = state::enter_surely() else { return };
+        let slot = section.slots.get(self.child.index());
+        let place = slot.and_then(|slot| slot.streams.get_mut(stream));
+        let taken = place.filter(|place| place.get() == Some(fd)).and_then(|place| place.take());
+        section.closing.push(taken);
     }
 }
 
@@ -118,12 +118,10 @@ impl Drop for Pipes {
                 let _ = fd::set_mode(fd, *mode);
             }
         }
-        let _ = self.child.with(|state, index| {
-            if let Some(slot) = state.slots.get(index) {
-                slot.is_captured = false;
-            }
-            Ok(())
-        });
+        let Some(mut section) = state::enter_surely() else { return };
+        if let Some(slot) = section.slots.get(self.child.index()) {
+            slot.is_captured = false;
+        }
     }
 }
 
