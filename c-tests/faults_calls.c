@@ -75,11 +75,15 @@ static const struct row rows[] = {
     { "fcntl", SYS_fcntl, ANYWHERE, ARGUMENT(1, F_GETFD), { EBADF } },
     { "fcntl", SYS_fcntl, ANYWHERE, ARGUMENT(1, F_SETFD), { EBADF } },
     { "fcntl", SYS_fcntl, ANYWHERE, ARGUMENT(1, F_DUPFD_CLOEXEC), { EMFILE, EINVAL } },
+    { "fcntl", SYS_fcntl, ANYWHERE, ARGUMENT(1, F_SETPIPE_SZ), { EPERM, EBUSY, ENOMEM } },
+    { "fcntl", SYS_fcntl, ANYWHERE, ARGUMENT(1, F_GETPIPE_SZ), { EBADF } },
 #endif
 #ifdef SYS_fcntl64
     { "fcntl64", SYS_fcntl64, ANYWHERE, ARGUMENT(1, F_GETFD), { EBADF } },
     { "fcntl64", SYS_fcntl64, ANYWHERE, ARGUMENT(1, F_SETFD), { EBADF } },
     { "fcntl64", SYS_fcntl64, ANYWHERE, ARGUMENT(1, F_DUPFD_CLOEXEC), { EMFILE, EINVAL } },
+    { "fcntl64", SYS_fcntl64, ANYWHERE, ARGUMENT(1, F_SETPIPE_SZ), { EPERM, EBUSY, ENOMEM } },
+    { "fcntl64", SYS_fcntl64, ANYWHERE, ARGUMENT(1, F_GETPIPE_SZ), { EBADF } },
 #endif
     { "dup3", SYS_dup3, ANYWHERE, ALWAYS, { EBADF, EBUSY, EMFILE } },
     { "close_range", SYS_close_range, ANYWHERE, ALWAYS, { REFUSED, EMFILE, ENOMEM } },
@@ -138,7 +142,10 @@ static const struct row rows[] = {
     /* In the parent prctl only asks for what has been there since 2.6, and puts
      * back what the kernel took before. */
     { "prctl", SYS_prctl, CHILD, ALWAYS, { EINVAL, EPERM } },
-    { "splice", SYS_splice, ANYWHERE, ALWAYS, { EINVAL, EINTR } },
+#ifdef SYS_pselect6
+    { "pselect6", SYS_pselect6, ANYWHERE, ALWAYS, { EINTR, ENOMEM } },
+#endif
+    { "pwritev2", SYS_pwritev2, ANYWHERE, ALWAYS, { EOPNOTSUPP, REFUSED, EINTR } },
     { "pread64", SYS_pread64, ANYWHERE, ALWAYS, { EINTR, EIO } },
     { "fstat", SYS_fstat, ANYWHERE, ALWAYS, { ENOMEM } },
 };

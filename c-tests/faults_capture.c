@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -148,6 +149,38 @@ static void run_callbacks(void)
     options.in.argument = &given;
     options.out.mode = CHLD_SINK_CALLBACK;
     options.out.callback = take;
+    options.out.argument = &taken;
+    check_run(options, INPUT);
+}
+
+/* The input has a newline here and there, and the last line lacks its own. */
+static void mark_lines(void)
+{
+    for (int i = 100; i < INPUT; i += 100 + i / 50) {
+        input[i] = '\n';
+    }
+    input[INPUT - 1] = 'x';
+}
+
+static int take_line(void *argument, const char *line, size_t size)
+{
+    size_t *at = argument;
+    const char *newline = memchr(line, '\n', size);
+    require(*at + size <= INPUT && memcmp(line, input + *at, size) == 0,
+            "the callback is given something else");
+    require(newline == line + size - 1 || (newline == NULL && *at + size == INPUT),
+            "the callback is not given a line");
+    *at += size;
+    return 0;
+}
+
+static void run_lines(void)
+{
+    size_t taken = 0;
+    chld_capture_options options = feed_all();
+    mark_lines();
+    options.out.mode = CHLD_SINK_LINES;
+    options.out.callback = take_line;
     options.out.argument = &taken;
     check_run(options, INPUT);
 }
@@ -303,8 +336,8 @@ static void enough(void)
     get_rid_of(id);
 }
 
-/* Everything goes on into another pipe, inside the kernel if that can. */
-static void splice_on(void)
+/* Everything goes on into another pipe. */
+static void pass_on(void)
 {
     int ends[2];
     char got[16] = "";
@@ -334,6 +367,119 @@ static void splice_on(void)
     } else {
         require(seen.error != 0, "stdout says %s", errno_name(result.out.error));
     }
+    get_rid_of(id);
+}
+
+/* Everything is kept, and goes on into a file. */
+static void tee(void)
+{
+    char name[] = "/tmp/chld-faults-XXXXXX";
+    static char passed[INPUT + 1];
+    chld_capture_options options;
+    chld_capture_result result = { 0 };
+    chld_id id = start_copier(&options);
+    int file = mkstemp(name);
+    require(file >= 0 && unlink(name) == 0, "mkstemp");
+    options.out.flags = CHLD_SINK_TEE;
+    options.out.fd = file;
+    window_open();
+    int captured = chld_capture(id, &options, &result);
+    struct seen seen = window_close();
+    if (judge("chld_capture", captured, &seen)) {
+        const chld_stream_result *out = &result.out;
+        require_captured(&result, &seen, INPUT);
+        ssize_t size = pread(file, passed, sizeof passed, 0);
+        require(size == (ssize_t)out->passed && memcmp(passed, input, out->passed) == 0,
+                "%d bytes went on, of which the file has %d", (int)out->passed, (int)size);
+        require(out->passed == out->total || (out->pass_error == seen.error && out->truncated),
+                "%d of %d bytes went on, and %s is said", (int)out->passed, (int)out->total,
+                errno_name(out->pass_error));
+    }
+    close(file);
+    chld_buffer_free(result.out.data);
+    get_rid_of(id);
+}
+
+/* The child reads a pipe that nobody writes to. */
+static void cancel(void)
+{
+    int ends[2], cancels[2];
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    chld_capture_result result = { 0 };
+    chld_spawn_options pipes = CHLD_SPAWN_OPTIONS_INIT;
+    chld_stop_plan plan = two_steps(CHLD_TARGET_CHILD);
+    require(pipe(ends) == 0 && pipe(cancels) == 0 && write(cancels[1], "x", 1) == 1, "pipe");
+    pipes.in.mode = CHLD_STDIO_FD;
+    pipes.in.fd = ends[0];
+    pipes.out.mode = CHLD_STDIO_PIPE;
+    options.out.mode = CHLD_SINK_GROW;
+    options.flags = CHLD_CAPTURE_CANCEL;
+    options.cancel_fd = cancels[0];
+    options.stop = &plan;
+    chld_id id = start(ARGV("copy"), &pipes);
+    window_open();
+    int captured = chld_capture(id, &options, &result);
+    struct seen seen = window_close();
+    if (judge("chld_capture", captured, &seen) && !(seen.error == EIO && seen.call == SYS_read)) {
+        require(result.cancelled == 1 && result.timed_out == 0 && result.step > 0,
+                "cancelled %d, step %d", result.cancelled, result.step);
+        require(result.status.state == CHLD_STATE_KILLED, "the child goes on");
+    }
+    chld_buffer_free(result.out.data);
+    close(ends[0]);
+    close(ends[1]);
+    close(cancels[0]);
+    close(cancels[1]);
+    get_rid_of(id);
+}
+
+/* With fewer descriptors allowed than poll is asked about. */
+static void few(void)
+{
+    struct rlimit before, low;
+    chld_capture_options options;
+    chld_capture_result result = { 0 };
+    if (chld_engine() != CHLD_ENGINE_PIDFD) {
+        skip("this needs two descriptors more here");
+    }
+    chld_id id = start_copier(&options);
+    require(getrlimit(RLIMIT_NOFILE, &before) == 0, "getrlimit");
+    low = (struct rlimit){ 2, before.rlim_max };
+    require(setrlimit(RLIMIT_NOFILE, &low) == 0, "setrlimit");
+    window_open();
+    int captured = chld_capture(id, &options, &result);
+    struct seen seen = window_close();
+    require(setrlimit(RLIMIT_NOFILE, &before) == 0, "setrlimit");
+    if (judge("chld_capture", captured, &seen)) {
+        require_captured(&result, &seen, INPUT);
+    }
+    chld_buffer_free(result.out.data);
+    get_rid_of(id);
+}
+
+/* Both streams are one terminal, of which each byte is read once. */
+static void terminal(void)
+{
+    static const char want[] = "out\r\nerr";
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    chld_capture_result result = { 0 };
+    chld_spawn_options both = CHLD_SPAWN_OPTIONS_INIT;
+    both.in.mode = CHLD_STDIO_PIPE;
+    both.out.mode = both.err.mode = CHLD_STDIO_PTY;
+    options.out.mode = options.err.mode = CHLD_SINK_GROW;
+    chld_id id = start(ARGV("copy"), &both);
+    require(write(chld_stdin_fd(id), "out\n", 4) == 4, "the child's input");
+    window_open();
+    int captured = chld_capture(id, &options, &result);
+    struct seen seen = window_close();
+    if (judge("chld_capture", captured, &seen) && !(seen.error == EIO && seen.call == SYS_read)) {
+        require(result.out.total == sizeof want - 1 && result.err.total == 0, "total %d and %d",
+                (int)result.out.total, (int)result.err.total);
+        require(result.out.error != 0 || strcmp(result.out.data, want) == 0, "it is '%s'",
+                result.out.data);
+    }
+    chld_buffer_free(result.out.data);
+    chld_buffer_free(result.err.data);
     get_rid_of(id);
 }
 
@@ -378,11 +524,16 @@ static const struct scenario scenarios[] = {
     { "run_tail", run_tail },
     { "run_ends", run_ends },
     { "run_callbacks", run_callbacks },
+    { "run_lines", run_lines },
     { "capture", capture },
     { "step", step },
     { "rest", rest },
     { "enough", enough },
-    { "splice", splice_on },
+    { "pass_on", pass_on },
+    { "tee", tee },
+    { "cancel", cancel },
+    { "few", few },
+    { "terminal", terminal },
     { "limit", limit },
 };
 

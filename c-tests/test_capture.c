@@ -282,7 +282,7 @@ TEST(what_makes_no_sense_is_refused)
     options.in.mode = 5;
     CHECK_CALL(chld_capture(id, &options, NULL), -EINVAL);
     options.in.mode = CHLD_FEED_NONE;
-    options.flags = 2;
+    options.flags = 4;
     CHECK_CALL(chld_capture(id, &options, NULL), -EINVAL);
     options.flags = 0;
     options.timeout_ms = -2;

@@ -7,61 +7,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A destination that fills up right before it is spliced to. */
-static struct filling {
-    int ends[2]; /* a pipe */
-    long long put, got;
-    char last[8];
-    bool is_armed, has_reader;
-    pthread_t reader;
-} filling;
-
-static void fill(void)
-{
-    static const char page[4096];
-    int to = filling.ends[1];
-    ssize_t count;
-    REQUIRE(fcntl(to, F_SETFL, O_NONBLOCK) == 0);
-    while ((count = write(to, page, sizeof page)) > 0) {
-        filling.put += count;
-    }
-    REQUIRE(errno == EAGAIN && fcntl(to, F_SETFL, 0) == 0);
-}
-
-static void *read_filling(void *unused)
-{
-    char bytes[4096];
-    ssize_t count;
-    while ((count = read(filling.ends[0], bytes, sizeof bytes)) > 0) {
-        filling.got += count;
-        for (ssize_t i = 0; i < count; i++) {
-            memmove(filling.last, filling.last + 1, sizeof filling.last - 1);
-            filling.last[sizeof filling.last - 1] = bytes[i];
-        }
-    }
-    return unused;
-}
-
-/* In the place of libc's own, which the library would call. */
-ssize_t splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t size, unsigned flags)
-{
-    bool first = filling.is_armed;
-    filling.is_armed = false;
-    if (first) {
-        fill();
-    }
-    long moved = syscall(SYS_splice, from, from_at, to, to_at, size, flags);
-    int error = errno;
-    if (first && filling.has_reader) {
-        REQUIRE(pthread_create(&filling.reader, NULL, read_filling, NULL) == 0);
-    }
-    errno = error;
-    return moved;
-}
-
 static int unreadable = -1;
 
-/* The same. */
+/* In the place of libc's own, which the library calls. */
 ssize_t read(int fd, void *buffer, size_t size)
 {
     if (fd == unreadable) {
@@ -78,56 +26,103 @@ static chld_id start_piped(const char *const *argv)
     return START(argv, &options);
 }
 
-/* The child has ended: all that is left to do is to pass its rest on. */
-static chld_capture_result capture_into_filling(chld_id id, bool has_reader, int timeout_ms)
+/* A pipe that is full, or has its reader. */
+static struct full {
+    int ends[2];
+    long long put, got;
+    char last[8];
+    pthread_t reader;
+} full;
+
+static void fill(void)
 {
-    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
-    chld_capture_result result = { 0 };
-    REQUIRE(pipe2(filling.ends, O_CLOEXEC) == 0);
-    filling.has_reader = has_reader;
-    filling.is_armed = true;
-    await_end(id);
-    options.out.mode = CHLD_SINK_FD;
-    options.out.fd = filling.ends[1];
-    options.timeout_ms = timeout_ms;
-    CHECK_CALL(chld_capture(id, &options, &result), 0);
-    CHECK(!filling.is_armed);
-    CHECK_EXITED(result.status, 0);
-    close(filling.ends[1]);
-    return result;
+    static const char page[4096];
+    ssize_t count;
+    REQUIRE(pipe2(full.ends, O_CLOEXEC) == 0 && fcntl(full.ends[1], F_SETFL, O_NONBLOCK) == 0);
+    while ((count = write(full.ends[1], page, sizeof page)) > 0) {
+        full.put += count;
+    }
+    REQUIRE(errno == EAGAIN && fcntl(full.ends[1], F_SETFL, 0) == 0);
 }
 
-TEST(a_descriptor_that_fills_up_gets_the_rest_later)
+static void *read_full(void *unused)
+{
+    char bytes[4096];
+    ssize_t count;
+    while ((count = read(full.ends[0], bytes, sizeof bytes)) > 0) {
+        full.got += count;
+        for (ssize_t i = 0; i < count; i++) {
+            memmove(full.last, full.last + 1, sizeof full.last - 1);
+            full.last[sizeof full.last - 1] = bytes[i];
+        }
+    }
+    return unused;
+}
+
+static chld_capture_options into_full(int timeout_ms)
+{
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    options.out.mode = CHLD_SINK_FD;
+    options.out.fd = full.ends[1];
+    options.timeout_ms = timeout_ms;
+    return options;
+}
+
+/* The child has exited: all that is left to do is to pass its rest on. */
+TEST(a_full_descriptor_gets_the_rest_later)
 {
     chld_id id = start_piped(ACT("say", "the rest", ""));
-    chld_capture_result result = capture_into_filling(id, true, 60000);
-    pthread_join(filling.reader, NULL);
+    chld_capture_id capture = 0;
+    chld_capture_wait wait = { 0 };
+    chld_capture_result result = { 0 };
+    await_end(id);
+    fill();
+    chld_capture_options options = into_full(60000);
+    CHECK_CALL(chld_capture_open(id, &options, &capture), 0);
+    CHECK_CALL(chld_capture_step(capture, &wait), 0);
+    CHECK(wait.count == 1 && wait.fds[0].fd == full.ends[1] && wait.fds[0].events == POLLOUT);
+    REQUIRE(pthread_create(&full.reader, NULL, read_full, NULL) == 0);
+    int done = 0;
+    while (done == 0) {
+        struct pollfd ready = { full.ends[1], POLLOUT, 0 };
+        REQUIRE(poll(&ready, 1, 10000) == 1);
+        done = CALL(chld_capture_step(capture, &wait));
+    }
+    CHECK_INT(done, 1);
+    CHECK_CALL(chld_capture_close(capture, &result), 0);
+    close(full.ends[1]);
+    pthread_join(full.reader, NULL);
+    CHECK_EXITED(result.status, 0);
     CHECK_INT((long long) result.out.total, 8);
     CHECK_INT((long long) result.out.kept, 8);
     CHECK_INT(result.out.truncated, 0);
     CHECK_INT(result.timed_out, 0);
-    CHECK_INT(filling.got, filling.put + 8);
-    CHECK(memcmp(filling.last, "the rest", 8) == 0);
-    close(filling.ends[0]);
+    CHECK_INT(full.got, full.put + 8);
+    CHECK(memcmp(full.last, "the rest", 8) == 0);
+    close(full.ends[0]);
     CHECK_EXITED(FINISH(id), 0);
 }
 
 TEST(what_a_full_descriptor_has_not_got_at_the_limit_is_told)
 {
     chld_id id = start_piped(ACT("say", "the rest", ""));
-    chld_capture_result result = capture_into_filling(id, false, 100);
+    chld_capture_result result = { 0 };
+    await_end(id);
+    fill();
+    chld_capture_options options = into_full(100);
+    CHECK_CALL(chld_capture(id, &options, &result), 0);
+    CHECK_EXITED(result.status, 0);
     CHECK_INT((long long) result.out.total, 8);
     CHECK_INT((long long) result.out.kept, 0);
     CHECK_INT(result.out.truncated, 1);
     CHECK_INT(result.out.error, 0);
     CHECK_INT(result.timed_out, 1);
-    char text[16];
-    CHECK_STR(read_all(CALL(chld_stdout_fd(id)), text, sizeof text), "the rest");
-    close(filling.ends[0]);
+    close(full.ends[0]);
+    close(full.ends[1]);
     CHECK_EXITED(FINISH(id), 0);
 }
 
-enum { RICH_KIB = 512, LIMIT_MS = 20 };
+enum { RICH_KIB = 900, PIPE_KIB = 1024, LIMIT_MS = 20 };
 
 struct taken {
     long long bytes, until;
@@ -153,7 +148,7 @@ static void check_rich_pipe(uint32_t flags)
     snprintf(path, sizeof path, "/proc/self/fd/%d", from);
     int held = open(path, O_WRONLY | O_CLOEXEC);
     REQUIRE(held >= 0);
-    if (fcntl(from, F_SETPIPE_SZ, 2 * RICH_KIB * 1024) < 0) {
+    if (fcntl(from, F_SETPIPE_SZ, PIPE_KIB * 1024) < 0) {
         CHECK_CALL(chld_kill(id, SIGKILL), 0);
         FINISH(id);
         close(held);

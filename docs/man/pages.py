@@ -57,7 +57,7 @@ PAGES = [
          "CHLD_TARGET_ CHLD_STOP_", see="chld_kill chld_wait"),
     page("feed a child and keep what it writes", "chld_run chld_capture chld_buffer_free",
          "chld_capture_options chld_feed chld_sink chld_capture_result chld_stream_result",
-         "CHLD_CAPTURE_EOF CHLD_FEED_ CHLD_SINK_",
+         "CHLD_CAPTURE_EOF CHLD_CAPTURE_CANCEL CHLD_FEED_ CHLD_SINK_",
          see="chld_capture_open chld_spawn chld_stop"),
     page("a capture that an event loop drives",
          "chld_capture_open chld_capture_step chld_capture_close",

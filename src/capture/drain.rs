@@ -1,6 +1,9 @@
-//! Reading one of a child's streams into its sink.
+//! Reading one of a child's streams into its sink, and passing it on.
 
-use super::sink::{Refusal, Sink, WRITTEN_AT_ONCE};
+use super::keeper::Keeper;
+use super::outlet::Outlet;
+use super::passing::{LARGE, Passing};
+use super::sink::Sink;
 use crate::sys::poll::{self, PollFd};
 use crate::sys::{Errno, Result, fd};
 
@@ -9,61 +12,69 @@ use crate::sys::{Errno, Result, fd};
 /// in most pipes, where a sandbox does not let us ask.
 const MOST_UNKNOWN: usize = (64 + 4) * 1024;
 
-const CHUNK: usize = 16 * 1024;
-
-/// How many reads one turn makes at most: a child that never stops writing must
-/// not keep its time limit from being looked at.
-const AT_ONCE: u32 = 4;
+/// How often a read may say that nothing is there, although something is.
+const MOST_REFUSALS: u32 = 16;
 
 pub struct Drain<'a> {
-    pub sink: Sink<'a>,
+    pub keeper: Keeper<'a>,
+    /// Where the bytes go on to, besides.
+    outlet: Option<Outlet>,
+    passing: Passing,
     /// All bytes that came.
     pub total: u64,
-    /// Those that the sink keeps, or has passed on.
-    pub kept: u64,
-    /// There is somewhere to keep them.
-    pub keeps: bool,
-    /// Why the sink keeps nothing more.
-    pub error: Option<Errno>,
-    /// What the callback said when it asked to stop, or 0.
-    pub stopped: i32,
+    /// Those that the outlet has taken.
+    pub passed: u64,
+    /// There is an outlet, or was one.
+    pub passes: bool,
+    /// Why it takes nothing more.
+    pub pass_error: Option<Errno>,
     /// The pipe's end was seen, or there is no pipe.
     pub has_ended: bool,
     /// It cannot be read any more, though there may be more to read.
     pub is_broken: bool,
     /// How much is still to be read, where that is known.
     left: Option<usize>,
-    /// It is the sink that has to become ready.
-    waits_for_sink: bool,
+    refusals: u32,
 }
 
 impl<'a> Drain<'a> {
-    pub fn new(sink: Sink<'a>, has_pipe: bool) -> Drain<'a> {
+    /// `is_there`: there is something to read.
+    pub fn new(sink: Sink<'a>, outlet: Option<Outlet>, is_there: bool) -> Drain<'a> {
         Drain {
-            keeps: !matches!(sink, Sink::Nothing),
-            sink,
+            keeper: Keeper::new(sink),
+            passes: outlet.is_some(),
+            outlet,
+            passing: Passing::default(),
             total: 0,
-            kept: 0,
-            error: None,
-            stopped: 0,
-            has_ended: !has_pipe,
+            passed: 0,
+            pass_error: None,
+            has_ended: !is_there,
             is_broken: false,
             left: None,
-            waits_for_sink: false,
+            refusals: 0,
         }
     }
 
+    /// Everything was read and has gone on.
     pub fn is_done(&self) -> bool {
+        self.is_read() && !self.is_stuck()
+    }
+
+    fn is_read(&self) -> bool {
         self.has_ended || self.left == Some(0)
     }
 
-    /// The sink takes nothing at present.
+    /// The outlet takes nothing at present. Nothing is read meanwhile.
     pub fn is_stuck(&self) -> bool {
-        self.waits_for_sink
+        !self.passing.is_empty()
+    }
+
+    pub fn is_large(&self) -> bool {
+        self.total >= LARGE
     }
 
     /// Only what is in the pipe now is still read, however much that is. Whatever
-    /// comes later is not the child's: it has ended.
+    /// comes later is not the child's: it has exited.
     pub fn settle(&mut self, pipe: i32) {
         self.left = match fd::kind(pipe) {
             Ok(fd::Kind::Pipe) => Some(fd::unread(pipe).unwrap_or(MOST_UNKNOWN)),
@@ -72,147 +83,145 @@ impl<'a> Drain<'a> {
     }
 
     pub fn polled(&self, pipe: i32) -> PollFd {
-        match &self.sink {
-            _ if self.is_done() => poll::SKIP,
-            Sink::Fd(descriptor) if self.waits_for_sink => poll::writable(descriptor.number()),
+        match &self.outlet {
+            Some(outlet) if self.is_stuck() => outlet.polled(),
+            _ if self.is_read() => poll::SKIP,
             _ => poll::readable(pipe),
         }
     }
 
-    /// Reads what is there.
+    /// Passes on what was read before, then reads once. Whether more can be done at
+    /// once.
     #[inline(never)]
-    pub fn pump(&mut self, pipe: i32) {
-        for _ in 0..AT_ONCE {
-            if self.is_done() {
-                return;
-            }
-            let most = self.left.unwrap_or(usize::MAX);
-            let moved = match &mut self.sink {
-                Sink::Fd(to) if !to.is_ready() => {
-                    self.waits_for_sink = true;
-                    return;
-                }
-                Sink::Fd(to) => to.splice(pipe, most),
-                _ => None,
-            };
-            let spliced = moved.is_some();
-            self.waits_for_sink = false;
-            let moved = match moved {
-                Some(spliced) => self.count_spliced(spliced).map(|count| (count, true)),
-                None => self.read(pipe, most),
-            };
-            match moved {
-                Ok((0, _)) => self.has_ended = true,
-                Ok((count, is_full)) => {
-                    self.total = self.total.wrapping_add(count as u64);
-                    self.left = self.left.map(|left| left.saturating_sub(count));
-                    // That was all. To be told so by EAGAIN would be another call.
-                    if !is_full && self.left.is_none() {
-                        return;
-                    }
-                }
-                Err(Errno::EINTR) => {}
-                // The sink has filled up since it was asked.
-                Err(Errno::EAGAIN) if spliced && fd::unread(pipe).unwrap_or(0) > 0 => {
-                    self.waits_for_sink = true;
-                    return;
-                }
-                Err(Errno::EAGAIN) => {
-                    // Less than was there at the end: somebody else reads it too.
-                    self.left = self.left.map(|_| 0);
-                    return;
-                }
-                // A terminal that nobody has open any more.
-                Err(Errno::EIO) if fd::kind(pipe) != Ok(fd::Kind::Pipe) => self.has_ended = true,
-                Err(errno) => {
-                    self.give_up(errno);
-                    (self.has_ended, self.is_broken) = (true, true);
-                }
-            }
+    pub fn step(&mut self, pipe: i32) -> bool {
+        if !self.pass_on() || self.is_read() {
+            return false;
         }
+        let goes_on = self.read_once(pipe);
+        if self.is_read() {
+            self.keeper.end();
+        }
+        self.pass_on() && goes_on
     }
 
-    /// What has failed is the sink: the source is a pipe of ours.
-    fn count_spliced(&mut self, spliced: Result<usize>) -> Result<usize> {
-        match spliced {
-            Ok(count) => self.kept = self.kept.wrapping_add(count as u64),
-            Err(Errno::EAGAIN | Errno::EINTR) => {}
+    fn read_once(&mut self, pipe: i32) -> bool {
+        match self.read(pipe) {
+            Ok((0, _)) => self.has_ended = true,
+            Ok((count, is_full)) => {
+                self.total = self.total.wrapping_add(count as u64);
+                self.left = self.left.map(|left| left.saturating_sub(count));
+                self.refusals = 0;
+                // That was all, of a small stream; another read would only say so. A
+                // large one has more by now.
+                return is_full || self.left.is_some() || self.is_large();
+            }
+            Err(Errno::EINTR) => return true,
+            Err(Errno::EAGAIN) => return self.is_refused(pipe),
+            // A terminal that nobody has open any more.
+            Err(Errno::EIO) if fd::kind(pipe) != Ok(fd::Kind::Pipe) => self.has_ended = true,
+            Err(errno) => self.break_off(errno),
+        }
+        false
+    }
+
+    /// Reads once: how much, and whether there was no room for more. Straight into
+    /// the sink's memory if it has some, and nobody else gets the bytes.
+    fn read(&mut self, pipe: i32) -> Result<(usize, bool)> {
+        let most = self.left.unwrap_or(usize::MAX);
+        let room = if self.outlet.is_none() { self.keeper.room(most) } else { 0 };
+        if room > 0 {
+            return self.keeper.read(pipe, room).map(|count| (count, count == room));
+        }
+        match self.passing.room(most) {
+            Ok(place) => {
+                let count = fd::read(pipe, place)?;
+                let is_full = count == place.len();
+                self.passing.have_come(count);
+                self.keeper.take(self.passing.rest());
+                Ok((count, is_full))
+            }
             Err(errno) => {
-                self.give_up(errno);
-                return Err(Errno::EINTR); // once more, without the sink
+                self.close_outlet(errno);
+                self.read_few(pipe, most).map(|count| (count, true))
             }
         }
-        spliced
     }
 
-    /// Reads once, straight into the sink's own memory while it has some: how much,
-    /// and whether there was no room for more.
-    fn read(&mut self, pipe: i32, most: usize) -> Result<(usize, bool)> {
-        let (read, room) = match &mut self.sink {
-            Sink::Growing { bytes, most: limit } if bytes.len() < *limit => {
-                match bytes.make_room(most.min(limit.wrapping_sub(bytes.len()))) {
-                    Ok(room) => (bytes.read(pipe, room), room),
-                    Err(errno) => {
-                        self.give_up(errno);
-                        return Err(Errno::EINTR); // once more, without the sink
-                    }
-                }
-            }
-            Sink::Buffer(buffer) if buffer.room() > 0 => {
-                let room = buffer.room().min(most);
-                (buffer.read(pipe, room), room)
-            }
-            _ => return self.pass_on(pipe, most),
-        };
-        let count = read?;
-        self.kept = self.kept.wrapping_add(count as u64);
-        Ok((count, count == room))
-    }
-
-    /// The same for a sink that is handed the bytes.
+    /// The same where there is no memory for more.
+    #[cold]
     #[inline(never)]
-    fn pass_on(&mut self, pipe: i32, most: usize) -> Result<(usize, bool)> {
-        let mut buffer = [0u8; CHUNK];
-        let most = if matches!(self.sink, Sink::Fd(_)) { most.min(WRITTEN_AT_ONCE) } else { most };
-        let place = buffer.get_mut(..most.min(CHUNK)).unwrap_or_default();
-        let room = place.len();
+    fn read_few(&mut self, pipe: i32, most: usize) -> Result<usize> {
+        let mut place = [0u8; 512];
+        let place = place.get_mut(..most.min(512)).unwrap_or_default();
         let count = fd::read(pipe, place)?;
-        let bytes = place.get(..count).unwrap_or_default();
-        if count > 0 {
-            match self.sink.take(bytes) {
-                Ok(kept) => self.kept = self.kept.wrapping_add(kept as u64),
-                Err(Refusal::Failed(errno)) => self.give_up(errno),
-                Err(Refusal::Stopped(answer)) => {
-                    self.stopped = answer;
-                    self.refuse();
-                }
-            }
-        }
-        Ok((count, count == room))
+        self.keeper.take(place.get(..count).unwrap_or_default());
+        Ok(count)
     }
 
-    fn give_up(&mut self, errno: Errno) {
-        self.error = Some(errno);
-        self.refuse();
+    /// A read says that nothing is there. Whether to try again at once.
+    fn is_refused(&mut self, pipe: i32) -> bool {
+        let Some(left) = self.left else { return false };
+        let is_pipe = fd::kind(pipe) == Ok(fd::Kind::Pipe);
+        let unread = if is_pipe { fd::unread(pipe).unwrap_or(0).min(left) } else { 0 };
+        if unread == 0 {
+            self.left = Some(0); // less than there was: somebody else reads it, too
+            return false;
+        }
+        self.refusals = self.refusals.wrapping_add(1);
+        if self.refusals > MOST_REFUSALS {
+            self.total = self.total.wrapping_add(unread as u64);
+            self.break_off(Errno::EAGAIN);
+        }
+        !self.is_broken
     }
 
-    /// The stream goes on being read, so that the child is not held up. What is
-    /// in memory stays, and nothing is put behind what is missing.
-    fn refuse(&mut self) {
-        match &mut self.sink {
-            Sink::Fd(_) | Sink::Callback { .. } => self.sink = Sink::Nothing,
-            Sink::Growing { bytes, most } => *most = bytes.len(),
-            Sink::Nothing | Sink::Buffer(_) => {}
+    /// The stream cannot be read any more.
+    fn break_off(&mut self, errno: Errno) {
+        self.keeper.end();
+        self.keeper.give_up(errno);
+        (self.has_ended, self.is_broken) = (true, true);
+    }
+
+    /// Whether everything that was read has gone on.
+    fn pass_on(&mut self) -> bool {
+        if self.passing.is_empty() {
+            return true;
         }
+        let Some(outlet) = &mut self.outlet else {
+            self.passing.forget();
+            return true;
+        };
+        let (count, result) = outlet.pass(self.passing.rest());
+        self.passed = self.passed.wrapping_add(count as u64);
+        self.passing.have_gone(count);
+        if let Err(errno) = result {
+            self.close_outlet(errno);
+        }
+        self.passing.is_empty()
+    }
+
+    /// The stream goes on being read, so that the child is not held up.
+    fn close_outlet(&mut self, errno: Errno) {
+        if self.outlet.take().is_some() {
+            self.pass_error = Some(errno);
+        }
+        self.passing.forget();
+    }
+
+    /// There is nothing to read any more.
+    pub fn end(&mut self) {
+        self.has_ended = true;
+        self.keeper.end();
     }
 
     /// Nothing more is read. What was there to be read stays in the pipe, and
     /// counts: the sink has not got it.
     pub fn leave(&mut self, pipe: i32) {
-        if !self.is_done() {
+        if !self.is_read() {
             let unread = fd::unread(pipe).unwrap_or(0).min(self.left.unwrap_or(usize::MAX));
             self.total = self.total.wrapping_add(unread as u64);
         }
+        self.keeper.end();
     }
 
     /// Whether somebody still has the other end.

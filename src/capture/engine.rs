@@ -1,40 +1,50 @@
-//! Feeding a child and reading what it says, until it has ended, within one
-//! limit.
+//! Feeding a child and reading what it writes, until it has exited, within one
+//! timeout.
 //!
-//! All is done in turns that never block: move what can be moved, look at the
-//! child, take the next step of the ladder if it is due. Between two turns there
-//! is one sleep on everything at once, so no order and no size of reads and
-//! writes can make a deadlock.
+//! All is done in turns that never block: look at the child, move what can be
+//! moved, take the next step of the stop sequence if it is due. Between two turns
+//! there is one sleep on everything at once, so no order and no size of reads and
+//! writes can make a deadlock. A turn moves a bounded number of bytes, and says
+//! whether more can be done at once; `polled` and `until` say what to wait for if
+//! not. So whoever has a loop can drive a capture: `run` is one.
 
-use crate::sys::deadline::Deadline;
 use super::drain::Drain;
 use super::feed::{Feed, Feeder};
-use crate::stop::ladder::{Ladder, Plan, Target};
-use crate::children::child::Child;
-use crate::children::state;
+use super::outlet::Outlet;
 use super::pipes::Pipes;
 use super::sink::Sink;
+use crate::children::child::Child;
+use crate::children::slot::Usage;
+use crate::children::state::{self, State};
 use crate::status::word::Status;
+use crate::stop::ladder::{self, Ladder, Plan, Step, Steps, Target};
+use crate::sys::deadline::Deadline;
 use crate::sys::poll::{self, PollFd};
-use crate::sys::{Errno, Result};
+use crate::sys::{Errno, Result, clock};
 use crate::wait::watch::Watch;
 
 /// What the caller wants.
 pub struct Setup<'a> {
     pub feed: Feed<'a>,
-    /// For stdout and stderr.
+    /// For stdout and stderr, and where their bytes go on to.
     pub sinks: [Sink<'a>; 2],
+    pub outlets: [Option<Outlet>; 2],
     /// Wait for the end of the pipes, not only of the child.
     pub until_eof: bool,
-    pub limit: Deadline,
+    pub timeout: Deadline,
+    /// Readable when the child is to be stopped.
+    pub cancel: Option<i32>,
     pub plan: Plan,
+    /// When it began, on the monotonic clock.
+    pub began: u64,
 }
 
 impl Setup<'_> {
     /// Which streams there is something to do with.
     pub fn wanted(&self) -> [bool; 3] {
         let [out, err] = self.sinks.each_ref().map(|sink| !matches!(sink, Sink::Nothing));
-        [!matches!(self.feed, Feed::Nothing), out, err]
+        let [also_out, also_err] = self.outlets.each_ref().map(Option::is_some);
+        [!matches!(self.feed, Feed::Nothing), out || also_out, err || also_err]
     }
 
     /// For a child that leads a group, or does not, and has pipes on these streams.
@@ -52,18 +62,52 @@ pub struct Capture<'a> {
     pub feeder: Feeder<'a>,
     pub drains: [Drain<'a>; 2],
     until_eof: bool,
+    cancel: Option<i32>,
     pub ladder: Ladder,
     status: Option<Status>,
-    /// The limit was reached.
+    /// The timeout was reached.
     pub timed_out: bool,
+    /// The descriptor for that was readable before.
+    pub cancelled: bool,
     finished: bool,
-    /// All steps are behind, and the child has not ended.
+    /// All steps are behind, and the child has not exited.
     gave_up: bool,
+    began: u64,
+    ended: u64,
 }
 
-/// Whatever is polled: three pipes, or the descriptor that one goes into, and
-/// the child's end.
-pub const POLLED: usize = 4;
+/// What may have happened since the last turn: what a turn has to ask about.
+#[derive(Clone, Copy)]
+pub struct Hint {
+    exit: bool,
+    cancel: bool,
+}
+
+impl Hint {
+    pub const ALL: Hint = Hint { exit: true, cancel: true };
+}
+
+/// What a turn has come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    Complete,
+    /// The turn is over, but more can be moved at once.
+    Busy,
+    /// Bytes were moved, and no more can be.
+    Moved,
+    /// There was nothing to move.
+    Idle,
+}
+
+/// Whatever is polled: three streams, or the descriptors that they go on to, the
+/// cancel descriptor, and the child's exit.
+pub const POLLED: usize = 5;
+
+/// How often one turn reads or writes each stream at most, and how many bytes it
+/// moves before it ends: a child that never stops writing must not keep its timeout,
+/// or the caller's loop, waiting.
+const ROUNDS: u32 = 16;
+const MOST: u64 = 512 * 1024;
 
 impl<'a> Capture<'a> {
     /// EBUSY if the child is being captured already; else see `Setup::check`.
@@ -74,36 +118,57 @@ impl<'a> Capture<'a> {
         let leads_group = child.leads_group;
         let pipes = Pipes::hold(child)?;
         setup.check(leads_group, [0, 1, 2].map(|stream| pipes.fd(stream).is_some()))?;
-        let [out, err] = setup.sinks;
-        let drains = [(out, 1), (err, 2)].map(|(sink, i)| Drain::new(sink, pipes.fd(i).is_some()));
+        let [reads_out, reads_err] = readers(&pipes, setup.wanted())?;
+        let ([out, err], [also_out, also_err]) = (setup.sinks, setup.outlets);
         Ok(Capture {
             watch: Watch::of(&pipes.child)?,
             feeder: Feeder::new(setup.feed),
-            drains,
+            drains: [Drain::new(out, also_out, reads_out), Drain::new(err, also_err, reads_err)],
             until_eof: setup.until_eof,
-            ladder: Ladder::new(setup.plan, setup.limit),
+            cancel: setup.cancel,
+            ladder: Ladder::new(setup.plan, setup.timeout),
             status: None,
             timed_out: false,
+            cancelled: false,
             finished: false,
             gave_up: false,
+            began: setup.began,
+            ended: 0,
             pipes,
         })
     }
 
     /// Takes turns until all is done. ETIMEDOUT, or why the signals could not be
-    /// sent, if the child has survived the ladder.
+    /// sent, if the child has survived the stop sequence.
     pub fn run(&mut self) -> Result<()> {
-        let mut may_have_ended = true;
-        while !self.turn(may_have_ended)? {
-            let mut fds = self.polled();
-            match self.watch.sleep(&mut fds, self.ladder.until()) {
-                Ok(()) | Err(Errno::ETIMEDOUT) => {}
-                Err(errno) => return Err(errno),
-            }
-            let [.., end] = fds;
-            may_have_ended = self.watch.may_have_told(&end);
+        let mut hint = Hint::ALL;
+        loop {
+            hint = match self.turn(hint)? {
+                Turn::Complete => return self.outcome(),
+                Turn::Busy => Hint::ALL,
+                // Much is on its way. On the same CPU the child goes on at once, and
+                // nobody has to be woken; on another, this costs nothing.
+                Turn::Moved if self.is_large() => {
+                    poll::give_way();
+                    Hint::ALL
+                }
+                Turn::Moved | Turn::Idle => self.sleep()?,
+            };
         }
-        self.outcome()
+    }
+
+    fn sleep(&mut self) -> Result<Hint> {
+        let mut fds = self.polled();
+        match self.watch.sleep(&mut fds, self.until()) {
+            Ok(()) | Err(Errno::ETIMEDOUT) => {}
+            Err(errno) => return Err(errno),
+        }
+        let [.., cancel, exit] = fds;
+        Ok(Hint { exit: self.watch.may_have_told(&exit), cancel: cancel.revents != 0 })
+    }
+
+    fn is_large(&self) -> bool {
+        self.feeder.is_large() || self.drains.iter().any(Drain::is_large)
     }
 
     /// Once all is done.
@@ -111,26 +176,29 @@ impl<'a> Capture<'a> {
         if self.gave_up { Err(self.ladder.failure()) } else { Ok(()) }
     }
 
-    /// Does what can be done now; true when there is nothing left to do.
-    pub fn turn(&mut self, may_have_ended: bool) -> Result<bool> {
+    /// Does what can be done now.
+    pub fn turn(&mut self, hint: Hint) -> Result<Turn> {
         if self.finished {
-            return Ok(true);
+            return Ok(Turn::Complete);
         }
         // The child is looked at first: what it wrote is in the pipes by then.
-        if may_have_ended || self.ladder.is_due() {
+        if hint.exit || self.ladder.is_due() {
             self.watch.drain();
             self.look()?;
         }
-        self.move_bytes();
-        // After the limit, nobody is waited for who does not take his bytes.
+        let flow = self.move_bytes();
+        // After the timeout, nobody is waited for who does not take his bytes.
         let is_late = self.ladder.reached().0 > 0 && !self.until_eof;
         let read = self.drains.iter().all(|one| one.is_done() || (is_late && one.is_stuck()));
         if self.status.is_some() && read {
             self.finish();
-        } else if self.ladder.is_due() {
-            self.expire();
+        } else {
+            self.look_for_cancel(hint);
+            if self.ladder.is_due() {
+                self.expire();
+            }
         }
-        Ok(self.finished)
+        Ok(if self.finished { Turn::Complete } else { flow })
     }
 
     fn look(&mut self) -> Result<()> {
@@ -165,32 +233,80 @@ impl<'a> Capture<'a> {
         }
     }
 
-    fn move_bytes(&mut self) {
-        if let Some(fd) = self.pipes.fd(0) {
-            self.feeder.pump(fd);
-            if self.feeder.is_done {
-                self.pipes.close(0);
+    /// Each stream in turn, so that what two of them bring comes in about the order
+    /// in which it was written.
+    fn move_bytes(&mut self) -> Turn {
+        let before = self.moved();
+        let mut goes_on = [true; 3];
+        for _ in 0..ROUNDS {
+            let [input, outputs @ ..] = &mut goes_on;
+            *input = *input && self.feed();
+            for (index, output) in outputs.iter_mut().enumerate() {
+                *output = *output && self.drain(index);
+            }
+            if goes_on == [false; 3] || self.moved().wrapping_sub(before) >= MOST {
+                break;
             }
         }
-        for (drain, stream) in self.drains.iter_mut().zip(1..) {
-            match self.pipes.fd(stream) {
-                Some(fd) => drain.pump(fd),
-                None => drain.has_ended = true,
-            }
-            if drain.is_broken {
-                self.pipes.close(stream); // who writes must not wait for a reader
-            }
+        // A callback that wants no more wants the child to be stopped.
+        if self.drains.iter().any(|drain| drain.keeper.stopped != 0) {
+            self.ladder.hurry();
         }
-        // A callback that wants no more wants the child to end.
-        if self.drains.iter().any(|drain| drain.stopped != 0) {
+        match self.moved().wrapping_sub(before) {
+            _ if goes_on != [false; 3] => Turn::Busy,
+            0 => Turn::Idle,
+            _ => Turn::Moved,
+        }
+    }
+
+    fn moved(&self) -> u64 {
+        let read = self.drains.iter().map(|drain| drain.total.wrapping_add(drain.passed));
+        read.fold(self.feeder.fed, u64::wrapping_add)
+    }
+
+    /// Whether more can be fed at once.
+    fn feed(&mut self) -> bool {
+        let Some(fd) = self.pipes.fd(0) else { return false };
+        let goes_on = self.feeder.step(fd);
+        if self.feeder.is_done {
+            self.pipes.close(0);
+        } else if self.feeder.is_large() {
+            self.pipes.enlarge(0);
+        }
+        goes_on
+    }
+
+    /// Whether more can be read at once.
+    fn drain(&mut self, index: usize) -> bool {
+        let stream = index.wrapping_add(1);
+        let Some(drain) = self.drains.get_mut(index) else { return false };
+        let Some(fd) = self.pipes.fd(stream) else {
+            drain.end();
+            return false;
+        };
+        let goes_on = drain.step(fd);
+        if drain.is_broken {
+            self.pipes.close(stream); // who writes must not wait for a reader
+        } else if drain.is_large() {
+            self.pipes.enlarge(stream);
+        }
+        goes_on
+    }
+
+    fn look_for_cancel(&mut self, hint: Hint) {
+        let is_cancelled = |fd| hint.cancel && poll::is_readable(fd);
+        if self.cancel.is_some_and(is_cancelled) {
+            self.cancel = None;
+            self.cancelled = self.ladder.reached().0 == 0;
             self.ladder.hurry();
         }
     }
 
-    /// The limit, or the time of a step, is over.
+    /// The timeout, or the time of a step, is over.
     fn expire(&mut self) {
         let (reached, _) = self.ladder.reached();
-        self.timed_out |= reached == 0 && self.drains.iter().all(|drain| drain.stopped == 0);
+        let is_wanted = self.cancelled || self.drains.iter().any(|drain| drain.keeper.stopped != 0);
+        self.timed_out |= reached == 0 && !is_wanted;
         let child = &self.pipes.child;
         match self.status {
             None if self.ladder.climb(child) => {}
@@ -205,7 +321,7 @@ impl<'a> Capture<'a> {
                 }
             }
             Some(_) if self.until_eof => self.settle(),
-            // A sink takes nothing more, and there is no more time.
+            // A descriptor takes nothing more, and there is no more time.
             Some(_) if self.drains.iter().all(|one| one.is_done() || one.is_stuck()) => {
                 self.finish();
             }
@@ -227,9 +343,10 @@ impl<'a> Capture<'a> {
             }
         }
         self.finished = true;
+        self.ended = clock::now_ns();
     }
 
-    /// What to wait for between two turns, and until when.
+    /// What to wait for between two turns.
     pub fn polled(&self) -> [PollFd; POLLED] {
         let [out, err] = &self.drains;
         let stream = |i| self.pipes.fd(i);
@@ -237,12 +354,34 @@ impl<'a> Capture<'a> {
             stream(0).filter(|_| !self.feeder.is_done).map_or(poll::SKIP, poll::writable),
             stream(1).map_or(poll::SKIP, |fd| out.polled(fd)),
             stream(2).map_or(poll::SKIP, |fd| err.polled(fd)),
+            self.cancel.map_or(poll::SKIP, poll::readable),
             if self.status.is_some() { poll::SKIP } else { self.watch.polled() },
         ]
     }
 
+    /// And until when.
+    pub fn until(&self) -> Deadline {
+        self.ladder.until()
+    }
+
     pub fn status(&self) -> Status {
         self.status.unwrap_or(Status::RUNNING)
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.pipes.child.pid()
+    }
+
+    /// `None` before the exit, and when nobody could ask the kernel for it.
+    pub fn usage(&self) -> Option<Usage> {
+        let usage = |state: &mut State, index| Ok(state.slots.get(index).and_then(|slot| slot.usage()));
+        self.pipes.child.with(usage).ok().flatten()
+    }
+
+    /// How long it has taken, in nanoseconds.
+    pub fn elapsed(&self) -> u64 {
+        let until = if self.finished { self.ended } else { clock::now_ns() };
+        until.saturating_sub(self.began)
     }
 
     pub fn is_held(&self, index: usize) -> bool {
@@ -256,8 +395,16 @@ impl<'a> Capture<'a> {
 impl Setup<'static> {
     /// A stop sequence, and no streams.
     pub fn of_stop(plan: Plan, first: Deadline) -> Setup<'static> {
-        let (feed, sinks) = (Feed::Nothing, [Sink::Nothing, Sink::Nothing]);
-        Setup { feed, sinks, until_eof: false, limit: first, plan }
+        Setup {
+            feed: Feed::Nothing,
+            sinks: [Sink::Nothing, Sink::Nothing],
+            outlets: [None, None],
+            until_eof: false,
+            timeout: first,
+            cancel: None,
+            plan,
+            began: clock::now_ns(),
+        }
     }
 }
 
@@ -272,4 +419,21 @@ impl Capture<'_> {
     pub fn stop_by(&mut self, plan: Plan, first: Deadline) {
         self.ladder = Ladder::new(plan, first);
     }
+}
+
+/// For a child that nobody else knows, when its capture has failed.
+pub fn abandon(handle: u64, target: Target) -> Result<Status> {
+    const KILL: &[Step] = &[Step { signal: libc::SIGKILL, wait_ms: 2000 }];
+    ladder::stop(handle, Plan { target, sweep: true, steps: Steps::copy(KILL)? })
+}
+
+/// Whether stdout and stderr are read. Two that are one terminal have one reader, as
+/// each read takes what the other would have got: stdout's, unless only stderr's
+/// bytes are wanted.
+fn readers(pipes: &Pipes, [_, out, err]: [bool; 3]) -> Result<[bool; 2]> {
+    if pipes.share_terminal(1, 2)? {
+        let only_err = err && !out;
+        return Ok([!only_err, only_err]);
+    }
+    Ok([1, 2].map(|stream| pipes.fd(stream).is_some()))
 }

@@ -1,5 +1,6 @@
 //! What a child is fed on its stdin.
 
+use super::passing::{LARGE, Passing};
 use crate::sys::signal::SigpipeHeld;
 use crate::sys::{Errno, Result, fd};
 use core::ffi::{c_char, c_int, c_void};
@@ -14,18 +15,10 @@ pub enum Feed<'a> {
     Callback { give: Give, argument: *mut c_void },
 }
 
-/// A pipe takes that much whole, or nothing.
-const CHUNK: usize = libc::PIPE_BUF;
-
-/// How many writes one turn makes at most: the time limit is looked at between
-/// turns.
-const AT_ONCE: u32 = 16;
-
 pub struct Feeder<'a> {
     feed: Feed<'a>,
     /// What a callback gave and the pipe has not taken yet.
-    chunk: [u8; CHUNK],
-    rest: core::ops::Range<usize>,
+    passing: Passing,
     pub fed: u64,
     pub error: Option<Errno>,
     pub is_done: bool,
@@ -34,66 +27,78 @@ pub struct Feeder<'a> {
 impl<'a> Feeder<'a> {
     pub fn new(feed: Feed<'a>) -> Feeder<'a> {
         let is_done = matches!(feed, Feed::Nothing);
-        Feeder { feed, chunk: [0; CHUNK], rest: 0..0, fed: 0, error: None, is_done }
+        Feeder { feed, passing: Passing::default(), fed: 0, error: None, is_done }
     }
 
-    /// Writes what the pipe takes now. A reader that went away is EPIPE, and
-    /// the end of it.
-    pub fn pump(&mut self, pipe: i32) {
-        for _ in 0..AT_ONCE {
-            if self.is_done {
-                return;
-            }
-            match self.write(pipe) {
-                Ok(0) => self.is_done = true,
-                Ok(count) => self.fed = self.fed.wrapping_add(count as u64),
-                Err(Errno::EAGAIN) => return,
-                Err(Errno::EINTR) => {}
-                Err(errno) => {
-                    self.error = Some(errno);
-                    self.is_done = true;
-                }
-            }
+    pub fn is_large(&self) -> bool {
+        self.fed >= LARGE
+    }
+
+    /// Writes once. Whether the pipe may take more at once. A reader that went away
+    /// is EPIPE, and the end of it.
+    #[inline(never)]
+    pub fn step(&mut self, pipe: i32) -> bool {
+        if self.is_done {
+            return false;
         }
+        match self.write(pipe) {
+            Ok((0, _)) => self.is_done = true,
+            Ok((count, is_all)) => {
+                self.fed = self.fed.wrapping_add(count as u64);
+                // The rest had no room, unless the reader is at work on a large input.
+                return is_all || self.is_large();
+            }
+            Err(Errno::EAGAIN) => return false,
+            Err(Errno::EINTR) => return true,
+            Err(errno) => self.end_with(errno),
+        }
+        false
     }
 
     /// Nobody is waited for any more who may read it.
     pub fn end(&mut self, pipe: i32) {
-        self.pump(pipe);
+        self.step(pipe);
         if !self.is_done {
-            self.error = Some(Errno::EPIPE);
-            self.is_done = true;
+            self.end_with(Errno::EPIPE);
         }
     }
 
-    /// 0 when there is nothing left to write.
-    fn write(&mut self, pipe: i32) -> Result<usize> {
+    fn end_with(&mut self, errno: Errno) {
+        self.error = Some(errno);
+        self.is_done = true;
+    }
+
+    /// How much the pipe takes, 0 when there is nothing left to write; and whether
+    /// that was all there was.
+    fn write(&mut self, pipe: i32) -> Result<(usize, bool)> {
         let bytes = match &self.feed {
-            Feed::Nothing => return Ok(0),
+            Feed::Nothing => return Ok((0, true)),
             Feed::Bytes(bytes) => bytes,
             Feed::Callback { give, argument } => {
-                if self.rest.is_empty() {
-                    self.rest = 0..ask(*give, *argument, &mut self.chunk)?;
+                if self.passing.is_empty() {
+                    let count = ask(*give, *argument, self.passing.room(usize::MAX)?)?;
+                    self.passing.have_come(count);
                 }
-                self.chunk.get(self.rest.clone()).unwrap_or_default()
+                self.passing.rest()
             }
         };
         if bytes.is_empty() {
-            return Ok(0);
+            return Ok((0, true));
         }
+        let length = bytes.len();
         let count = SigpipeHeld::run(|| fd::write(pipe, bytes))?;
         match &mut self.feed {
             Feed::Bytes(bytes) => *bytes = bytes.get(count..).unwrap_or_default(),
-            _ => self.rest.start = self.rest.start.wrapping_add(count),
+            _ => self.passing.have_gone(count),
         }
-        Ok(count)
+        Ok((count, count == length))
     }
 }
 
-fn ask(give: Give, argument: *mut c_void, chunk: &mut [u8]) -> Result<usize> {
-    let count = give(argument, chunk.as_mut_ptr().cast(), chunk.len());
+fn ask(give: Give, argument: *mut c_void, place: &mut [u8]) -> Result<usize> {
+    let count = give(argument, place.as_mut_ptr().cast(), place.len());
     match usize::try_from(count) {
-        Ok(count) if count <= chunk.len() => Ok(count),
+        Ok(count) if count <= place.len() => Ok(count),
         Ok(_) => Err(Errno::EINVAL),
         // The first two would be taken for the pipe's.
         Err(_) => match count.wrapping_neg() {

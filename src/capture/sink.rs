@@ -1,43 +1,64 @@
 //! What becomes of a stream's bytes.
 
+use super::callback::{Callback, Refusal};
+use super::lines::Lines;
+use crate::sys::bytes::copy;
 use crate::sys::heap::Growing;
-use crate::sys::poll;
-use crate::sys::signal::SigpipeHeld;
-use crate::sys::splice::splice;
-use crate::sys::{Errno, Result, fd};
-use core::ffi::{c_char, c_int, c_void};
+use crate::sys::{Result, fd};
 use core::mem::swap;
-
-/// Is given bytes; anything but 0 asks to stop.
-pub type Take = extern "C" fn(*mut c_void, *const c_char, usize) -> c_int;
 
 pub enum Sink<'a> {
     Nothing,
     Buffer(Buffer<'a>),
     Growing { bytes: Growing, most: usize },
-    Callback { take: Take, argument: *mut c_void },
-    Fd(Descriptor),
-}
-
-/// Why a sink takes nothing more.
-pub enum Refusal {
-    /// The callback said so.
-    Stopped(i32),
-    Failed(Errno),
+    Callback(Callback),
+    Lines(Lines),
 }
 
 impl Sink<'_> {
-    /// Takes bytes that nothing read into its own memory; says how many of them
-    /// are kept. A full buffer takes everything and keeps what it is there to keep.
-    pub fn take(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+    /// How much can be read straight into the sink's own memory, at most `most`; 0
+    /// for a sink that has none, or none left.
+    pub fn room(&mut self, most: usize) -> Result<usize> {
         match self {
-            Sink::Nothing | Sink::Growing { .. } => Ok(0),
-            Sink::Buffer(buffer) => Ok(buffer.take(bytes)),
-            Sink::Callback { take, argument } => {
-                let answer = take(*argument, bytes.as_ptr().cast(), bytes.len());
-                if answer == 0 { Ok(bytes.len()) } else { Err(Refusal::Stopped(answer)) }
+            Sink::Buffer(buffer) => Ok(buffer.room().min(most)),
+            Sink::Growing { bytes, most: limit } if bytes.len() < *limit => {
+                bytes.make_room(most.min(limit.wrapping_sub(bytes.len())))
             }
-            Sink::Fd(descriptor) => descriptor.write(bytes).map_err(Refusal::Failed),
+            _ => Ok(0),
+        }
+    }
+
+    /// Reads into that room.
+    pub fn read(&mut self, fd: i32, room: usize) -> Result<usize> {
+        match self {
+            Sink::Buffer(buffer) => buffer.read(fd, room),
+            Sink::Growing { bytes, .. } => bytes.read(fd, room),
+            _ => Ok(0),
+        }
+    }
+
+    /// Takes bytes that were read elsewhere. `kept` counts those that it keeps. A
+    /// full buffer takes everything and keeps what it is there to keep.
+    pub fn take(&mut self, bytes: &[u8], kept: &mut u64) -> Result<(), Refusal> {
+        let count = match self {
+            Sink::Nothing => 0,
+            Sink::Buffer(buffer) => buffer.take(bytes),
+            Sink::Growing { bytes: own, most } => {
+                let room = most.saturating_sub(own.len());
+                own.append(bytes.get(..room).unwrap_or(bytes)).map_err(Refusal::Failed)?
+            }
+            Sink::Callback(callback) => return callback.give(bytes, kept),
+            Sink::Lines(lines) => return lines.take(bytes, kept),
+        };
+        *kept = kept.wrapping_add(count as u64);
+        Ok(())
+    }
+
+    /// The stream has ended.
+    pub fn end(&mut self, kept: &mut u64) -> Result<(), Refusal> {
+        match self {
+            Sink::Lines(lines) => lines.end(kept),
+            _ => Ok(()),
         }
     }
 }
@@ -116,83 +137,9 @@ impl<'a> Buffer<'a> {
     }
 }
 
-/// Copies as much as fits; says how much.
-fn copy(to: Option<&mut [u8]>, from: &[u8]) -> usize {
-    let to = to.unwrap_or_default();
-    let count = to.len().min(from.len());
-    if let (Some(to), Some(from)) = (to.get_mut(..count), from.get(..count)) {
-        to.copy_from_slice(from);
-    }
-    count
-}
-
 /// As the slice's own, which has a bounds check that optimising for size keeps.
 fn reverse(bytes: &mut [u8]) {
     if let Some((front, back)) = bytes.split_at_mut_checked(bytes.len() / 2) {
         front.iter_mut().zip(back.iter_mut().rev()).for_each(|(a, b)| swap(a, b));
     }
 }
-
-/// A descriptor that the bytes are passed on to.
-pub struct Descriptor {
-    fd: i32,
-    splices: bool,
-    /// It may have to wait for somebody who reads.
-    waits: bool,
-    /// How much it surely takes, or surely does not block on, at once.
-    most: usize,
-}
-
-const MUCH: usize = 1 << 16;
-
-impl Descriptor {
-    pub fn new(fd: i32) -> Result<Descriptor> {
-        let kind = fd::kind(fd)?;
-        let most = if kind == fd::Kind::Other { libc::PIPE_BUF } else { MUCH };
-        Ok(Descriptor { fd, splices: true, waits: kind != fd::Kind::Regular, most })
-    }
-
-    pub fn number(&self) -> i32 {
-        self.fd
-    }
-
-    /// Whether it would take something now. Asked before every write: the
-    /// descriptor is the caller's, and may be in blocking mode.
-    pub fn is_ready(&self) -> bool {
-        !self.waits || poll::is_writable(self.fd)
-    }
-
-    /// Moves bytes out of the pipe `from` inside the kernel; 0 at its end. `None`
-    /// where that cannot be done: they have to be read and written.
-    pub fn splice(&mut self, from: i32, most: usize) -> Option<Result<usize>> {
-        if !self.splices {
-            return None;
-        }
-        match splice(from, self.fd, most.min(self.most)) {
-            Err(errno) if errno.means_unsupported() => {
-                self.splices = false;
-                None
-            }
-            other => Some(other),
-        }
-    }
-
-    /// What a write takes of bytes that were read: at most PIPE_BUF of them, for
-    /// which a descriptor that is ready has room. One in non-blocking mode may
-    /// take less; then this fails with EAGAIN, and the rest is lost.
-    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            match SigpipeHeld::run(|| fd::write(self.fd, rest)) {
-                Ok(0) => return Err(Errno::EIO), // it takes nothing, and does not say why
-                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-        Ok(bytes.len())
-    }
-}
-
-/// How much may be read at once for a descriptor that cannot be spliced to.
-pub const WRITTEN_AT_ONCE: usize = libc::PIPE_BUF;

@@ -1,26 +1,26 @@
 use super::act::chld_stop_plan;
-use super::capture_setup::{begin, finish, nothing, start_captured};
+use super::capture_setup::{begin, finish, nothing, start_captured, wait_of};
 use super::spawn::{chld_error, chld_id, chld_spawn_options};
 use super::status::chld_status;
-use super::{growth, quietly, spawn, valid, write_out};
-use crate::stop::signal;
-use crate::wait::ask;
-use crate::capture::engine::Capture;
-use crate::start::failure::{Failure, Step};
+use super::wait::chld_resources;
+use super::{growth, quietly, spawn, to_c, valid, write_out};
+use crate::capture::engine::{self, Capture, Hint, Setup, Turn};
 use crate::capture::stepwise;
+use crate::start::failure::{Failure, Step};
 use crate::sys::host::Undisturbed;
-use crate::sys::{Errno, heap};
+use crate::sys::{Errno, Result, heap};
+use crate::wait::ask;
 use core::ffi::{c_char, c_int, c_void};
 use core::mem::size_of;
 
-/// Nothing. A pipe to the child's stdin is closed at once; chld_run() makes
+/// No input. A pipe to the child's stdin is closed at once; chld_run() makes
 /// none.
 pub const CHLD_FEED_NONE: u32 = 0;
 
-/// `size` bytes at `data`, then the end.
+/// The `size` bytes at `data`, then the end of the input.
 pub const CHLD_FEED_BUFFER: u32 = 1;
 
-/// What `callback` gives.
+/// The bytes that `callback` returns.
 pub const CHLD_FEED_CALLBACK: u32 = 2;
 
 /// What the child reads on its stdin.
@@ -29,75 +29,105 @@ pub struct chld_feed {
     /// One of CHLD_FEED_*.
     pub mode: u32,
     /// Must be 0.
-    pub reserved: u32,
-    /// For CHLD_FEED_BUFFER.
+    pub flags: u32,
+    /// For CHLD_FEED_BUFFER: the bytes.
     pub data: *const c_char,
-    /// How many bytes.
+    /// For CHLD_FEED_BUFFER: the number of bytes.
     pub size: usize,
     /// For CHLD_FEED_CALLBACK: puts up to `size` bytes into `buffer` and returns
-    /// how many; 0 is the end of the input. A negative errno ends it too, and
-    /// becomes `feed_error`, positive; -EAGAIN, -EINTR and what is no errno become
-    /// EIO, and more than `size` EINVAL. It is called when the pipe has room, and
-    /// must not block: nothing else happens meanwhile.
+    /// the number of bytes. 0 is the end of the input. A negative errno ends the
+    /// input, too, and becomes `feed_error`; -EAGAIN, -EINTR and values that are no
+    /// errno become EIO, more than `size` becomes EINVAL. The library may call it
+    /// before the child has read what it returned last. It must not block, because
+    /// nothing else happens meanwhile.
     pub callback:
         Option<extern "C" fn(argument: *mut c_void, buffer: *mut c_char, size: usize) -> c_int>,
-    /// Its first argument.
+    /// The first argument of `callback`.
     pub argument: *mut c_void,
+    /// Must be 0.
+    pub reserved: [u32; 4],
 }
 
-/// Nothing is kept: a pipe is read, counted and thrown away. chld_run() makes
-/// none for this.
+/// Keeps nothing. A pipe is read, its bytes are counted and thrown away.
+/// chld_run() makes no pipe for this.
 pub const CHLD_SINK_NONE: u32 = 0;
 
-/// The first `size` bytes, in `buffer`.
+/// Keeps the first `size` bytes in `buffer`.
 pub const CHLD_SINK_HEAD: u32 = 1;
 
-/// The last `size` bytes, in `buffer`.
+/// Keeps the last `size` bytes in `buffer`.
 pub const CHLD_SINK_TAIL: u32 = 2;
 
-/// The first half of `size` and the last, in `buffer`.
+/// Keeps the first half of `size` and the last half in `buffer`.
 pub const CHLD_SINK_HEAD_TAIL: u32 = 3;
 
-/// All, or the first `size` bytes if that is not 0, in memory from realloc() with
-/// a NUL behind it: an empty string if nothing came. It is the caller's, for
-/// chld_buffer_free().
+/// Keeps everything, or the first `size` bytes if `size` is not 0, in memory from
+/// realloc(), followed by a NUL. The memory holds an empty string if nothing came.
+/// Free it with chld_buffer_free().
 pub const CHLD_SINK_GROW: u32 = 4;
 
-/// All is given to `callback`.
+/// Gives everything to `callback`, in pieces of any size.
 pub const CHLD_SINK_CALLBACK: u32 = 5;
 
-/// All goes on to `fd`, inside the kernel where that can splice.
+/// Passes everything on to the descriptor `fd`.
 pub const CHLD_SINK_FD: u32 = 6;
 
-/// What becomes of what the child writes on its stdout or stderr.
+/// Gives everything to `callback`, one line per call. A line is any bytes up to and
+/// including a newline. If a line is longer than `size` (64 KiB if `size` is 0), its
+/// pieces come one after the other. You recognize a piece by its end, which is no
+/// newline: the next call has more of the same line. The last line of a stream may
+/// lack its newline, too. If both streams have this sink, lines come in the order in
+/// which they are read: one read from each stream in turn. If you need the exact
+/// order, give both streams one pipe (CHLD_STDIO_STDOUT).
+pub const CHLD_SINK_LINES: u32 = 7;
+
+/// Also passes the bytes on to the descriptor `fd`, as CHLD_SINK_FD does. Not with
+/// CHLD_SINK_FD, which does nothing else.
+pub const CHLD_SINK_TEE: u32 = 1;
+
+/// What becomes of the bytes that the child writes to its stdout or stderr.
 #[repr(C)]
 pub struct chld_sink {
-    /// One of CHLD_SINK_*. All of them read to the end, also when they keep
-    /// nothing more, so that the child is not held up.
+    /// One of CHLD_SINK_*. Every mode reads to the end of the stream, even if it
+    /// keeps nothing more, so that the child is not held up.
     pub mode: u32,
-    /// For CHLD_SINK_FD. It stays the caller's, in the mode it is in. As long as
-    /// it takes nothing, its stream is not read: what it has not taken at the
-    /// limit stays in the pipe, and counts in `total`.
-    pub fd: i32,
-    /// For CHLD_SINK_HEAD, _TAIL, _ENDS.
+    /// CHLD_SINK_TEE, or 0.
+    pub flags: u32,
+    /// For CHLD_SINK_HEAD, CHLD_SINK_TAIL, CHLD_SINK_HEAD_TAIL: the memory.
     pub buffer: *mut c_char,
-    /// Its size, and for CHLD_SINK_GROW.
+    /// The size of `buffer`. For CHLD_SINK_GROW and CHLD_SINK_LINES: the limit.
     pub size: usize,
-    /// For CHLD_SINK_CALLBACK: takes the bytes. If it returns anything but 0, it
-    /// is called no more, and the child is ended by the stop plan. It must not
-    /// block: nothing else happens meanwhile.
+    /// For CHLD_SINK_CALLBACK, CHLD_SINK_LINES: takes the bytes. If it returns
+    /// anything but 0, it is not called again, and the child is stopped by the stop
+    /// plan. It must not block, because nothing else happens meanwhile.
     pub callback:
         Option<extern "C" fn(argument: *mut c_void, data: *const c_char, size: usize) -> c_int>,
-    /// Its first argument.
+    /// The first argument of `callback`.
     pub argument: *mut c_void,
+    /// For CHLD_SINK_FD and CHLD_SINK_TEE: the descriptor. It stays yours, in the
+    /// mode that it is in, and must stay open. The stream is not read while the
+    /// descriptor takes nothing, so the child waits, but the timeout still holds. A
+    /// pipe in blocking mode gets at most PIPE_BUF bytes at once, and only when it
+    /// has room for them; a pipe that other processes write to, too, should be in
+    /// non-blocking mode. At the timeout, bytes that were read and that the
+    /// descriptor has not taken are lost: `truncated` is 1.
+    pub fd: i32,
+    /// Must be 0.
+    pub reserved: [u32; 5],
 }
 
-/// Wait for the end of stdout's and stderr's pipes too, within the limit: for
-/// output that a descendant goes on writing when the child has ended. The input
-/// goes on as long.
+/// Also waits for the end of stdout's and stderr's pipes, within the timeout: for
+/// output that a descendant writes after the child has exited. The input is fed
+/// until then, too.
 pub const CHLD_CAPTURE_EOF: u32 = 1;
 
-/// What chld_capture() and chld_run() can be told. Begin with
+/// `cancel_fd` is a descriptor. As soon as it is readable, or at its end, the child
+/// is stopped by the stop plan, as at the timeout, and the result says `cancelled`.
+/// The library does not read it. It may be any descriptor, and the same one for any
+/// number of captures; a regular file is always readable.
+pub const CHLD_CAPTURE_CANCEL: u32 = 2;
+
+/// The options of chld_capture() and chld_run(). Begin with
 /// CHLD_CAPTURE_OPTIONS_INIT.
 #[repr(C)]
 pub struct chld_capture_options {
@@ -105,16 +135,23 @@ pub struct chld_capture_options {
     pub size: usize,
     /// CHLD_CAPTURE_* bits.
     pub flags: u32,
-    /// The limit on all of it, in milliseconds: feeding, reading, the end, and
-    /// the rest in the pipes. When it is reached, the child is ended by `stop`,
-    /// whose time comes on top. 0 (which elsewhere only looks) or -1: no limit.
+    /// The timeout in milliseconds for everything together: the start of
+    /// chld_run(), feeding, reading, the child's exit. When it is over, the child is
+    /// stopped by `stop`, whose waits come on top. 0 or -1: no timeout. (Elsewhere 0
+    /// means not to wait.)
     pub timeout_ms: i32,
-    /// The child's stdin, stdout and stderr.
+    /// The child's stdin, stdout and stderr. If stdout and stderr are one
+    /// pseudo-terminal, one sink gets everything that the child writes: that of
+    /// stdout, unless only stderr has one.
     pub r#in: chld_feed,
     pub out: chld_sink,
     pub err: chld_sink,
-    /// How to end the child at the limit. NULL: as chld_stop() does with NULL.
+    /// How to stop the child at the timeout. NULL: as chld_stop() does with NULL.
     pub stop: *const chld_stop_plan,
+    /// For CHLD_CAPTURE_CANCEL.
+    pub cancel_fd: i32,
+    /// Must be 0.
+    pub reserved: u32,
 }
 
 // SAFETY: numbers and pointers, NULL for none, the size first.
@@ -126,86 +163,114 @@ unsafe impl growth::Growing for chld_capture_options {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct chld_stream_result {
-    /// How many bytes came in all.
+    /// The number of bytes that came.
     pub total: u64,
-    /// How many of them are in the buffer, or were passed on.
+    /// The number of bytes that are in the buffer, that `callback` has taken, or
+    /// that the descriptor of CHLD_SINK_FD has taken.
     pub kept: u64,
-    /// How many of the kept ones are the stream's first: for CHLD_SINK_HEAD_TAIL, what
-    /// is missing is missing after these.
+    /// Number of bytes kept from the start of the stream. With CHLD_SINK_HEAD_TAIL,
+    /// the dropped bytes come right after these.
     pub from_head: u64,
-    /// The kept bytes, in their order, NULs included: `buffer` (with no NUL behind
-    /// them), or memory for chld_buffer_free(). NULL if they are not kept in
-    /// memory, for a buffer of no size, and where there was no memory at all for a
-    /// growing one (`error` is ENOMEM then, unless nothing came).
+    /// The number of bytes that the descriptor of CHLD_SINK_TEE or CHLD_SINK_FD has
+    /// taken.
+    pub passed: u64,
+    /// The kept bytes in their order, NULs included: `buffer`, with no NUL behind
+    /// them, or memory for chld_buffer_free(). NULL if they are not kept in memory,
+    /// if the buffer has no size, or if there was no memory at all for a growing one
+    /// (`error` is ENOMEM then, unless nothing came).
     pub data: *mut c_char,
-    /// 1 if there is a buffer, callback or descriptor that did not get all.
+    /// 1 if the buffer, the callback or the descriptor did not get everything.
     pub truncated: i32,
-    /// 1 if somebody still has the pipe open, or had it when this was written.
+    /// 1 if a process still has the pipe open, or had it when this was written.
     pub held: i32,
-    /// Why nothing more was kept: a positive errno (ENOMEM; what writing to the
-    /// descriptor said, EPIPE for one; what reading the stream said, which is
-    /// closed then), or 0.
+    /// Why nothing more was kept, as a positive errno, or 0: ENOMEM, what writing to
+    /// the descriptor of CHLD_SINK_FD returned (EPIPE for one), or what reading the
+    /// stream returned. A stream that cannot be read is closed.
     pub error: i32,
-    /// What the callback returned to stop, or 0.
+    /// The value that `callback` returned to stop, or 0.
     pub stopped: i32,
+    /// Why the descriptor of CHLD_SINK_TEE or CHLD_SINK_FD got nothing more, as a
+    /// positive errno, or 0.
+    pub pass_error: i32,
+    /// 0.
+    pub reserved: [u32; 5],
 }
 
-/// What has happened, and what came of it.
+/// What a capture has come to.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct chld_capture_result {
-    /// How the child ended. CHLD_STATE_RUNNING if it has not.
+    /// How the child exited. CHLD_STATE_RUNNING if it has not.
     pub status: chld_status,
     /// What came on its stdout and on its stderr.
     pub out: chld_stream_result,
     pub err: chld_stream_result,
-    /// How many bytes of the input the pipe has taken.
+    /// The number of input bytes that the pipe has taken.
     pub fed: u64,
-    /// Why it took no more: EPIPE if nobody reads it, or the child has ended (and,
-    /// with CHLD_CAPTURE_EOF, its output too); what the callback returned; or 0.
+    /// Why it took no more, or 0: EPIPE if nobody reads the pipe, or if the child has
+    /// exited (with CHLD_CAPTURE_EOF: and its output has ended); or the errno that
+    /// the callback returned.
     pub feed_error: i32,
-    /// 1 if the limit was reached.
+    /// 1 if the timeout was reached.
     pub timed_out: i32,
+    /// 1 if `cancel_fd` became readable before that.
+    pub cancelled: i32,
     /// The last step of the stop plan that was taken, counted from 1. 0: none.
     pub step: i32,
-    /// Its signal.
+    /// The signal of that step.
     pub signal: i32,
+    /// The child's pid, for messages: see chld_pid(). 0 if there was no child.
+    pub pid: i32,
+    /// How long it took, in nanoseconds on the monotonic clock, from the call of
+    /// chld_run(), chld_capture() or chld_capture_open() until the capture was
+    /// complete.
+    pub elapsed_ns: u64,
+    /// What the child has used up: see chld_usage(). All 0 if the child has not
+    /// exited, or if the kernel could not be asked.
+    pub usage: chld_resources,
+    /// 0.
+    pub reserved: [u64; 4],
 }
 
-/// Feeds a child, reads what it writes on stdout and stderr, and waits for its
-/// end, all at once, within one limit.
+/// Feeds a child, reads what it writes to stdout and stderr, and waits for its exit,
+/// all at once, within one timeout.
 ///
-/// `id`: a child with a pipe (CHLD_STDIO_PIPE), or a pseudo-terminal, for each
-/// stream that the options say something about. A terminal has no end of input:
-/// let the last bytes be a newline and ^D (4). If stdin is its only stream, closing
-/// it hangs the terminal up.
-/// `options`: NULL for the defaults: an empty input, nothing kept, no limit.
-/// `ret`: how it ended and what came; may be NULL. It is written, and what it
-/// holds is valid, on success and whenever the capture has begun: so also with
-/// -ETIMEDOUT.
+/// `id`: a child with a pipe (CHLD_STDIO_PIPE) or a pseudo-terminal for each stream
+/// that the options feed or read. A terminal has no end of input: let the input end
+/// with a newline and ^D (4). If stdin is the only stream on the terminal, the end of
+/// the input hangs the terminal up.
+/// `options`: NULL for the defaults: an empty input, nothing kept, no timeout.
+/// `ret`: how the child exited and what came; may be NULL. It is written on success,
+/// and on failure if the capture has begun, as with -ETIMEDOUT.
 ///
-/// It ends when the child has ended and what it wrote is read. A descendant that
-/// still has the pipe open does not prolong that, unless CHLD_CAPTURE_EOF says
-/// so: `held` tells of it. When the limit is reached, the child is ended by
-/// the stop plan, while reading goes on; a limit is no error, but `timed_out`.
-/// An input that nobody reads any more is `feed_error` EPIPE. There is no
-/// SIGPIPE, neither for that nor for a CHLD_SINK_FD, and no change of its
-/// disposition. The child's stdin is closed after the input; the pipes of stdout
-/// and stderr stay open, in the mode they were in.
+/// The call returns when the child has exited and everything that it wrote is read.
+/// A descendant that still has the pipe open does not prolong that (`held` is 1),
+/// except with CHLD_CAPTURE_EOF.
+/// When the timeout is over, the child is stopped by the stop plan while reading goes
+/// on. That is no failure: the call returns 0, and `timed_out` is 1.
+/// If nobody reads the input any more, `feed_error` is EPIPE. There is no SIGPIPE,
+/// neither for the input nor for a descriptor in a sink.
+/// The child's stdin is closed after the input. The pipes of stdout and stderr stay
+/// open, in the mode and size that they had. While much passes through a pipe, the
+/// library enlarges it to 256 KiB if it may, at most 16 pipes of a process at a time.
 ///
-/// Returns 0; -ETIMEDOUT if the child lives after the last step of the plan;
-/// -EPERM, or what else sending says, if the last signal of the plan could not
-/// be sent; -ENOENT if there is no pipe for a stream; -EBUSY if it is being
-/// captured; -EINVAL unknown flags, modes, plans, NULL for a buffer, a limit
-/// below -1; -E2BIG options of a later version; -EBADF if `id` is no child, or
-/// `fd` not open; -EAGAIN, -ENOMEM without memory or room for another capture.
-/// Without pidfds also what chld_set_open() says.
-/// Ownership: a growing buffer is the caller's; without `ret` it is freed.
-/// Thread-safe, but nobody else may use the pipes meanwhile. Not
-/// async-signal-safe. Blocks, for no longer than the limit, the plan's waits,
-/// and the callbacks; a CHLD_SINK_FD in blocking mode that is neither file nor
-/// pipe (a stopped terminal) may hold it longer. Not a cancellation point.
-/// Since 0.1.
+/// Returns 0, or
+/// -ETIMEDOUT if the child lives after the last step of the plan,
+/// -EPERM, or another error of the call, if the plan's last signal could not be sent,
+/// -ENOENT if a stream of the options has no pipe,
+/// -EBUSY if the child is being captured already,
+/// -EINVAL unknown modes, flags or plans, NULL for a buffer or callback, a reserved
+/// member that is not 0, a timeout below -1,
+/// -E2BIG options of a later version,
+/// -EBADF if `id` is no child, or a descriptor in the options is not open,
+/// -EAGAIN, -ENOMEM without memory, or without room for another capture,
+/// and without pidfds also what chld_set_open() returns.
+/// Ownership: a growing buffer is yours; without `ret` it is freed.
+/// Thread-safe, but nobody else may use the pipes meanwhile. Another thread may call
+/// chld_stop() or chld_kill(). Not async-signal-safe. Blocks, no longer than the
+/// timeout, the plan's waits and the callbacks; a descriptor in a sink that is in
+/// blocking mode and neither file nor pipe (a terminal stopped by ^S) may hold it
+/// longer. Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_capture(
     id: chld_id,
@@ -224,25 +289,27 @@ pub unsafe extern "C" fn chld_capture(
 }
 
 /// Starts a child, captures it and closes it: chld_spawn(), chld_capture() and
-/// chld_close() in one.
+/// chld_close() in one call.
 ///
-/// `argv`, `spawn_options`: as for chld_spawn(). A stream that is to be fed or kept
-/// gets a pipe if `spawn_options` leave it at CHLD_STDIO_INHERIT.
+/// `argv`, `spawn_options`: as for chld_spawn(). A stream that is fed or read gets a
+/// pipe if `spawn_options` leave it at CHLD_STDIO_INHERIT.
 /// `capture_options`: as for chld_capture().
-/// `ret`: as for chld_capture(), but written in any case: if nothing was captured,
-/// all is zero, with CHLD_STATE_RUNNING.
-/// `reterr`: as for chld_spawn(), and written whenever this fails: its step is
-/// CHLD_STEP_CAPTURE if it was not the start that failed.
+/// `ret`: as for chld_capture(), but written in any case. If nothing was captured, all
+/// is 0, with CHLD_STATE_RUNNING.
+/// `reterr`: as for chld_spawn(), and written whenever this call fails. The step is
+/// CHLD_STEP_CAPTURE if the start did not fail.
 ///
-/// Returns 0 when the child has ended, however it did; what chld_spawn() returns
-/// if it could not be started; else what chld_capture() returns. What can be known
-/// to be wrong with the capture (-EINVAL, -ENOENT, -EBADF) is found before the
-/// start. A child that cannot be captured after all (-EAGAIN, -EMFILE, -ENOMEM) gets
-/// SIGKILL; one that its plan did not end is left to the library, as by
-/// chld_close().
-/// Ownership: a growing buffer is the caller's; without `ret` it is freed. There is
-/// no handle to close. What chld_spawn() says of descriptors that are passed goes
-/// for these too.
+/// Errors in the capture options (-EINVAL, -ENOENT, -EBADF) are found before the
+/// start. If the capture fails after the start, the child gets SIGKILL, as do its
+/// group or its tree if the stop plan is for those, and the call waits up to two
+/// seconds for its exit. A child that the stop plan did not stop is left to the
+/// library, as chld_close() leaves it.
+///
+/// Returns 0 when the child has exited, whatever its status, or
+/// what chld_spawn() returns if it could not be started,
+/// or what chld_capture() returns.
+/// Ownership: a growing buffer is yours; without `ret` it is freed. There is no handle
+/// to close. Descriptors in `spawn_options` stay yours, as with chld_spawn().
 /// Thread-safe, as chld_spawn() is. Not async-signal-safe. Blocks, as chld_spawn()
 /// and chld_capture() do. Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]
@@ -262,17 +329,7 @@ pub unsafe extern "C" fn chld_run(
                 Ok(started) => started,
                 Err(code) => return code,
             };
-        let mut begun = false;
-        let result = Capture::begin(handle, setup).and_then(|mut capture| {
-            begun = true;
-            let result = capture.run();
-            finish(&mut capture, ret);
-            result
-        });
-        if !begun {
-            // It could not be captured, and nobody else knows of it.
-            let _ = signal::kill(handle, libc::SIGKILL);
-        }
+        let result = capture_own(handle, setup, ret);
         let _ = ask::close(handle);
         match result {
             Ok(()) => 0,
@@ -281,12 +338,37 @@ pub unsafe extern "C" fn chld_run(
     }
 }
 
+/// For a child whose handle nobody else has: it must not go on running, unless the
+/// stop plan is to blame.
+///
+/// # Safety
+/// `ret` must be NULL or valid for a write.
+unsafe fn capture_own(handle: u64, setup: Setup, ret: *mut chld_capture_result) -> Result<()> {
+    let target = setup.plan.target;
+    let mut has_given_up = false;
+    let result = Capture::begin(handle, setup).and_then(|mut capture| {
+        let result = capture.run();
+        has_given_up = capture.outcome().is_err();
+        // SAFETY: by the contract.
+        unsafe { finish(&mut capture, ret) };
+        result
+    });
+    if result.is_err() && !has_given_up {
+        let stopped = engine::abandon(handle, target);
+        // SAFETY: by the contract; it was written.
+        if let (Ok(status), Some(ret)) = (stopped, unsafe { ret.as_mut() }) {
+            ret.status = to_c(status);
+        }
+    }
+    result
+}
+
 /// A capture that the caller's event loop drives, as a number; -EBADF once it is
 /// closed.
 pub type chld_capture_id = u64;
 
-/// How many descriptors one capture waits for at most.
-pub const CHLD_CAPTURE_FDS: usize = 4;
+/// The most descriptors that one capture waits for.
+pub const CHLD_CAPTURE_FDS: usize = 8;
 
 /// As struct pollfd, member by member.
 #[repr(C)]
@@ -302,24 +384,27 @@ pub struct chld_poll {
 /// What a capture waits for.
 #[repr(C)]
 pub struct chld_capture_wait {
-    /// Any of these, in `count` places, each descriptor once. A CHLD_SINK_FD's own
-    /// may be among them.
+    /// Any of these, in `count` places, each descriptor once. Descriptors in sinks
+    /// and `cancel_fd` may be among them.
     pub fds: [chld_poll; CHLD_CAPTURE_FDS],
     pub count: u32,
-    /// Or so many milliseconds, as for poll(): -1 is without limit.
+    /// Or this time in milliseconds, as for poll(). -1: no timeout. 0: more can be
+    /// done at once.
     pub timeout_ms: i32,
+    /// 0.
+    pub reserved: [u32; 2],
 }
 
 /// Begins what chld_capture() does, without blocking.
 ///
-/// `ret`: where its handle goes. Not NULL.
+/// `ret`: where the handle of the capture goes. Must not be NULL.
 ///
-/// What the options point to (buffers, the input, the stop plan's steps) must
-/// stay until chld_capture_close(); the options themselves need not.
+/// What the options point to (buffers, the input, the stop plan's steps) must stay
+/// until chld_capture_close(); the options themselves need not.
 ///
-/// Returns 0, or as chld_capture() does.
-/// Ownership: the handle is the caller's, until chld_capture_close(); so is the
-/// child's, which that leaves as it is.
+/// Returns 0, or what chld_capture() returns.
+/// Ownership: the handle is yours until chld_capture_close(), and so is the child,
+/// which that leaves as it is.
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_capture_open(
@@ -340,19 +425,20 @@ pub unsafe extern "C" fn chld_capture_open(
     })
 }
 
-/// Does what can be done now, without blocking. To be called when one of the
-/// descriptors is ready or the time is over, and once at first; calling it
-/// without need does no harm.
+/// Does what can be done now, without blocking, and no more than a bounded number of
+/// reads and writes. Call it once at first, and then whenever one of the descriptors
+/// is ready or the time is over. A call without need does no harm.
 ///
-/// `ret`: what to wait for before the next call; may be NULL. It is new each
-/// time. Written when 0 is returned. Without pidfds one of the descriptors is
+/// `ret`: what to wait for before the next call; may be NULL. It differs from call to
+/// call. Written when the call returns 0. Without pidfds one of the descriptors is
 /// poked by SIGCHLD, which some thread must have unblocked.
 ///
-/// Returns 1 when there is nothing left to do, 0 when there is; -ETIMEDOUT, or
-/// another errno, where chld_capture() returns it; -EBUSY while another call has
-/// this capture; -EBADF if `capture` is none.
-/// Thread-safe, not async-signal-safe. Does not block, but for callbacks, and
-/// as chld_kill_tree() does if the plan says so. Since 0.1.
+/// Returns 1 when the capture is complete, 0 when there is more to do, or
+/// -ETIMEDOUT or another errno where chld_capture() returns it,
+/// -EBUSY while another call is at work on this capture,
+/// -EBADF if `capture` is none.
+/// Thread-safe, not async-signal-safe. Does not block, except in callbacks, and as
+/// chld_kill_tree() does if the plan is for a tree. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_capture_step(
     capture: chld_capture_id,
@@ -360,24 +446,25 @@ pub unsafe extern "C" fn chld_capture_step(
 ) -> c_int {
     quietly(|| {
         stepwise::with(valid(capture)?, |capture| {
-            if capture.turn(true)? {
+            let turn = capture.turn(Hint::ALL)?;
+            if turn == Turn::Complete {
                 return capture.outcome().map(|()| 1);
             }
             // SAFETY: NULL or valid, by the header.
-            unsafe { write_out(ret, super::capture_setup::wait_of(capture)) };
+            unsafe { write_out(ret, wait_of(capture, turn)) };
             Ok(0)
         })
     })
 }
 
-/// Ends a capture, finished or not, and says what came of it. The child is left
+/// Ends a capture, complete or not, and returns what came of it. The child is left
 /// as it is.
 ///
 /// `ret`: as for chld_capture(); NULL frees growing buffers.
 ///
-/// Returns 0, -EBUSY while another call has this capture, -EBADF if `capture`
-/// is none, or no longer.
-/// Ownership: a growing buffer is the caller's, for chld_buffer_free().
+/// Returns 0, -EBUSY while another call is at work on this capture, -EBADF if
+/// `capture` is none, or no longer.
+/// Ownership: a growing buffer is yours, for chld_buffer_free().
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_capture_close(

@@ -3,18 +3,22 @@
 use super::act::plan_of;
 use super::capture::*;
 use super::spawn::{self, chld_error, chld_spawn_options};
+use super::wait::{chld_resources, resources_of};
 use super::{growth, to_c, write_out};
-use crate::capture::engine::{Capture, Setup};
-use crate::sys::deadline::Deadline;
+use crate::capture::callback::Callback;
+use crate::capture::engine::{Capture, Setup, Turn};
 use crate::capture::drain::Drain;
 use crate::capture::feed::Feed;
-use crate::capture::sink::{Buffer, Descriptor, Sink};
+use crate::capture::lines::Lines;
+use crate::capture::outlet::Outlet;
+use crate::capture::sink::{Buffer, Sink};
 use crate::start::failure::{Failure, Step};
 use crate::start::spawn as start;
 use crate::status::word::Status;
+use crate::sys::deadline::Deadline;
 use crate::sys::heap::{self, Growing};
 use crate::sys::memory::parcel;
-use crate::sys::{Errno, Result, fd};
+use crate::sys::{Errno, Result, clock, fd};
 use core::ffi::{c_char, c_int};
 
 /// # Safety
@@ -32,31 +36,41 @@ pub unsafe fn begin<'a>(
 /// to stay for `'a`, the buffers nobody else's.
 #[inline(never)]
 pub unsafe fn setup_of<'a>(options: *const chld_capture_options) -> Result<Setup<'a>> {
+    let began = clock::now_ns();
     if options.is_null() {
         return Ok(Setup {
             feed: Feed::Nothing,
             sinks: [Sink::Nothing, Sink::Nothing],
+            outlets: [None, None],
             until_eof: false,
-            limit: Deadline::Never,
+            timeout: Deadline::Never,
+            cancel: None,
             // SAFETY: NULL.
             plan: unsafe { plan_of(core::ptr::null()) }?,
+            began,
         });
     }
     // SAFETY: by the contract, all of it.
     unsafe {
         let options = growth::copy(options)?;
-        if options.flags & !CHLD_CAPTURE_EOF != 0 {
+        if options.flags & !(CHLD_CAPTURE_EOF | CHLD_CAPTURE_CANCEL) != 0 || options.reserved != 0 {
             return Err(Errno::EINVAL);
         }
         Ok(Setup {
             feed: feed_of(&options.r#in)?,
             sinks: [sink_of(&options.out)?, sink_of(&options.err)?],
+            outlets: [outlet_of(&options.out)?, outlet_of(&options.err)?],
             until_eof: options.flags & CHLD_CAPTURE_EOF != 0,
-            limit: match options.timeout_ms {
+            timeout: match options.timeout_ms {
                 0 => Deadline::Never,
-                limit => Deadline::after_ms(limit)?,
+                timeout => Deadline::after_ms(timeout)?,
+            },
+            cancel: match options.flags & CHLD_CAPTURE_CANCEL {
+                0 => None,
+                _ => fd::require_open(options.cancel_fd).map(|()| Some(options.cancel_fd))?,
             },
             plan: plan_of(options.stop)?,
+            began,
         })
     }
 }
@@ -94,8 +108,10 @@ pub unsafe fn start_captured<'a>(
 /// # Safety
 /// See `setup_of`.
 unsafe fn feed_of<'a>(feed: &chld_feed) -> Result<Feed<'a>> {
+    if feed.flags != 0 || feed.reserved != [0; 4] {
+        return Err(Errno::EINVAL);
+    }
     match feed.mode {
-        _ if feed.reserved != 0 => Err(Errno::EINVAL),
         CHLD_FEED_NONE => Ok(Feed::Nothing),
         CHLD_FEED_BUFFER if feed.size == 0 => Ok(Feed::Bytes(&[])),
         CHLD_FEED_BUFFER if feed.data.is_null() || feed.size > isize::MAX as usize => {
@@ -113,12 +129,20 @@ unsafe fn feed_of<'a>(feed: &chld_feed) -> Result<Feed<'a>> {
     }
 }
 
+/// The longest line for a size of 0.
+const LINE: usize = 64 * 1024;
+
 /// # Safety
 /// See `setup_of`.
 unsafe fn sink_of<'a>(sink: &chld_sink) -> Result<Sink<'a>> {
+    if sink.flags & !CHLD_SINK_TEE != 0 || sink.reserved != [0; 5] {
+        return Err(Errno::EINVAL);
+    }
     let size = sink.size;
     let head = match sink.mode {
         CHLD_SINK_NONE => return Ok(Sink::Nothing),
+        // It passes everything on, and keeps nothing: see `outlet_of`.
+        CHLD_SINK_FD if sink.flags == 0 => return Ok(Sink::Nothing),
         CHLD_SINK_HEAD => size,
         CHLD_SINK_TAIL => 0,
         CHLD_SINK_HEAD_TAIL => size.div_ceil(2),
@@ -127,12 +151,11 @@ unsafe fn sink_of<'a>(sink: &chld_sink) -> Result<Sink<'a>> {
             return Ok(Sink::Growing { bytes: Growing::new(), most });
         }
         CHLD_SINK_CALLBACK => {
-            let take = sink.callback.ok_or(Errno::EINVAL)?;
-            return Ok(Sink::Callback { take, argument: sink.argument });
+            return callback_of(sink).map(Sink::Callback);
         }
-        CHLD_SINK_FD => {
-            fd::require_open(sink.fd)?;
-            return Descriptor::new(sink.fd).map(Sink::Fd);
+        CHLD_SINK_LINES if size <= isize::MAX as usize => {
+            let most = if size == 0 { LINE } else { size };
+            return Ok(Sink::Lines(Lines::new(callback_of(sink)?, most)));
         }
         _ => return Err(Errno::EINVAL),
     };
@@ -142,6 +165,16 @@ unsafe fn sink_of<'a>(sink: &chld_sink) -> Result<Sink<'a>> {
     // SAFETY: by the contract; NULL has no size.
     let bytes = unsafe { super::buffer_of(sink.buffer, size) };
     Ok(Sink::Buffer(Buffer::new(bytes, head)))
+}
+
+fn callback_of(sink: &chld_sink) -> Result<Callback> {
+    let take = sink.callback.ok_or(Errno::EINVAL)?;
+    Ok(Callback { take, argument: sink.argument })
+}
+
+fn outlet_of(sink: &chld_sink) -> Result<Option<Outlet>> {
+    let passes = sink.mode == CHLD_SINK_FD || sink.flags & CHLD_SINK_TEE != 0;
+    passes.then(|| Outlet::new(sink.fd)).transpose()
 }
 
 /// Takes the result out of a capture. What grew is the caller's then.
@@ -160,8 +193,9 @@ pub unsafe fn finish(capture: &mut Capture, ret: *mut chld_capture_result) {
 
 fn result_of(capture: &mut Capture) -> chld_capture_result {
     let held = [capture.is_held(0), capture.is_held(1)];
-    let status = to_c(capture.status());
     let (step, signal) = capture.ladder.reached();
+    let (status, pid, elapsed_ns) = (to_c(capture.status()), capture.pid(), capture.elapsed());
+    let usage = resources_of(capture.usage().unwrap_or_default());
     let [out, err] = &mut capture.drains;
     chld_capture_result {
         status,
@@ -170,8 +204,13 @@ fn result_of(capture: &mut Capture) -> chld_capture_result {
         fed: capture.feeder.fed,
         feed_error: capture.feeder.error.map_or(0, |errno| errno.0),
         timed_out: capture.timed_out as i32,
+        cancelled: capture.cancelled as i32,
         step: step as i32,
         signal,
+        pid,
+        elapsed_ns,
+        usage,
+        reserved: [0; 4],
     }
 }
 
@@ -187,7 +226,7 @@ parcel!(Kept, 4);
 
 impl Kept {
     pub fn of(capture: &mut Capture) -> Kept {
-        let grown = capture.drains.each_ref().map(|drain| matches!(drain.sink, Sink::Growing { .. }));
+        let grown = capture.drains.each_ref().map(|drain| matches!(drain.keeper.sink, Sink::Growing { .. }));
         Kept { result: result_of(capture), grown }
     }
 
@@ -214,24 +253,35 @@ impl Drop for Kept {
 }
 
 fn captured(drain: &mut Drain, held: bool) -> chld_stream_result {
-    let keeps = drain.keeps;
-    let (data, from_head) = match &mut drain.sink {
+    let keeper = &mut drain.keeper;
+    let (data, from_head) = match &mut keeper.sink {
         Sink::Buffer(buffer) => {
             buffer.unroll();
-            (buffer.first(), buffer.head_bytes() as u64)
+            (buffer.first(), Some(buffer.head_bytes() as u64))
         }
-        Sink::Growing { bytes, .. } => (bytes.release(), drain.kept),
-        _ => (core::ptr::null_mut(), drain.kept),
+        Sink::Growing { bytes, .. } => (bytes.release(), None),
+        _ => (core::ptr::null_mut(), None),
     };
+    let is_short = |wants: bool, count: u64| wants && count < drain.total;
+    let truncated = is_short(keeper.wants(), keeper.kept) || is_short(drain.passes, drain.passed);
+    // A sink that only passes everything on keeps what it has passed on.
+    let (kept, error) = match drain.passes && !keeper.wants() {
+        true => (drain.passed, keeper.error.or(drain.pass_error)),
+        false => (keeper.kept, keeper.error),
+    };
+    let number = |errno: Option<Errno>| errno.map_or(0, |errno| errno.0);
     chld_stream_result {
         total: drain.total,
-        kept: drain.kept,
-        from_head,
+        kept,
+        from_head: from_head.unwrap_or(kept),
+        passed: drain.passed,
         data: data.cast(),
-        truncated: (keeps && drain.kept < drain.total) as i32,
+        truncated: truncated as i32,
         held: held as i32,
-        error: drain.error.map_or(0, |errno| errno.0),
-        stopped: drain.stopped,
+        error: number(error),
+        stopped: keeper.stopped,
+        pass_error: number(drain.pass_error),
+        reserved: [0; 5],
     }
 }
 
@@ -246,7 +296,11 @@ pub fn nothing() -> chld_capture_result {
         held: 0,
         error: 0,
         stopped: 0,
+        passed: 0,
+        pass_error: 0,
+        reserved: [0; 5],
     };
+    const UNUSED: chld_resources = resources_of([0; 9]);
     chld_capture_result {
         status: to_c(Status::RUNNING),
         out: NOTHING,
@@ -254,12 +308,18 @@ pub fn nothing() -> chld_capture_result {
         fed: 0,
         feed_error: 0,
         timed_out: 0,
+        cancelled: 0,
         step: 0,
         signal: 0,
+        pid: 0,
+        elapsed_ns: 0,
+        usage: UNUSED,
+        reserved: [0; 4],
     }
 }
 
-pub fn wait_of(capture: &Capture) -> chld_capture_wait {
+/// What to wait for after a turn that has come to `turn`.
+pub fn wait_of(capture: &Capture, turn: Turn) -> chld_capture_wait {
     let mut fds = [chld_poll { fd: -1, events: 0, revents: 0 }; CHLD_CAPTURE_FDS];
     let mut count = 0u32;
     for one in capture.polled().iter().filter(|one| one.fd >= 0) {
@@ -269,8 +329,7 @@ pub fn wait_of(capture: &Capture) -> chld_capture_wait {
         count = count.wrapping_add((place.fd < 0) as u32);
         *place = chld_poll { fd: one.fd, events: place.events | one.events, revents: 0 };
     }
-    // Up to the next millisecond: a wait that ends too early would spin.
-    let left = capture.ladder.until().left_ns().map(|ns| ns.div_ceil(1_000_000));
-    let timeout_ms = left.map_or(-1, |ms| i32::try_from(ms).unwrap_or(i32::MAX));
-    chld_capture_wait { fds, count, timeout_ms }
+    // A loop that is edge-triggered hears of what is left only by being called.
+    let timeout_ms = if turn == Turn::Busy { 0 } else { capture.until().left_ms() };
+    chld_capture_wait { fds, count, timeout_ms, reserved: [0; 2] }
 }

@@ -2,6 +2,7 @@ use super::capture::chld_capture_result as LaterCaptureResult;
 use super::spawn::chld_id;
 use super::status::chld_status;
 use super::{quietly, to_c, valid, write_out};
+use crate::children::slot::Usage;
 use crate::sys::deadline::Deadline;
 use crate::sys::{Errno, Result};
 use crate::wait::change::{self, Changes};
@@ -12,6 +13,7 @@ use core::ffi::{c_int, c_void};
 /// What a child has used up, as wait4() tells it: the child itself and those of
 /// its own children that it has waited for.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct chld_resources {
     /// CPU time in user mode, in microseconds.
     pub user_us: u64,
@@ -242,22 +244,25 @@ pub unsafe extern "C" fn chld_peek(id: chld_id, ret: *mut chld_status) -> c_int 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_usage(id: chld_id, ret: *mut chld_resources) -> c_int {
     quietly(|| {
-        let [user_us, system_us, max_resident_kib, minor_faults, major_faults, rest @ ..] =
-            ask::usage(valid(id)?)?;
-        let [blocks_in, blocks_out, voluntary_switches, involuntary_switches] = rest;
-        let resources = chld_resources {
-            user_us,
-            system_us,
-            max_resident_kib,
-            minor_faults,
-            major_faults,
-            blocks_in,
-            blocks_out,
-            voluntary_switches,
-            involuntary_switches,
-        };
+        let resources = resources_of(ask::usage(valid(id)?)?);
         // SAFETY: NULL or valid, by the header.
         unsafe { write_out(ret, resources) };
         Ok(0)
     })
+}
+
+pub const fn resources_of(usage: Usage) -> chld_resources {
+    let [user_us, system_us, max_resident_kib, minor_faults, major_faults, rest @ ..] = usage;
+    let [blocks_in, blocks_out, voluntary_switches, involuntary_switches] = rest;
+    chld_resources {
+        user_us,
+        system_us,
+        max_resident_kib,
+        minor_faults,
+        major_faults,
+        blocks_in,
+        blocks_out,
+        voluntary_switches,
+        involuntary_switches,
+    }
 }

@@ -8,7 +8,7 @@
 use super::life::{self, SetUse};
 use super::member;
 use super::next::{Event, Kind};
-use crate::capture::engine::{Capture, POLLED, Setup};
+use crate::capture::engine::{Capture, Hint, POLLED, Setup, Turn};
 use crate::children::handle;
 use crate::children::members::Member;
 use crate::children::state::{self, State};
@@ -111,7 +111,7 @@ pub fn turn(set: &SetUse, member: u64) -> Result<Option<Event>> {
     if let Some(new) = plan {
         task.capture.stop_by(new.plan, new.first);
     }
-    if task.capture.turn(true)? {
+    if task.capture.turn(Hint::ALL)? == Turn::Complete {
         return finish(set, member, task);
     }
     task.poll_what_is_waited_for()?;

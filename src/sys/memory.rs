@@ -9,7 +9,7 @@ use core::sync::atomic::{
     Ordering::{Relaxed, SeqCst},
 };
 
-fn map(size: usize) -> Result<*mut u8> {
+pub(super) fn map(size: usize) -> Result<*mut u8> {
     // SAFETY: an anonymous private mapping at an address of the kernel's choice
     // disturbs no memory of this process.
     let address = unsafe {

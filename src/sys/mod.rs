@@ -3,6 +3,7 @@
 //! assembly, and nothing here knows what a child of this library is.
 
 pub mod arch;
+pub mod bytes;
 pub mod clock;
 pub mod clone;
 pub mod cstr;
@@ -16,11 +17,12 @@ pub mod limit;
 pub mod lock;
 pub mod memory;
 pub mod pidfd;
+pub mod pipe;
 pub mod poll;
 pub mod pty;
 pub mod raw;
+pub mod select;
 pub mod signal;
-pub mod splice;
 pub mod timer;
 pub mod wait;
 pub mod zeroed;
@@ -38,7 +40,8 @@ macro_rules! errnos {
 }
 errnos! {
     E2BIG EAGAIN EACCES EBADF EBUSY ECHILD EDEADLK EEXIST EINTR EINVAL EIO EMFILE ENAMETOOLONG
-    ENFILE ENODATA ENODEV ENOENT ENOEXEC ENOMEM ENOSYS ENOTDIR EPERM EPIPE ESRCH ESTALE ETIMEDOUT
+    ENFILE ENODATA ENODEV ENOENT ENOEXEC ENOMEM ENOSYS ENOTDIR EOPNOTSUPP EPERM EPIPE ESRCH
+    ESTALE ETIMEDOUT
 }
 
 impl Errno {

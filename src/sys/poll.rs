@@ -1,6 +1,6 @@
 //! Waiting for descriptors, with a limit.
 
-use super::{Result, check_int};
+use super::{Errno, Result, check_int};
 
 pub type PollFd = libc::pollfd;
 
@@ -29,6 +29,11 @@ pub fn is_writable(fd: i32) -> bool {
     matches!(super::retry(|| poll(&mut [writable(fd)], Some(0))), Ok(1))
 }
 
+/// Whether `fd` has something to read, has come to its end, or has an error to tell.
+pub fn is_readable(fd: i32) -> bool {
+    matches!(super::retry(|| poll(&mut [readable(fd)], Some(0))), Ok(1))
+}
+
 /// For what the kernel tells as urgent data: changes of some of its own files.
 pub fn urgent(fd: i32) -> PollFd {
     PollFd { fd, events: libc::POLLPRI, revents: 0 }
@@ -39,6 +44,12 @@ pub fn urgent(fd: i32) -> PollFd {
 #[cold]
 pub fn pause() {
     let _ = poll(&mut [], Some(50_000));
+}
+
+/// Lets whoever waits for this CPU go on first, if anybody does.
+pub fn give_way() {
+    // SAFETY: takes nothing, cannot fail.
+    unsafe { libc::sched_yield() };
 }
 
 /// Waits until one of `fds` is ready or `nanoseconds` have passed (`None`: no
@@ -54,5 +65,10 @@ pub fn poll(fds: &mut [PollFd], nanoseconds: Option<u64>) -> Result<usize> {
     let ready = unsafe {
         libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, limit, core::ptr::null())
     };
-    check_int(ready).map(|count| count as usize)
+    match check_int(ready) {
+        // More entries than RLIMIT_NOFILE.
+        // SAFETY: a live timespec, or NULL.
+        Err(Errno::EINVAL) => unsafe { super::select::select(fds, limit) },
+        other => other.map(|count| count as usize),
+    }
 }
