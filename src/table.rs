@@ -38,7 +38,6 @@ pub struct Root {
     pub unchecked: Stack,
     pub checked: Stack,
     pub sigchld: sigchld::Notice,
-    pub dumpable: host::Dumpable,
     /// The pid of the process this belongs to, 0 until somebody asks.
     owner: AtomicI32,
 }

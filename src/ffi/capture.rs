@@ -6,7 +6,7 @@ use super::{growth, quietly, spawn, valid, write_out};
 use crate::act;
 use crate::ask;
 use crate::capture::Capture;
-use crate::failure::{Failure, Step};
+use crate::failure::{Failure, Reason, Step};
 use crate::launch;
 use crate::stepwise;
 use crate::sys::host::Undisturbed;
@@ -267,7 +267,7 @@ pub unsafe extern "C" fn chld_run(
             Err(failure) => return spawn::failed(failure, b"", reterr),
         };
         if request.detached {
-            return spawn::failed(Failure::new(Step::Options, 0, Errno::EINVAL), b"", reterr);
+            return spawn::failed(Failure::misuse(Reason::DetachedRun, 0), b"", reterr);
         }
         request.add_pipes(setup.wanted());
         if let Err(errno) = setup.check(request.leads_group(), request.pipes()) {

@@ -39,6 +39,13 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<usize> {
     answer(unsafe { arch::call(libc::SYS_write as i64, a) })
 }
 
+/// Reads once; 0 at the end.
+pub fn read(fd: i32, buffer: &mut [u8]) -> Result<usize> {
+    let a = [fd as usize, buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0];
+    // SAFETY: the kernel writes at most that many bytes into a live slice.
+    answer(unsafe { arch::call(libc::SYS_read as i64, a) })
+}
+
 pub fn close(fd: i32) -> Result<()> {
     numbers(libc::SYS_close as i64, [fd as usize, 0, 0, 0, 0, 0]).map(drop)
 }
@@ -149,15 +156,42 @@ pub fn make_controlling(fd: i32) -> Result<()> {
     ioctl(fd, libc::TIOCSCTTY as usize, 0)
 }
 
-/// Puts this process's group into the foreground of its terminal.
-pub fn take_foreground() -> Result<()> {
+/// The terminal of this process while its group is in the foreground there, and
+/// the group that was there before.
+#[derive(Clone, Copy)]
+pub struct Foreground {
+    terminal: i32,
+    before: i32,
+}
+
+/// Puts this process's group into the foreground of its terminal. What is
+/// returned has a descriptor open, which closes at exec.
+pub fn take_foreground() -> Result<Foreground> {
     let terminal = open(c"/dev/tty", libc::O_RDWR | libc::O_CLOEXEC)?;
-    let group = numbers(libc::SYS_getpgid as i64, [0; 6])? as i32;
+    let mut before = 0i32;
+    // SAFETY: TIOCGPGRP writes one pid into a live local; `ioctl` passes the
+    // address on as it is.
+    let taken = ioctl(terminal, libc::TIOCGPGRP as usize, &raw mut before as usize)
+        .and_then(|()| Ok(numbers(libc::SYS_getpgid as i64, [0; 6])? as i32))
+        .and_then(|own| set_foreground(terminal, own));
+    if let Err(errno) = taken {
+        let _ = close(terminal);
+        return Err(errno);
+    }
+    Ok(Foreground { terminal, before })
+}
+
+/// Puts the group back that was there before, if it still exists.
+pub fn give_back_foreground(Foreground { terminal, before }: Foreground) {
+    if before > 0 {
+        let _ = set_foreground(terminal, before);
+    }
+}
+
+fn set_foreground(terminal: i32, group: i32) -> Result<()> {
     // SAFETY: TIOCSPGRP reads one pid from a live local; `ioctl` passes the
     // address on as it is.
-    let taken = ioctl(terminal, libc::TIOCSPGRP as usize, &raw const group as usize);
-    let _ = close(terminal);
-    taken
+    ioctl(terminal, libc::TIOCSPGRP as usize, &raw const group as usize)
 }
 
 fn ioctl(fd: i32, request: usize, argument: usize) -> Result<()> {
@@ -238,6 +272,15 @@ pub fn reap(pid: i32) {
     {}
 }
 
+/// Or less, if a signal comes.
+pub fn sleep_a_millisecond() {
+    // The kernel's old timespec: two longs.
+    let time = [0isize, 1_000_000];
+    let a = [time.as_ptr() as usize, 0, 0, 0, 0, 0];
+    // SAFETY: reads two words from a live local; what is left is not asked for.
+    let _ = answer(unsafe { arch::call(libc::SYS_nanosleep as i64, a) });
+}
+
 pub fn pid() -> i32 {
     numbers(libc::SYS_getpid as i64, [0; 6]).map_or(0, |pid| pid as i32)
 }
@@ -246,21 +289,39 @@ pub fn parent() -> i32 {
     numbers(libc::SYS_getppid as i64, [0; 6]).map_or(0, |pid| pid as i32)
 }
 
-/// Whether anything is at `path`, whatever its permissions.
-pub fn exists(path: &CStr) -> bool {
-    let a = [libc::AT_FDCWD as usize, path.as_ptr() as usize, libc::F_OK as usize, 0, 0, 0];
+/// Whether anything is at `path`, whatever its permissions; else why it cannot be
+/// found.
+pub fn exists(path: &CStr) -> Result<()> {
+    access(path, libc::F_OK)
+}
+
+/// A directory may also be "executed".
+pub fn may_execute(path: &CStr) -> Result<()> {
+    access(path, libc::X_OK)
+}
+
+fn access(path: &CStr, mode: i32) -> Result<()> {
+    let a = [libc::AT_FDCWD as usize, path.as_ptr() as usize, mode as usize, 0, 0, 0];
     // SAFETY: `path` is a live NUL-terminated string.
-    answer(unsafe { arch::call(libc::SYS_faccessat as i64, a) }).is_ok()
+    answer(unsafe { arch::call(libc::SYS_faccessat as i64, a) }).map(drop)
+}
+
+pub fn is_directory(path: &CStr) -> bool {
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    open(path, flags).is_ok_and(|fd| close(fd).is_ok())
+}
+
+/// Sends a signal to a child that has not been reaped.
+pub fn kill(pid: i32, signal: i32) {
+    // Others than processes of their own would be meant by 1, 0 and below.
+    if pid > 1 {
+        let _ = numbers(libc::SYS_kill as i64, [pid as usize, signal as usize, 0, 0, 0, 0]);
+    }
 }
 
 /// Replaces the calling thread's signal mask by `bits`.
 pub fn set_mask(bits: u64) -> Result<()> {
     exchange_mask(bits).map(drop)
-}
-
-/// The calling thread's signal mask.
-pub fn mask() -> Result<u64> {
-    change_mask(libc::SIG_SETMASK, core::ptr::null())
 }
 
 /// Replaces it, and returns the mask that was there.
@@ -291,15 +352,21 @@ pub fn pending() -> Result<u64> {
     Ok(bits)
 }
 
-/// Takes one of the signals in `bits` that waits, if one does.
-pub fn take_pending(bits: u64) {
+/// The signals that stop a process, and can be blocked.
+pub const STOP_SIGNALS: u64 =
+    1 << (libc::SIGTSTP - 1) | 1 << (libc::SIGTTIN - 1) | 1 << (libc::SIGTTOU - 1);
+
+/// Takes one of the signals in `bits` that waits, if one does. They must be
+/// blocked.
+pub fn take_pending(bits: u64) -> Option<i32> {
     // Two words of zero: no time at all, in either width of a timespec.
     let no_time = [0i64; 2];
     let (set, time) = (&raw const bits as usize, &raw const no_time as usize);
     let a = [set, 0, time, SIGSET_BYTES, 0, 0];
     // SAFETY: reads one kernel signal set and one timespec from live locals; no
     // siginfo is asked for.
-    let _ = answer(unsafe { arch::call(libc::SYS_rt_sigtimedwait as i64, a) });
+    let taken = answer(unsafe { arch::call(libc::SYS_rt_sigtimedwait as i64, a) });
+    taken.ok().map(|signal| signal as i32)
 }
 
 /// Orphaned descendants of this process become its children; stays so over
