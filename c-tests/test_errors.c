@@ -263,7 +263,7 @@ TEST(every_step_has_its_name)
 TEST(the_text_is_cut_to_the_buffer)
 {
     static const char want[] = "environment 3: Invalid argument";
-    const chld_error error = { EINVAL, CHLD_STEP_ENVIRONMENT, 3, "" };
+    const chld_error error = { .code = EINVAL, .step = CHLD_STEP_ENVIRONMENT, .index = 3 };
     const int length = sizeof want - 1;
     CHECK_CALL(chld_error_text(&error, NULL, 0), length);
     for (int size = 1; size <= length + 2; size++) {
@@ -280,8 +280,8 @@ TEST(the_text_is_cut_to_the_buffer)
 TEST(an_error_that_is_none_has_no_text)
 {
     char buffer[8];
-    const chld_error wrong = { EINVAL, CHLD_STEP_CAPTURE + 1, 0, "" };
-    const chld_error negative = { EINVAL, -1, 0, "" };
+    const chld_error wrong = { .code = EINVAL, .step = CHLD_STEP_CAPTURE + 1 };
+    const chld_error negative = { .code = EINVAL, .step = -1 };
     CHECK_CALL(chld_error_text(&wrong, buffer, sizeof buffer), -EINVAL);
     CHECK_CALL(chld_error_text(&negative, buffer, sizeof buffer), -EINVAL);
     CHECK_CALL(chld_error_text(NULL, buffer, sizeof buffer), -EINVAL);

@@ -773,15 +773,15 @@ typedef struct chld_error {
      */
     int32_t index;
     /**
-     * Which rule the call has broken, for chld_error_text(); 0 for none. The
-     * numbers are the library's own and change between versions.
-     */
-    int32_t reason;
-    /**
      * The path, directory, program or entry that the step was about; empty if
      * there is none. NUL-terminated, cut if it is longer.
      */
     char item[CHLD_ERROR_ITEM];
+    /**
+     * Which rule the call has broken, for chld_error_text(); 0 for none. The
+     * numbers are the library's own and change between versions.
+     */
+    int32_t reason;
 } chld_error;
 
 /**

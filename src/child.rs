@@ -29,19 +29,19 @@ impl ChildHalf for Plan<'_> {
 
 /// The half of a process between caller and detached child: it starts that and
 /// dies, which makes the child an orphan that init reaps.
-pub struct Between<'a> {
-    plan: &'a Plan<'a>,
+pub struct Between<'p, 'a> {
+    plan: &'p Plan<'a>,
     memory: Memory,
-    stack: Cell<Option<Stack<'a>>>,
+    stack: Cell<Option<Stack<'p>>>,
 }
 
-impl<'a> Between<'a> {
-    pub fn new(plan: &'a Plan<'a>, memory: Memory, stack: Stack<'a>) -> Self {
+impl<'p, 'a> Between<'p, 'a> {
+    pub fn new(plan: &'p Plan<'a>, memory: Memory, stack: Stack<'p>) -> Self {
         Between { plan, memory, stack: Cell::new(Some(stack)) }
     }
 }
 
-impl ChildHalf for Between<'_> {
+impl ChildHalf for Between<'_, '_> {
     fn run(&self) -> ! {
         let plan = self.plan;
         let pid = raw::pid();

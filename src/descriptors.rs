@@ -76,6 +76,7 @@ fn already_closed(errno: Errno) -> Result<()> {
 
 /// Without close_range: asks /proc which descriptors are open. Not a loop to
 /// RLIMIT_NOFILE, which may be a billion.
+#[inline(never)]
 fn mark_listed() -> Result<()> {
     let directory = raw::open(c"/proc/self/fd", libc::O_RDONLY | libc::O_DIRECTORY)?;
     let mut buffer = DirectoryBuffer([0; 1024]);

@@ -109,9 +109,9 @@ impl Plan<'_> {
     /// counts. An empty entry is the working directory.
     fn search(&self, name: &CStr, path: &CStr) -> Failure {
         let mut answer = Failure::new(Step::Exec, 0, Errno::ENOENT);
-        let mut buffer = [0u8; libc::PATH_MAX as usize];
+        let room = self.candidate.take();
         for directory in path.to_bytes().split(|byte| *byte == b':') {
-            let Some(candidate) = join(&mut buffer, directory, name) else { continue };
+            let Some(candidate) = join(room, directory, name) else { continue };
             let failure = match raw::exists(candidate) {
                 // Not worth letting signals in for.
                 Err(errno @ (Errno::ENOENT | Errno::ENOTDIR)) => {
@@ -119,22 +119,29 @@ impl Plan<'_> {
                 }
                 _ => self.exec_path(candidate),
             };
-            match failure.errno {
-                _ if failure.step == Step::Signals => return failure,
-                Errno::EACCES | Errno::ENOENT | Errno::ENOTDIR | Errno::ESTALE
-                | Errno::ENODEV | Errno::ETIMEDOUT => answer = weightier(answer, failure),
-                _ => return failure,
+            answer = weightier(answer, failure);
+            if !may_be_elsewhere(failure) {
+                break;
             }
         }
+        self.candidate.set(room);
         answer
     }
+}
+
+fn may_be_elsewhere(failure: Failure) -> bool {
+    let passed_over = [
+        Errno::EACCES, Errno::ENOENT, Errno::ENOTDIR, Errno::ESTALE, Errno::ENODEV,
+        Errno::ETIMEDOUT,
+    ];
+    failure.step != Step::Signals && passed_over.contains(&failure.errno)
 }
 
 /// Which of two failures of a search is its answer.
 fn weightier(before: Failure, now: Failure) -> Failure {
     let is_kept = before.errno == Errno::EACCES
         || before.step == Step::Interpreter && now.errno != Errno::EACCES;
-    if is_kept { before } else { now }
+    if is_kept && may_be_elsewhere(now) { before } else { now }
 }
 
 /// "directory/name" as a C string; `None` if it is longer than a path can be.

@@ -85,9 +85,13 @@ fn prepare(request: &Request, opened: &mut Opened) -> Result<(Guards, Started), 
     let count = plan::descriptors(request, opened, moves)?;
     let moves = moves.get(..count).unwrap_or_default();
 
+    let program = Program::find(request, env)?;
+    let mut inline = Inline::<_, 256>::new();
+    let size = plan::longest_candidate(program);
+    let mut candidate = Scratch::new(&mut inline, size, || 0).at(Step::Memory, 0)?;
+
     let kept = plan::kept(request)?;
     let highest = moves.iter().fold(2, |highest, one| highest.max(one.source()));
-    let program = Program::find(request, env)?;
     start(&mut Plan {
         request,
         program,
@@ -104,6 +108,7 @@ fn prepare(request: &Request, opened: &mut Opened) -> Result<(Guards, Started), 
         callers_mask: 0,
         parent: if request.death_signal == 0 { 0 } else { host::pid() },
         report: Report::default(),
+        candidate: Cell::new(candidate.get()),
         foreground: Cell::new(None),
     })
 }

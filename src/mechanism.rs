@@ -67,13 +67,18 @@ pub fn never_share_table() {
 
 /// Makes the process. `None`: not in this way, but there is another one.
 pub fn start(plan: &mut Plan, way: Way) -> Result<Option<Started>> {
-    if plan.request.detached {
-        return start_between(plan, way.memory);
+    match plan.request.detached {
+        true => start_between(plan, way.memory),
+        false => start_directly(plan, way.memory),
     }
+}
+
+#[inline(never)]
+fn start_directly(plan: &mut Plan, memory: Memory) -> Result<Option<Started>> {
     let mut room = StackRoom::<CHILD_BYTES>::new();
     let mut stack = room.stack();
     if !NO_CLONE3.load(Relaxed) {
-        match by_clone3(plan, way.memory, stack.again()) {
+        match by_clone3(plan, memory, stack.again()) {
             Err(errno) if refused(errno, plan.request.cgroup) => {
                 // What was refused may have been only the cgroup.
                 if plan.request.cgroup.is_none() {
@@ -84,7 +89,7 @@ pub fn start(plan: &mut Plan, way: Way) -> Result<Option<Started>> {
         }
     }
     prepare_legacy(plan);
-    otherwise(legacy(way.memory, stack, plan), way.memory)
+    otherwise(legacy(memory, stack, plan), memory)
 }
 
 fn by_clone3(plan: &mut Plan, memory: Memory, stack: Stack) -> Result<Started> {
@@ -177,6 +182,7 @@ impl ChildHalf for Trial {
 }
 
 #[cold]
+#[inline(never)]
 fn try_memory() {
     let trial = Trial(AtomicBool::new(false));
     match clone::clone(Memory::Shared, false, StackRoom::<SMALL_BYTES>::new().stack(), &trial) {
@@ -201,6 +207,7 @@ impl ChildHalf for Sleeper {
 }
 
 #[cold]
+#[inline(never)]
 fn try_sleep() {
     let mut room = StackRoom::<SMALL_BYTES>::new();
     if let Ok(started) = clone::clone(Memory::CopiedAsleep, false, room.stack(), &Sleeper) {

@@ -41,6 +41,8 @@ pub struct Plan<'a> {
     /// The caller's process.
     pub parent: i32,
     pub report: Report,
+    /// Room for a path while the program is searched.
+    pub candidate: Cell<&'a mut [u8]>,
     /// Whom the child has taken the terminal from.
     pub foreground: Cell<Option<Foreground>>,
 }
@@ -126,6 +128,14 @@ impl<'a> Program<'a> {
         let path = cstr::lookup(list, b"PATH").unwrap_or(DEFAULT_PATH);
         Ok(Program::Named { name, path })
     }
+}
+
+/// How many bytes the longest path of a search takes, as far as it can be one.
+pub fn longest_candidate(program: Program) -> usize {
+    let Program::Named { name, path } = program else { return 0 };
+    let entries = path.to_bytes().split(|byte| *byte == b':');
+    let longest = entries.map(<[u8]>::len).max().unwrap_or(0);
+    longest.wrapping_add(name.count_bytes()).wrapping_add(2).min(libc::PATH_MAX as usize)
 }
 
 /// Whether a path of the request may lead to a descriptor of the caller's that

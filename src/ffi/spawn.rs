@@ -121,12 +121,12 @@ pub struct chld_error {
     pub step: i32,
     /// The position of the item that the step was at; else 0.
     pub index: i32,
-    /// Which rule the call has broken, for chld_error_text(); 0 for none. The
-    /// numbers are the library's own and change between versions.
-    pub reason: i32,
     /// The path, directory, program or entry that the step was about; empty if
     /// there is none. NUL-terminated, cut if it is longer.
     pub item: [c_char; CHLD_ERROR_ITEM],
+    /// Which rule the call has broken, for chld_error_text(); 0 for none. The
+    /// numbers are the library's own and change between versions.
+    pub reason: i32,
 }
 
 /// As the caller has it.
@@ -563,7 +563,7 @@ pub unsafe fn failed(failure: Failure, item: &[u8], reterr: *mut chld_error) -> 
         *place = *byte as c_char;
     }
     let Failure { step, index, errno, reason } = failure;
-    let error = chld_error { code: errno.0, step: step as i32, index, reason, item: kept };
+    let error = chld_error { code: errno.0, step: step as i32, index, item: kept, reason };
     // SAFETY: by this function's contract.
     unsafe { super::write_out(reterr, error) };
     errno.0.wrapping_neg()

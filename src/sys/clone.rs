@@ -17,9 +17,9 @@ pub trait ChildHalf {
     fn run(&self) -> !;
 }
 
-/// Room for the child's half: PATH_MAX for a path being searched, the beginning
-/// of a file or of a directory, and the frames.
-pub const CHILD_BYTES: usize = 7 * 1024;
+/// Room for the child's half: the beginning of a file or of a directory, and the
+/// frames.
+pub const CHILD_BYTES: usize = 4 * 1024;
 
 /// Room for a process that only clones another one, or exits.
 pub const SMALL_BYTES: usize = 2 * 1024;
