@@ -237,8 +237,10 @@ fn read_report(plan: &Plan, pipe: &OwnedFd, started: &Started) {
 fn is_settled(plan: &Plan, started: &Started) -> bool {
     plan.report.has_reached(Progress::ExecNext)
         || plan.report.failure().is_some()
-        || mechanism::has_exited(started)
+        || !matches!(wait::waitid(Whom::Pid(started.pid), LOOK), Ok(None))
 }
+
+const LOOK: i32 = wait::EXITED | wait::NO_HANG | wait::PEEK;
 
 /// Not reaped yet, so even the pid is its own.
 fn send(started: &Started, signal: i32) {

@@ -4,8 +4,7 @@
 use crate::child::Between;
 use crate::plan::Plan;
 use crate::sys::clone::{self, CHILD_BYTES, ChildHalf, Memory, SMALL_BYTES, Stack, StackRoom, Started};
-use crate::sys::wait::{self, Whom};
-use crate::sys::{Errno, Result, raw};
+use crate::sys::{Errno, Result, host, raw};
 use core::sync::atomic::{
     AtomicBool, AtomicU8,
     Ordering::{Relaxed, SeqCst},
@@ -159,16 +158,23 @@ fn caller_sleeps() -> bool {
     if MEMORY.load(Relaxed) == UNKNOWN {
         try_memory();
     }
+    if MEMORY.load(Relaxed) == REFUSED && SLEEPS.load(Relaxed) == UNKNOWN {
+        try_sleep();
+    }
     match MEMORY.load(Relaxed) {
         SHARED => SLEEPS.load(Relaxed) != NO,
-        REFUSED => {
-            if SLEEPS.load(Relaxed) == UNKNOWN {
-                try_sleep();
-            }
-            SLEEPS.load(Relaxed) == YES
-        }
+        REFUSED => SLEEPS.load(Relaxed) == YES,
         _ => false,
     }
+}
+
+/// A child for a trial. The first process of a PID namespace would be its init,
+/// and no other could follow: then there is none.
+fn try_with<C: ChildHalf>(memory: Memory, child: &C) -> Result<i32> {
+    if host::lacks_init() {
+        return Err(Errno::EAGAIN);
+    }
+    clone::clone_unnoticed(memory, StackRoom::<SMALL_BYTES>::new().stack(), child)
 }
 
 /// A child that only shows where it runs.
@@ -185,9 +191,9 @@ impl ChildHalf for Trial {
 #[inline(never)]
 fn try_memory() {
     let trial = Trial(AtomicBool::new(false));
-    match clone::clone(Memory::Shared, false, StackRoom::<SMALL_BYTES>::new().stack(), &trial) {
-        Ok(started) => {
-            raw::reap(started.pid);
+    match try_with(Memory::Shared, &trial) {
+        Ok(pid) => {
+            raw::reap(pid);
             memory_was_shared(trial.0.load(Relaxed));
         }
         Err(errno) if errno.means_unsupported() => MEMORY.store(REFUSED, Relaxed),
@@ -196,7 +202,7 @@ fn try_memory() {
     }
 }
 
-/// A child that takes longer to exit than the caller would to look.
+/// A child that takes longer to exit than its caller would to look.
 struct Sleeper;
 
 impl ChildHalf for Sleeper {
@@ -209,16 +215,11 @@ impl ChildHalf for Sleeper {
 #[cold]
 #[inline(never)]
 fn try_sleep() {
-    let mut room = StackRoom::<SMALL_BYTES>::new();
-    if let Ok(started) = clone::clone(Memory::CopiedAsleep, false, room.stack(), &Sleeper) {
-        let ended = has_exited(&started);
-        raw::reap(started.pid);
-        SLEEPS.store(if ended { YES } else { NO }, Relaxed);
+    if let Ok(pid) = try_with(Memory::CopiedAsleep, &Sleeper) {
+        let has_slept = raw::reap_if_exited(pid);
+        if !has_slept {
+            raw::reap(pid);
+        }
+        SLEEPS.store(if has_slept { YES } else { NO }, Relaxed);
     }
-}
-
-/// Whether a child has exited, or is even gone.
-pub fn has_exited(started: &Started) -> bool {
-    let looked = wait::waitid(Whom::Pid(started.pid), wait::EXITED | wait::NO_HANG | wait::PEEK);
-    !matches!(looked, Ok(None))
 }

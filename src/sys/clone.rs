@@ -74,10 +74,8 @@ fn entry<C: ChildHalf>(stack: &Stack, child: &C) -> Entry {
 }
 
 fn started(result: isize, pidfd: i32) -> Result<Started> {
-    if result < 0 {
-        return Err(Errno(-result as i32));
-    }
-    Ok(Started { pid: result as i32, pidfd: (pidfd >= 0).then(|| OwnedFd::own_above(pidfd)) })
+    let pid = pid_of(result)?;
+    Ok(Started { pid, pidfd: (pidfd >= 0).then(|| OwnedFd::own_above(pidfd)) })
 }
 
 /// What a child has of its parent's memory, and whether the calling thread
@@ -183,38 +181,38 @@ pub fn clone<C: ChildHalf>(
     child: &C,
 ) -> Result<Started> {
     let mut pidfd = -1i32;
+    let mut flags = memory.flags() | libc::SIGCHLD as u64;
+    if want_pidfd {
+        flags |= PIDFD;
+    }
     // Ignored before Linux 5.2: `pidfd` then stays -1.
     let place = if want_pidfd { &raw mut pidfd } else { core::ptr::null_mut() };
-    started(legacy(memory, place, stack, child), pidfd)
+    started(legacy(flags, place, stack, child), pidfd)
 }
 
 /// The same out of a cloned process, which must not own anything that libc
 /// would have to close. Returns the pid.
-pub fn clone_on<C: ChildHalf>(
-    memory: Memory,
-    stack: Stack,
-    child: &C,
-) -> Result<i32> {
-    match legacy(memory, core::ptr::null_mut(), stack, child) {
-        result if result < 0 => Err(Errno(-result as i32)),
-        pid => Ok(pid as i32),
-    }
+pub fn clone_on<C: ChildHalf>(memory: Memory, stack: Stack, child: &C) -> Result<i32> {
+    let flags = memory.flags() | libc::SIGCHLD as u64;
+    pid_of(legacy(flags, core::ptr::null_mut(), stack, child))
 }
 
-fn legacy<C: ChildHalf>(
-    memory: Memory,
-    pidfd: *mut i32,
-    stack: Stack,
-    child: &C,
-) -> isize {
-    let mut flags = memory.flags() | libc::SIGCHLD as u64;
-    if !pidfd.is_null() {
-        flags |= PIDFD;
-    }
+/// The same for a child that nobody else notices: it raises no signal at its exit,
+/// and wait() passes over it without __WALL.
+pub fn clone_unnoticed<C: ChildHalf>(memory: Memory, stack: Stack, child: &C) -> Result<i32> {
+    pid_of(legacy(memory.flags(), core::ptr::null_mut(), stack, child))
+}
+
+fn pid_of(result: isize) -> Result<i32> {
+    if result < 0 { Err(Errno(-result as i32)) } else { Ok(result as i32) }
+}
+
+fn legacy<C: ChildHalf>(flags: u64, pidfd: *mut i32, stack: Stack, child: &C) -> isize {
     let entry = entry(&stack, child);
     // With no stack named, a fork's child begins on a copy of the caller's; it
     // moves to the copy of `stack` at once, as `arch::clone` has it.
-    let top = if memory.is_shared() { entry.stack_top as usize } else { 0 };
+    let is_shared = flags & libc::CLONE_VM as u64 != 0;
+    let top = if is_shared { entry.stack_top as usize } else { 0 };
     // SAFETY: as in `clone3`; `pidfd` is NULL or a live local of the caller.
     // Without shared memory the child has copies of all of it. The order of the
     // last two arguments differs between architectures; both are 0.
