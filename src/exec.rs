@@ -42,12 +42,24 @@ impl Plan<'_> {
         };
         self.report.reach(Progress::ExecNext);
         self.send_report();
+        if self.may_be_stopped {
+            self.catch_stops();
+        }
         while let Some(signal) = raw::take_pending(raw::STOP_SIGNALS) {
             let before = self.report.get(Word::Stopped);
             self.report.set(Word::Stopped, before | 1 << signal);
             self.send_report();
         }
         raw::set_mask(mask)
+    }
+
+    /// A stop signal that comes between the last look and the exec finds a
+    /// handler, which does nothing and which exec takes away.
+    fn catch_stops(&self) {
+        if raw::use_rest_of_stack(self.stack_bottom).is_ok() {
+            let stops = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+            stops.into_iter().filter(|stop| raw::is_default(*stop)).for_each(raw::catch);
+        }
     }
 
     /// Writes the report into the pipe, if there is one.

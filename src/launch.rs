@@ -108,6 +108,8 @@ fn prepare(request: &Request, opened: &mut Opened) -> Result<(Guards, Started), 
         callers_mask: 0,
         parent: if request.death_signal == 0 { 0 } else { host::pid() },
         report: Report::default(),
+        may_be_stopped: false,
+        stack_bottom: 0,
         candidate: Cell::new(candidate.get()),
         foreground: Cell::new(None),
     })
@@ -122,6 +124,7 @@ fn start(plan: &mut Plan) -> Result<(Guards, Started), Failure> {
     }
     let blocked = AllBlocked::enter().at(Step::Clone, 0)?;
     plan.callers_mask = blocked.before();
+    plan.may_be_stopped = may_be_stopped(plan.request, plan.callers_mask);
     let guards = Guards { _starting: Starting::enter().at(Step::Memory, 0)?, _blocked: blocked };
     loop {
         let mut orphan = None;
@@ -143,6 +146,16 @@ fn start(plan: &mut Plan) -> Result<(Guards, Started), Failure> {
             Some(_) => {}
         }
     }
+}
+
+/// Whether the terminal may stop the child while the caller goes on: because the
+/// child is in the foreground, or because the caller does not stop with its group.
+/// Otherwise SIGCONT comes to both of them. (A detached child has no room for it.)
+fn may_be_stopped(request: &Request, callers_mask: u64) -> bool {
+    let is_blocked = callers_mask & 1 << (libc::SIGTSTP - 1) != 0;
+    !request.detached
+        && (request.foreground
+            || !request.leads_group() && (is_blocked || !raw::is_default(libc::SIGTSTP)))
 }
 
 /// A child that was killed before its first instruction, where it was born: the

@@ -3,7 +3,9 @@
 
 use crate::child::Between;
 use crate::plan::Plan;
-use crate::sys::clone::{self, CHILD_BYTES, ChildHalf, Memory, SMALL_BYTES, Stack, StackRoom, Started};
+use crate::sys::clone::{
+    self, CHILD_BYTES, ChildHalf, Memory, SIGNALLED_CHILD_BYTES, SMALL_BYTES, Stack, StackRoom, Started,
+};
 use crate::sys::{Errno, Result, host, raw};
 use core::sync::atomic::{
     AtomicBool, AtomicU8,
@@ -74,8 +76,9 @@ pub fn start(plan: &mut Plan, way: Way) -> Result<Option<Started>> {
 
 #[inline(never)]
 fn start_directly(plan: &mut Plan, memory: Memory) -> Result<Option<Started>> {
-    let mut room = StackRoom::<CHILD_BYTES>::new();
+    let mut room = StackRoom::<SIGNALLED_CHILD_BYTES>::new();
     let mut stack = room.stack();
+    plan.stack_bottom = stack.bottom();
     if !NO_CLONE3.load(Relaxed) {
         match by_clone3(plan, memory, stack.again()) {
             Err(errno) if refused(errno, plan.request.cgroup) => {

@@ -41,6 +41,11 @@ pub struct Plan<'a> {
     /// The caller's process.
     pub parent: i32,
     pub report: Report,
+    /// A stop signal may come at any moment of the start, and nobody would send
+    /// the child SIGCONT.
+    pub may_be_stopped: bool,
+    /// Where the child's stack begins.
+    pub stack_bottom: usize,
     /// Room for a path while the program is searched.
     pub candidate: Cell<&'a mut [u8]>,
     /// Whom the child has taken the terminal from.

@@ -398,12 +398,51 @@ struct KernelSigaction {
 
 /// Whether a handler function is installed for `signal`.
 pub fn has_handler(signal: i32) -> bool {
+    let handler = handler_of(signal);
+    handler != libc::SIG_DFL && handler != libc::SIG_IGN
+}
+
+pub fn is_default(signal: i32) -> bool {
+    handler_of(signal) == libc::SIG_DFL
+}
+
+fn handler_of(signal: i32) -> usize {
     let mut now = KernelSigaction::default();
     let a = [signal as usize, 0, &raw mut now as usize, SIGSET_BYTES, 0, 0];
     // SAFETY: writes one kernel sigaction, at most 32 bytes, into a live local
     // of 40.
-    let asked = answer(unsafe { arch::call(libc::SYS_rt_sigaction as i64, a) });
-    asked.is_ok() && now.handler != libc::SIG_DFL && now.handler != libc::SIG_IGN
+    let _ = answer(unsafe { arch::call(libc::SYS_rt_sigaction as i64, a) });
+    now.handler
+}
+
+/// From now on `signal` interrupts nothing: a handler that does nothing runs for
+/// it, on the alternate stack. Exec takes the handler away.
+pub fn catch(signal: i32) {
+    const SA_RESTORER: usize = 0x0400_0000;
+    let handler = arch::empty_handler();
+    let flags = libc::SA_SIGINFO as usize | libc::SA_ONSTACK as usize | SA_RESTORER;
+    // Handler, flags, restorer where there is one, mask. x86_64 wants the
+    // restorer, which nobody calls. Everything is blocked meanwhile.
+    let restorer = if cfg!(target_arch = "riscv64") { !0 } else { handler };
+    let new = [handler, flags, restorer, !0, !0, 0];
+    let a = [signal as usize, new.as_ptr() as usize, 0, SIGSET_BYTES, 0, 0];
+    // SAFETY: reads one kernel sigaction from a live local that is larger. The
+    // handler keeps every register.
+    let _ = answer(unsafe { arch::call(libc::SYS_rt_sigaction as i64, a) });
+}
+
+/// What is left of this process's stack above `bottom` becomes its alternate
+/// stack. Nothing that is called later may need more than 1 KB.
+#[inline(never)]
+pub fn use_rest_of_stack(bottom: usize) -> Result<()> {
+    let here = 0u8;
+    let top = (&raw const here as usize).wrapping_sub(1024);
+    // The kernel's stack_t: where, flags, size.
+    let stack = [bottom, 0, top.saturating_sub(bottom)];
+    let a = [stack.as_ptr() as usize, 0, 0, 0, 0, 0];
+    // SAFETY: reads one stack_t from a live local. The memory is the lower part
+    // of this process's own stack, which nobody else uses.
+    answer(unsafe { arch::call(libc::SYS_sigaltstack as i64, a) }).map(drop)
 }
 
 /// Gives `signal` its default disposition. No restorer is needed: no handler
