@@ -102,7 +102,7 @@ fn name_of(entry: &CStr) -> &[u8] {
 }
 
 /// The change that counts for `name`.
-fn last<'c, 'a>(changes: &'c [Change<'a>], name: &[u8]) -> Option<Change<'a>> {
+fn last<'a>(changes: &[Change<'a>], name: &[u8]) -> Option<Change<'a>> {
     let after = changes.partition_point(|change| change.name <= name);
     let found = changes.get(after.checked_sub(1)?)?;
     (found.name == name).then_some(*found)
@@ -137,8 +137,10 @@ fn sift_down(heap: &mut [Change], mut root: usize, end: usize) {
 }
 
 fn exchange(changes: &mut [Change], one: usize, other: usize) {
-    if let (Some(&first), Some(&second)) = (changes.get(one), changes.get(other)) {
-        changes.get_mut(one).map(|place| *place = second);
-        changes.get_mut(other).map(|place| *place = first);
+    let (Some(&first), Some(&second)) = (changes.get(one), changes.get(other)) else { return };
+    for (position, change) in [(one, second), (other, first)] {
+        if let Some(place) = changes.get_mut(position) {
+            *place = change;
+        }
     }
 }

@@ -71,7 +71,7 @@ macro_rules! reasons {
         const FAILURES: &[(Step, Errno)] = &[$((Step::$step, Errno::$errno)),*];
         /// One after the other: a table of pointers would have to be relocated
         /// in every process.
-        const TEXTS: &str = concat!($($text, "\0"),*);
+        const TEXTS: &[u8] = concat!($($text, "\0"),*).as_bytes();
     };
 }
 
@@ -94,7 +94,7 @@ reasons! {
     StdioStdout Stdio EINVAL "only err can have CHLD_STDIO_STDOUT";
     Fds Map EINVAL "fds is NULL, or fds_count too large";
     MapTarget Map EBADF "target is negative";
-    MapTwice Map EINVAL "the child's descriptor is given twice";
+    MapTwice Map EINVAL "another entry has the same target";
     TerminalSession Terminal EINVAL "CHLD_SPAWN_TERMINAL needs CHLD_SPAWN_SESSION";
     GroupMode Group EINVAL "group_mode is no CHLD_GROUP_*";
     GroupNumber Group EINVAL "CHLD_GROUP_JOIN needs a group above 1";
@@ -113,9 +113,9 @@ reasons! {
 }
 
 /// `None` for a number that is no reason.
-fn text_of(reason: i32) -> Option<&'static str> {
+fn text_of(reason: i32) -> Option<&'static [u8]> {
     let position = usize::try_from(reason).ok()?.checked_sub(1)?;
-    TEXTS.split_terminator('\0').nth(position)
+    TEXTS.split(|byte| *byte == 0).nth(position).filter(|text| !text.is_empty())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -154,10 +154,11 @@ impl Failure {
             text.push(" ").push_visible(item);
         }
         text.push(": ");
-        match text_of(self.reason) {
-            Some(reason) => text.push(reason),
-            None => text.push_bytes(host::errno_text(self.errno, &mut [0; 128])),
-        };
+        let mut words = [0; 128];
+        text.push_bytes(match text_of(self.reason) {
+            Some(reason) => reason,
+            None => host::errno_text(self.errno, &mut words),
+        });
     }
 }
 
