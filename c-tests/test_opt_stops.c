@@ -221,39 +221,7 @@ TEST(a_storm_on_the_terminal)
     storm(&foreground);
 }
 
-/* One signal at a known moment: the child searches a very long PATH, and is past
- * everything else then. */
-
-static void search_for_long(void)
-{
-    enum { ENTRIES = 200000 };
-    const char *program = helper("act");
-    char *path = malloc(2 * ENTRIES + PATH_MAX);
-    REQUIRE(path != NULL);
-    for (int i = 0; i < ENTRIES; i++) {
-        memcpy(path + 2 * i, "x:", 2);
-    }
-    strcpy(path + 2 * ENTRIES, program);
-    *strrchr(path, '/') = 0;
-    setenv("PATH", path, 1);
-    free(path);
-}
-
-static pid_t await_child_of(pid_t caller)
-{
-    char path[64], pids[64] = "";
-    snprintf(path, sizeof path, "/proc/%d/task/%d/children", caller, caller);
-    for (long long until = now_ms() + 10000; !*pids && now_ms() < until;) {
-        int file = open(path, O_RDONLY | O_CLOEXEC);
-        if (file < 0) {
-            SKIP_TEST("%s: %s", path, strerror(errno));
-        }
-        read_all(file, pids, sizeof pids);
-        close(file);
-    }
-    REQUIRE(atoi(pids) > 1);
-    return atoi(pids);
-}
+/* One signal at a known moment: the child searches for its program. */
 
 /* A start that gets this signal meanwhile. */
 static void signalled(const struct mode *mode, int number,
@@ -268,7 +236,10 @@ static void signalled(const struct mode *mode, int number,
     if (caller == 0) {
         /* So that the library knows by then how to make a process here. */
         CHECK_EXITED(RUN(ACT("exit", "5"), NULL), 5);
-        search_for_long();
+        char directory[PATH_MAX];
+        strcpy(directory, helper("act"));
+        *strrchr(directory, '/') = 0;
+        search_for_long(directory);
         progress->is_ready = true;
         chld_spawn_options options = options_of(mode);
         options.env = ARGV("PATH=/nowhere");
