@@ -96,6 +96,7 @@ AT(chld_error, code, 4, 0, 0, 0);
 AT(chld_error, step, 4, 4, 4, 4);
 AT(chld_error, index, 4, 8, 8, 8);
 AT(chld_error, item, CHLD_ERROR_ITEM, 12, 12, 12);
+AT(chld_error, reason, 4, 124, 124, 124);
 
 SIZE(chld_event, 40, 32, 32);
 AT(chld_event, id, 8, 0, 0, 0);

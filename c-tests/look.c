@@ -61,6 +61,35 @@ int run_detached(const char *file, int line, const char *const *argv)
     return status;
 }
 
+void search_for_long(const char *directory)
+{
+    enum { ENTRIES = 200000 };
+    char *path = malloc(2 * ENTRIES + PATH_MAX);
+    REQUIRE(path != NULL && strlen(directory) < PATH_MAX);
+    for (int i = 0; i < ENTRIES; i++) {
+        memcpy(path + 2 * i, "x:", 2);
+    }
+    strcpy(path + 2 * ENTRIES, directory);
+    setenv("PATH", path, 1);
+    free(path);
+}
+
+int await_child_of(int caller)
+{
+    char path[64], pids[64] = "";
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", caller, caller);
+    for (long long until = now_ms() + 10000; !*pids && now_ms() < until;) {
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        if (file < 0) {
+            SKIP_TEST("%s: %s", path, strerror(errno));
+        }
+        read_all(file, pids, sizeof pids);
+        close(file);
+    }
+    REQUIRE(atoi(pids) > 1);
+    return atoi(pids);
+}
+
 /* /proc */
 
 static char *next_text(void)

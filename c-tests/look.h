@@ -20,6 +20,14 @@ void leave(const char *file, int line, chld_id id);
 #define RUN_DETACHED(argv) run_detached(__FILE__, __LINE__, (argv))
 int run_detached(const char *file, int line, const char *const *argv);
 
+/** Makes PATH so long that a child searches it for some tenths of a second, with
+ * all else behind it; the last entry is `directory`. Options that leave `env` to
+ * the caller would pass it on. */
+void search_for_long(const char *directory);
+
+/** The first child of the main thread of `caller`. */
+int await_child_of(int caller);
+
 /** What a child writes to its stdout; it must exit with 0. */
 #define OUTPUT(argv, options, buffer) \
     output(__FILE__, __LINE__, (argv), (options), (buffer), sizeof(buffer))

@@ -99,6 +99,17 @@ TEST(of_two_settings_of_one_name_the_last_counts)
     options.env = ARGV("A=0");
     options.env_set = ARGV("A=1", "A=2");
     check_env(&options, ARGV("A=2"));
+    options.env_set = ARGV("B=1", "A=1", "B=2", "C=1", "A=2", "B=3", "AB=1");
+    check_env(&options, ARGV("C=1", "A=2", "B=3", "AB=1"));
+}
+
+TEST(what_is_set_wins_over_what_is_unset)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.env = ARGV("A=0", "B=0", "C=0");
+    options.env_set = ARGV("A=1", "B=1");
+    options.env_unset = ARGV("B", "C", "B", "A");
+    check_env(&options, ARGV("A=1", "B=1"));
 }
 
 TEST(the_callers_own_can_be_extended_and_reduced)
@@ -138,6 +149,36 @@ TEST(three_thousand_variables_arrive)
     memmove(want + 1, want + 2, (COUNT - 3) * sizeof *want);
     want[COUNT - 2] = NULL;
     check_env(&options, want);
+}
+
+/* Names in an order that is no order, each entry changed or taken out. */
+TEST(thousands_of_changes_take_no_time)
+{
+    enum { COUNT = 8000 };
+    static char base[COUNT][24], sets[COUNT][24], unsets[COUNT][24];
+    static const char *env[COUNT + 1], *set[COUNT + 1], *unset[COUNT + 1];
+    for (int i = 0; i < COUNT; i++) {
+        int shuffled = i * 4999 % COUNT;
+        snprintf(base[i], sizeof base[i], "N%d=%d", i, i);
+        snprintf(sets[i], sizeof sets[i], "N%d=new", shuffled / 2);
+        snprintf(unsets[i], sizeof unsets[i], "N%d", shuffled / 2 + COUNT / 2);
+        env[i] = base[i];
+        set[i] = sets[i];
+        unset[i] = unsets[i];
+    }
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.env = env;
+    options.env_set = set;
+    options.env_unset = unset;
+    long long before = now_ms();
+    struct probe seen = PROBE(&options, "x");
+    CHECK(under_valgrind() || now_ms() - before < 1000);
+    CHECK_INT(probe_count(&seen, "env"), COUNT / 2);
+    for (int i = 0; i < COUNT / 2; i += 500) {
+        const char *entry = probe_nth(&seen, "env", i);
+        CHECK(entry && strstr(entry, "=new"));
+    }
+    probe_free(&seen);
 }
 
 TEST(a_wrong_entry_is_refused_with_its_index)

@@ -80,16 +80,20 @@ static const struct stream_row {
     int errnum, step;
     chld_stdio stdio;
     const char *item, *text; /* with the stream's name at "%s" */
+    const char *words; /* after that, if not those of the errno */
 } stream_rows[] = {
-    { EBADF, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_FD, .fd = 77 }, "", "stdio %s" },
-    { EBADF, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_FD, .fd = -1 }, "", "stdio %s" },
+    { EBADF, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_FD, .fd = 77 }, "", "stdio %s", NULL },
+    { EBADF, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_FD, .fd = -1 }, "", "stdio %s", NULL },
     { ENOENT, CHLD_STEP_OPEN, { .mode = CHLD_STDIO_PATH, .path = "/nowhere/file" },
-      "/nowhere/file", "open %s /nowhere/file" },
+      "/nowhere/file", "open %s /nowhere/file", NULL },
     { EISDIR, CHLD_STEP_OPEN, { .mode = CHLD_STDIO_PATH, .path = "/", .open_flags = O_WRONLY },
-      "/", "open %s /" },
-    { EINVAL, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_PATH, .path = NULL }, "", "stdio %s" },
-    { EINVAL, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_PTY + 1 }, "", "stdio %s" },
-    { EINVAL, CHLD_STEP_STDIO, { .mode = 0xffffffff }, "", "stdio %s" },
+      "/", "open %s /", NULL },
+    { EINVAL, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_PATH, .path = NULL }, "", "stdio %s",
+      "CHLD_STDIO_PATH needs path, which is NULL" },
+    { EINVAL, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_PTY + 1 }, "", "stdio %s",
+      "mode is no CHLD_STDIO_*" },
+    { EINVAL, CHLD_STEP_STDIO, { .mode = 0xffffffff }, "", "stdio %s",
+      "mode is no CHLD_STDIO_*" },
 };
 
 TEST(streams_are_named)
@@ -107,7 +111,8 @@ TEST(streams_are_named)
             const char *cut = strstr(row->text, "%s");
             snprintf(text, sizeof text, "%.*s%s%s", (int) (cut - row->text), row->text,
                      names[which], cut + 2);
-            snprintf(want, sizeof want, "%s: %s", text, strerror(row->errnum));
+            snprintf(want, sizeof want, "%s: %s", text,
+                     row->words ? row->words : strerror(row->errnum));
             CHECK_STR(text_of(&error), want);
         }
     }
@@ -163,21 +168,60 @@ TEST(a_program_open_for_writing)
     REQUIRE(chdir(own) == 0);
 }
 
-TEST(a_missing_interpreter_is_told_from_a_missing_program)
+/* Scripts "./s", whose first lines name what cannot run them. What is wrong with
+ * the script itself is not the interpreter's fault. */
+static const struct script {
+    const char *text;
+    mode_t mode;
+    int errnum, step;
+    const char *item, *shown;
+} scripts[] = {
+    { "#!/nonexistent/interpreter -x\n", 0755, ENOENT, CHLD_STEP_INTERPRETER,
+      "/nonexistent/interpreter", NULL },
+    { "#! \t/nonexistent/interpreter\t -x", 0755, ENOENT, CHLD_STEP_INTERPRETER,
+      "/nonexistent/interpreter", NULL },
+    { "#!/bin/sh\r\nexit 0\r\n", 0755, ENOENT, CHLD_STEP_INTERPRETER, "/bin/sh\r",
+      "/bin/sh\\r" },
+    { "#!/bin/\x1bsh\n", 0755, ENOENT, CHLD_STEP_INTERPRETER, "/bin/\x1bsh", "/bin/\\x1bsh" },
+    { "#!/usr\n", 0755, EACCES, CHLD_STEP_INTERPRETER, "/usr", NULL },
+    { "#!./plain\n", 0755, EACCES, CHLD_STEP_INTERPRETER, "./plain", NULL },
+    { "#!./plain/sh\n", 0755, ENOTDIR, CHLD_STEP_INTERPRETER, "./plain/sh", NULL },
+    { "#!./loop\n", 0755, ELOOP, CHLD_STEP_INTERPRETER, "./loop", NULL },
+    { "#!./s\n", 0755, ELOOP, CHLD_STEP_INTERPRETER, "./s", NULL },
+    { "#!./script\n", 0755, ENOENT, CHLD_STEP_INTERPRETER, "/nonexistent/interpreter", NULL },
+    { "#!/bin/sh\n", 0644, EACCES, CHLD_STEP_EXEC, "./s", NULL },
+    { "#!./plain\n", 0644, EACCES, CHLD_STEP_EXEC, "./s", NULL },
+    { "#!\n", 0755, ENOEXEC, CHLD_STEP_EXEC, "./s", NULL },
+};
+
+TEST(an_interpreter_at_fault_is_named)
 {
     if (under_valgrind()) {
         SKIP_TEST("valgrind ends what fails late in execve");
     }
-    char want[256];
-    const char *script = scratch_file("script", "#!/nonexistent/interpreter -x\n", 0755);
-    chld_error error = CHECK_FAILS(ARGV(script), NULL, ENOENT, CHLD_STEP_INTERPRETER, 0);
-    CHECK_STR(error.item, script);
-    snprintf(want, sizeof want, "interpreter %s: %s", script, strerror(ENOENT));
-    CHECK_STR(text_of(&error), want);
+    char own[PATH_MAX], want[256];
+    REQUIRE(getcwd(own, sizeof own) != NULL);
+    make_files();
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        const struct script *script = &scripts[i];
+        int before = failures();
+        scratch_file("s", script->text, script->mode);
+        REQUIRE(chmod("s", script->mode) == 0);
+        chld_error error = CHECK_FAILS(ARGV("./s"), NULL, script->errnum, script->step, 0);
+        CHECK_STR(error.item, script->item);
+        snprintf(want, sizeof want, "%s %s: %s", chld_step_name(script->step),
+                 script->shown ? script->shown : script->item, strerror(script->errnum));
+        CHECK_STR(text_of(&error), want);
+        if (failures() > before) {
+            fail(__FILE__, __LINE__, "script \"%s\"", script->text);
+        }
+    }
+    REQUIRE(chdir(own) == 0);
 }
 
-/* A copy of a program in which the name of the dynamic linker is another. */
-static bool make_linkerless(const char *path)
+/* A copy of a program in which the name of the dynamic linker is another, which
+ * is written into `linker`. */
+static bool make_linkerless(const char *path, char linker[PATH_MAX])
 {
     static char bytes[1 << 20];
     int file = open(helper("act"), O_RDONLY | O_CLOEXEC);
@@ -188,22 +232,29 @@ static bool make_linkerless(const char *path)
         return false;
     }
     memcpy(name, "/xx-", 4);
+    while (name > bytes && name[-1] >= ' ') {
+        name--;
+    }
+    linker[0] = 0;
+    strncat(linker, name, PATH_MAX - 1);
     file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
     REQUIRE(write(file, bytes, (size_t) size) == size);
     close(file);
     return true;
 }
 
-TEST(a_missing_dynamic_linker_is_told_from_a_missing_program)
+TEST(a_missing_dynamic_linker_is_named)
 {
     if (under_valgrind()) {
         SKIP_TEST("valgrind ends what fails late in execve");
     }
+    char linker[PATH_MAX];
     const char *path = scratch("linkerless");
-    if (!make_linkerless(path)) {
+    if (!make_linkerless(path, linker)) {
         SKIP_TEST("the helper programs have no dynamic linker");
     }
-    CHECK_FAILS(ARGV(path), NULL, ENOENT, CHLD_STEP_INTERPRETER, 0);
+    chld_error error = CHECK_FAILS(ARGV(path), NULL, ENOENT, CHLD_STEP_INTERPRETER, 0);
+    CHECK_STR(error.item, linker);
 }
 
 TEST(a_long_item_is_cut)
@@ -263,7 +314,7 @@ TEST(every_step_has_its_name)
 TEST(the_text_is_cut_to_the_buffer)
 {
     static const char want[] = "environment 3: Invalid argument";
-    const chld_error error = { EINVAL, CHLD_STEP_ENVIRONMENT, 3, "" };
+    const chld_error error = { .code = EINVAL, .step = CHLD_STEP_ENVIRONMENT, .index = 3 };
     const int length = sizeof want - 1;
     CHECK_CALL(chld_error_text(&error, NULL, 0), length);
     for (int size = 1; size <= length + 2; size++) {
@@ -277,11 +328,110 @@ TEST(the_text_is_cut_to_the_buffer)
     }
 }
 
+/* Misuse: which member is wrong, and what to do. */
+
+static chld_spawn_options wrong;
+static const chld_fd_map twice[] = { { 0, 9 }, { 1, 9 } }, negative[] = { { 0, 9 }, { 1, -1 } };
+static const chld_limit above[] = { { 0, 0, 1, 2 }, { 7, 0, 2, 1 } }, reserved[] = { { 7, 1, 0, 0 } };
+static const char *const no_value[] = { "A=1", "FOO", NULL }, *const no_name[] = { "A=1", NULL };
+
+/* SET(member = value, member = value) */
+#define SET(...) (wrong = (chld_spawn_options) { .size = sizeof wrong, __VA_ARGS__ }, &wrong)
+
+static void check_text(const chld_spawn_options *options, const char *want)
+{
+    chld_error error;
+    chld_id id;
+    CHECK(CALL(chld_spawn(&id, ACT("exit", "0"), options, &error)) < 0);
+    CHECK_STR(text_of(&error), want);
+}
+
+TEST(misuse_names_the_member_and_the_remedy)
+{
+    wrong.size = 0;
+    check_text(&wrong, "options: size is 0; initialize with CHLD_SPAWN_OPTIONS_INIT");
+    wrong.size = 4097;
+    check_text(&wrong, "options: size is wrong; initialize with CHLD_SPAWN_OPTIONS_INIT");
+    check_text(SET(.flags = 1ull << 63), "options: flags has a bit that is no CHLD_SPAWN_*");
+    check_text(SET(.search = 9), "options: search is no CHLD_SEARCH_*");
+    check_text(SET(.flags = CHLD_SPAWN_DETACHED, .out.mode = CHLD_STDIO_PIPE),
+               "options: CHLD_SPAWN_DETACHED excludes pipes and pseudo-terminals");
+    check_text(SET(.flags = CHLD_SPAWN_DETACHED, .death_signal = 9),
+               "options: CHLD_SPAWN_DETACHED excludes death_signal");
+    check_text(SET(.env_set = no_value),
+               "environment 1 FOO: an entry of env_set must be NAME=VALUE");
+    check_text(SET(.env_unset = no_name), "environment 0 A=1: an entry of env_unset must be a name");
+    check_text(SET(.out.mode = CHLD_STDIO_STDOUT),
+               "stdio stdout: only err can have CHLD_STDIO_STDOUT");
+    check_text(SET(.fds_count = 1), "map 0: fds is NULL, or fds_count too large");
+    check_text(SET(.fds = negative, .fds_count = 2), "map 1: target is negative");
+    check_text(SET(.fds = twice, .fds_count = 2),
+               "map 1: another entry has the same target");
+    check_text(SET(.flags = CHLD_SPAWN_TERMINAL),
+               "terminal: CHLD_SPAWN_TERMINAL needs CHLD_SPAWN_SESSION");
+    check_text(SET(.group_mode = 9), "group: group_mode is no CHLD_GROUP_*");
+    check_text(SET(.group_mode = CHLD_GROUP_JOIN, .group = 1),
+               "group: CHLD_GROUP_JOIN needs a group above 1");
+    check_text(SET(.group_mode = CHLD_GROUP_JOIN, .group = 9, .flags = CHLD_SPAWN_SESSION),
+               "group: the leader of a session cannot join a group");
+    check_text(SET(.limits_count = 1), "limit: limits is NULL, or limits_count too large");
+    check_text(SET(.limits = above, .limits_count = 2), "limit RLIMIT_NOFILE: soft is above hard");
+    check_text(SET(.limits = reserved, .limits_count = 1),
+               "limit RLIMIT_NOFILE: reserved must be 0");
+    check_text(SET(.cpus_size = 8), "affinity: cpus is NULL, or cpus_size too large");
+    check_text(SET(.flags = CHLD_SPAWN_GROUPS, .groups_count = 1),
+               "setgroups: groups is NULL, or groups_count too large");
+    check_text(SET(.flags = CHLD_SPAWN_GID, .gid = ~0u), "setgid: gid must not be -1");
+    check_text(SET(.flags = CHLD_SPAWN_UID, .uid = ~0u), "setuid: uid must not be -1");
+    check_text(SET(.death_signal = 65), "death_signal: death_signal must be 0 to 64");
+    check_text(SET(.signals_mode = 9), "signals: signals_mode is no CHLD_SIGNALS_*");
+    check_text(SET(.mask_mode = 9), "signals: mask_mode is no CHLD_MASK_*");
+}
+
+TEST(a_later_versions_member_is_named_as_such)
+{
+    struct {
+        chld_spawn_options known;
+        uint64_t more;
+    } later = { .known = CHLD_SPAWN_OPTIONS_INIT, .more = 1 };
+    later.known.size = sizeof later;
+    check_text(&later.known, "options: a member is set that this version of the library does not have");
+}
+
+TEST(missing_arguments_are_named)
+{
+    chld_error error;
+    chld_id id;
+    CHECK_CALL(chld_spawn(&id, NULL, NULL, &error), -EINVAL);
+    CHECK_STR(text_of(&error), "arguments: argv is NULL");
+    CHECK_CALL(chld_spawn(&id, (const char *[]) { NULL }, NULL, &error), -EINVAL);
+    CHECK_STR(text_of(&error), "arguments: argv is empty; argv[0] must name the program");
+    CHECK_CALL(chld_spawn(NULL, ACT("exit", "0"), NULL, &error), -EINVAL);
+    CHECK_STR(text_of(&error), "arguments: ret is NULL; only CHLD_SPAWN_DETACHED needs no handle");
+    const chld_spawn_options *detached = SET(.flags = CHLD_SPAWN_DETACHED);
+    CHECK_CALL(chld_run(ACT("exit", "0"), detached, NULL, NULL, &error), -EINVAL);
+    CHECK_STR(text_of(&error), "options: chld_run() waits for the child; detach with chld_spawn()");
+}
+
+/* A number of another version is passed over. */
+TEST(an_unknown_reason_leaves_the_words_of_the_errno)
+{
+    static const int numbers[] = { 0, -1, 1000, INT_MAX, INT_MIN };
+    char want[64];
+    snprintf(want, sizeof want, "options: %s", strerror(EINVAL));
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const chld_error error = {
+            .code = EINVAL, .step = CHLD_STEP_OPTIONS, .reason = numbers[i]
+        };
+        CHECK_STR(text_of(&error), want);
+    }
+}
+
 TEST(an_error_that_is_none_has_no_text)
 {
     char buffer[8];
-    const chld_error wrong = { EINVAL, CHLD_STEP_CAPTURE + 1, 0, "" };
-    const chld_error negative = { EINVAL, -1, 0, "" };
+    const chld_error wrong = { .code = EINVAL, .step = CHLD_STEP_CAPTURE + 1 };
+    const chld_error negative = { .code = EINVAL, .step = -1 };
     CHECK_CALL(chld_error_text(&wrong, buffer, sizeof buffer), -EINVAL);
     CHECK_CALL(chld_error_text(&negative, buffer, sizeof buffer), -EINVAL);
     CHECK_CALL(chld_error_text(NULL, buffer, sizeof buffer), -EINVAL);

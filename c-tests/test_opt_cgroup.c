@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* A cgroup of the test's own: its directory, and its name below the mount. */
@@ -242,5 +243,104 @@ TEST(a_tree_in_a_cgroup_of_its_own_is_killed_to_the_last)
     for (int i = 0; i < 4; i++) {
         close(ends[i]);
     }
+    remove_group(&group);
+}
+
+/* A cgroup that once had cgroup.kill kills what is born there (Linux 6.18). */
+
+static bool kill_group(const struct group *group)
+{
+    int file = openat(group->fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+    bool written = file >= 0 && write(file, "1", 1) == 1;
+    close(file);
+    return written;
+}
+
+static struct group make_killed_group(void)
+{
+    struct group group = make_group();
+    if (!kill_group(&group)) {
+        remove_group(&group);
+        SKIP_TEST("this kernel has no cgroup.kill");
+    }
+    return group;
+}
+
+static void start_in(const struct group *group, uint64_t flag)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.flags = flag;
+    options.cgroup_fd = group->fd;
+    chld_id id = STAY(&options);
+    CHECK(is_in(CALL(chld_pid(id)), group));
+    LEAVE(id);
+}
+
+TEST(a_cgroup_can_be_used_again_after_cgroup_kill)
+{
+    struct group group = make_killed_group();
+    for (int i = 0; i < 3; i++) {
+        start_in(&group, CHLD_SPAWN_CGROUP);
+        start_in(&group, CHLD_SPAWN_CGROUP_OWN);
+        REQUIRE(kill_group(&group));
+    }
+    start_in(&group, CHLD_SPAWN_CGROUP | CHLD_SPAWN_INHERIT_FDS);
+    remove_group(&group);
+}
+
+static struct group killed;
+
+static void start_there_first(void)
+{
+    start_in(&killed, CHLD_SPAWN_CGROUP);
+    chld_id id = STAY(NULL);
+    LEAVE(id);
+    CHECK_FAILS(ARGV("/nonexistent"), NULL, ENOENT, CHLD_STEP_EXEC, 0);
+    start_in(&killed, CHLD_SPAWN_CGROUP);
+}
+
+/* The one that is killed at its birth shows nothing about shared memory. */
+TEST(the_first_start_of_a_process_may_be_in_such_a_cgroup)
+{
+    killed = make_killed_group();
+    IN_COPY(start_there_first);
+    remove_group(&killed);
+}
+
+TEST(a_supervisor_starts_its_service_again_and_again)
+{
+    struct group group = make_killed_group();
+    for (int i = 0; i < 3; i++) {
+        chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+        options.flags = CHLD_SPAWN_CGROUP_OWN;
+        options.cgroup_fd = group.fd;
+        uint32_t left = 99;
+        chld_id id = STAY(&options);
+        CHECK_CALL(chld_kill_tree(id, SIGKILL, &left), 0);
+        CHECK_INT(left, 0);
+        CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
+    }
+    remove_group(&group);
+}
+
+/* Killed at a random moment of its start or after it: never a failure. */
+TEST(cgroup_kill_during_a_start_gives_a_status)
+{
+    struct group group = make_killed_group();
+    pid_t killer = fork();
+    REQUIRE(killer >= 0);
+    if (killer == 0) {
+        for (pid_t caller = getppid(); getppid() == caller;) {
+            kill_group(&group);
+        }
+        _exit(0);
+    }
+    chld_spawn_options options = into(group.fd);
+    for (int i = 0; i < scaled(300); i++) {
+        chld_status status = RUN(ARGV("/bin/true"), &options);
+        CHECK((status.state == CHLD_STATE_EXITED && status.code == 0)
+              || (status.state == CHLD_STATE_KILLED && status.code == SIGKILL));
+    }
+    REQUIRE(kill(killer, SIGKILL) == 0 && waitpid(killer, NULL, 0) == killer);
     remove_group(&group);
 }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,4 +253,46 @@ TEST(a_hundred_leave_nothing)
         CHECK_INT(RUN_DETACHED(ACT("exit", DECIMAL(i))), i << 8);
         check_no_child();
     }
+}
+
+/* In a new PID namespace the process in between would be the init, with whose end
+ * the kernel kills everybody. */
+
+static void enter_pid_namespace(void)
+{
+    if (unshare(CLONE_NEWPID) != 0) {
+        _exit(1);
+    }
+}
+
+static void detach_in_a_new_pid_namespace(void)
+{
+    enter_pid_namespace();
+    chld_spawn_options options = detached(NULL);
+    chld_error error = CHECK_FAILS(ACT("exit", "0"), &options, EINVAL, CHLD_STEP_CLONE, 0);
+    char text[128];
+    CHECK(CALL(chld_error_text(&error, text, sizeof text)) > 0);
+    CHECK_STR(text, "clone: the new PID namespace has no init yet; start one before a "
+                    "detached child");
+    /* The namespace can still be used. */
+    struct line line = line_make();
+    chld_spawn_options plain = CHLD_SPAWN_OPTIONS_INIT;
+    plain.in.mode = CHLD_STDIO_PIPE;
+    chld_id init = START(ARGV("/bin/cat"), &plain);
+    options = detached(&line);
+    CHECK_CALL(chld_spawn(NULL, tell_pid, &options, NULL), 0);
+    char told[32] = "";
+    CHECK(read(line.from[0], told, sizeof told - 1) > 0 && atoi(told) > 1);
+    line_close(&line);
+    CHECK_CALL(chld_close_fd(init, CHLD_STDIN), 0);
+    CHECK_EXITED(FINISH(init), 0);
+}
+
+TEST(a_new_pid_namespace_needs_its_init_first)
+{
+    need_real_kernel();
+    if (in_copy(enter_pid_namespace) != 0) {
+        SKIP_TEST("there are no new pid namespaces here");
+    }
+    IN_COPY(detach_in_a_new_pid_namespace);
 }

@@ -84,7 +84,7 @@ TEST(missing_programs_and_interpreters)
     RUN_EMULATED("test_search", "a_program_is_found_along_the_callers_path",
                  "a_program_is_found_along_the_childs_path",
                  "an_entry_too_long_for_a_path_is_passed_over",
-                 "a_missing_interpreter_is_told_from_a_missing_program",
+                 "a_missing_interpreter_is_not_a_missing_program",
                  "what_is_no_program_is_not_given_to_a_shell");
 }
 

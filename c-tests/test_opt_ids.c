@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { USER = 12345, GROUP = 23456 };
@@ -104,7 +106,47 @@ TEST(without_the_flags_the_ids_are_not_looked_at)
     LEAVE(id);
 }
 
-/* The child changes its ids in its parent's memory. */
+/* The new user may look into the child, but must not see the caller's memory. */
+
+static void start_as_nobody(void)
+{
+    REQUIRE(chdir("/") == 0);
+    CHECK_EXITED(RUN(ARGV("/bin/true"), NULL), 0);
+    search_for_long("/bin");
+    chld_spawn_options options = as(CHLD_SPAWN_UID);
+    options.uid = NOBODY;
+    options.env = ARGV("A=1");
+    CHECK_EXITED(RUN(ARGV("true"), &options), 0);
+}
+
+enum { KCMP_VM = 1 };
+
+TEST(a_child_that_changes_its_ids_has_a_memory_of_its_own)
+{
+    need_root();
+    need_real_kernel();
+    pid_t caller = fork();
+    REQUIRE(caller >= 0);
+    if (caller == 0) {
+        arm_alarm();
+        start_as_nobody();
+        _exit(failures() != 0);
+    }
+    int pid;
+    do { /* the first child runs as the caller */
+        pid = await_child_of(caller);
+    } while (!process_is_there(pid) || proc_number(pid, "Uid") != NOBODY);
+    long order = syscall(SYS_kcmp, caller, pid, KCMP_VM, 0, 0);
+    bool is_early = strcmp(proc_link(pid, "exe"), proc_link(getpid(), "exe")) == 0;
+    int status;
+    REQUIRE(waitpid(caller, &status, 0) == caller);
+    CHECK_INT(status, 0);
+    if (order < 0) {
+        SKIP_TEST("kcmp: %s", strerror(errno));
+    }
+    CHECK(is_early && order != 0);
+}
+
 TEST(the_caller_stays_what_it_is)
 {
     need_root();

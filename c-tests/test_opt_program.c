@@ -2,7 +2,9 @@
 #include "look.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -205,4 +207,85 @@ TEST(twenty_arguments_reach_the_shell)
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
     options.flags = CHLD_SPAWN_SHELL;
     CHECK_EXITED(RUN(argv, &options), 0);
+}
+
+/* A path may lead to any descriptor of the caller's, which the child has until its
+ * exec. How the path is written does not matter. */
+
+static struct {
+    int file, directory;
+    char text[64];
+} given;
+
+static const char *text_of(const char *format, int fd)
+{
+    snprintf(given.text, sizeof given.text, format, fd);
+    return given.text;
+}
+
+static void check_found(const char *program, const char *cwd)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.program = program;
+    options.cwd = cwd;
+    CHECK_EXITED(RUN(ARGV("x", "exit", "5"), &options), 5);
+}
+
+static void link_to(const char *name, const char *format, int fd)
+{
+    unlink(name);
+    REQUIRE(symlink(text_of(format, fd), name) == 0);
+}
+
+static void try_descriptors(void)
+{
+    check_found(text_of("/proc/self/fd/%d", given.file), NULL);
+    check_found(text_of("/dev/fd/%d", given.file), NULL);
+    check_found(text_of("//proc/self/fd/%d", given.file), NULL);
+    check_found(text_of("/../proc//self/fd/%d", given.file), NULL);
+    check_found(text_of("self/fd/%d", given.file), "/proc");
+    check_found("./act", text_of("/proc/self/fd/%d", given.directory));
+    link_to("file", "/proc/self/fd/%d", given.file);
+    check_found("./file", NULL);
+    link_to("directory", "/proc/self/fd/%d", given.directory);
+    check_found("directory/act", NULL);
+    check_found("./act", "directory");
+    setenv("PATH", text_of("/proc/self/fd/%d", given.directory), 1);
+    check_found("act", NULL);
+    setenv("PATH", "directory", 1);
+    check_found("act", NULL);
+    CHECK_FAILS(ARGV("./missing"), NULL, ENOENT, CHLD_STEP_EXEC, 0);
+}
+
+TEST(a_path_may_lead_to_a_descriptor_of_the_callers)
+{
+    char own[PATH_MAX], directory[PATH_MAX];
+    REQUIRE(getcwd(own, sizeof own) != NULL && chdir(scratch("")) == 0);
+    strcpy(directory, helper("act"));
+    *strrchr(directory, '/') = 0;
+    given.file = open_path(helper("act"), O_RDONLY);
+    given.directory = open_path(directory, O_RDONLY | O_DIRECTORY);
+    try_descriptors();
+    int file = given.file, opened = given.directory;
+    given.file = fcntl(file, F_DUPFD_CLOEXEC, 700);
+    given.directory = fcntl(opened, F_DUPFD_CLOEXEC, 701);
+    close(file);
+    close(opened);
+    try_descriptors();
+    close(given.file);
+    close(given.directory);
+    REQUIRE(chdir(own) == 0);
+}
+
+/* The interpreter is opened while the descriptors are still there. */
+TEST(an_interpreter_may_be_a_descriptor_of_the_callers)
+{
+    int shell = open_path("/bin/sh", O_RDONLY), fd = fcntl(shell, F_DUPFD_CLOEXEC, 700);
+    close(shell);
+    const char *link = scratch("sh");
+    char first_line[PATH_MAX + 16];
+    REQUIRE(symlink(text_of("/proc/self/fd/%d", fd), link) == 0);
+    snprintf(first_line, sizeof first_line, "#!%s\nexit 5\n", link);
+    CHECK_EXITED(RUN(ARGV(scratch_file("script", first_line, 0755)), NULL), 5);
+    close(fd);
 }

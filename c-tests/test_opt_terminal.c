@@ -386,6 +386,54 @@ TEST(a_job_is_put_into_the_foreground_from_the_background)
     IN_COPY(start_a_job_from_the_background);
 }
 
+/* Who had the terminal has it again after a start that fails, at whichever step. */
+
+static void fail_in_the_foreground(uint32_t group)
+{
+    pid_t before = tcgetpgrp(ours.slave);
+    chld_spawn_options options = in_the_foreground(group);
+    CHECK_FAILS(ARGV("/no/such/program"), &options, ENOENT, CHLD_STEP_EXEC, 0);
+    CHECK_INT(tcgetpgrp(ours.slave), before);
+    options.cwd = "/nowhere";
+    options.limits = (const chld_limit[]) { { RLIMIT_NOFILE, 0, 0, 0 } };
+    options.limits_count = 1;
+    CHECK_FAILS(ACT("exit", "0"), &options, ENOENT, CHLD_STEP_CHDIR, 0);
+    CHECK_INT(tcgetpgrp(ours.slave), before);
+}
+
+static void fail_from_the_foreground(void)
+{
+    own_a_terminal();
+    fail_in_the_foreground(CHLD_GROUP_NEW);
+    fail_in_the_foreground(CHLD_GROUP_INHERIT);
+    CHECK_INT(tcgetpgrp(ours.slave), getpgrp());
+}
+
+static void fail_from_the_background(void)
+{
+    own_a_terminal();
+    pid_t background = fork();
+    REQUIRE(background >= 0);
+    if (background == 0) {
+        arm_alarm();
+        REQUIRE(setpgid(0, 0) == 0);
+        fail_in_the_foreground(CHLD_GROUP_NEW);
+        fail_in_the_foreground(CHLD_GROUP_INHERIT);
+        _exit(failures() != 0);
+    }
+    int status;
+    REQUIRE(waitpid(background, &status, 0) == background);
+    CHECK_INT(status, 0);
+    CHECK_INT(tcgetpgrp(ours.slave), getpgrp());
+}
+
+TEST(a_start_that_fails_gives_the_terminal_back)
+{
+    need_terminals();
+    IN_COPY(fail_from_the_foreground);
+    IN_COPY(fail_from_the_background);
+}
+
 static void ask_without_a_terminal(void)
 {
     REQUIRE(setsid() == getpid());

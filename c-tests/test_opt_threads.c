@@ -115,7 +115,7 @@ TEST(other_threads_allocate_change_the_environment_and_install_handlers)
     }
 }
 
-/* The kernel marks the memory that these children share with their parent. */
+/* If these children shared the memory of their parent, the kernel would mark it. */
 static void *start_as_another_user(void *unused)
 {
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;

@@ -60,6 +60,10 @@ static const struct row {
     { "@directory", "tool", EACCES },
     { "@empty", "tool", ENOENT },
     { "@empty:@nowhere", "tool", ENOENT },
+    { "@file", "tool", ENOTDIR }, /* the last directory's errno counts */
+    { "@empty:@file", "tool", ENOTDIR },
+    { "@file:@empty", "tool", ENOENT },
+    { "@file:@plain:@file", "tool", EACCES },
     { "@good", "missing", ENOENT },
     { "@good", "", ENOENT },
     { "@nowhere", "./good/tool", 0 }, /* a slash: not looked for */
@@ -193,6 +197,29 @@ TEST(an_entry_too_long_for_a_path_is_passed_over)
     in_scratch_directory(try_long_entries);
 }
 
+/* Longer than what is set aside for a candidate, as long as one can be. */
+static void try_longest_entries(void)
+{
+    static char path[2 * PATH_MAX];
+    const char *good = scratch("good");
+    const size_t most = PATH_MAX - sizeof "/tool", sizes[] = { 249, 250, 251, 2000, most };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        memset(path, '/', sizes[i]);
+        memcpy(path, good, strlen(good));
+        path[sizes[i]] = 0;
+        setenv("PATH", path, 1);
+        CHECK_EXITED(RUN(ARGV("tool", "exit", "2"), NULL), 2);
+    }
+    strcat(path, "/");
+    setenv("PATH", path, 1);
+    CHECK_FAILS(ARGV("tool"), NULL, ENOENT, CHLD_STEP_EXEC, 0);
+}
+
+TEST(a_long_entry_is_searched)
+{
+    in_scratch_directory(try_longest_entries);
+}
+
 static void try_program_option(void)
 {
     setenv("PATH", path_of("@good"), 1);
@@ -214,10 +241,19 @@ static void try_interpreter(void)
     setenv("PATH", path_of("@empty:@good"), 1);
     scratch_file("good/script", "#!/nonexistent/interpreter\n", 0755);
     chld_error error = CHECK_FAILS(ARGV("script"), NULL, ENOENT, CHLD_STEP_INTERPRETER, 0);
+    CHECK_STR(error.item, "/nonexistent/interpreter");
+    /* It is still so if other directories have no such file, or one that may not
+     * be run: that errno counts, as with execvp(). */
+    setenv("PATH", path_of("@good:@empty:@file"), 1);
+    error = CHECK_FAILS(ARGV("script"), NULL, ENOENT, CHLD_STEP_INTERPRETER, 0);
+    CHECK_STR(error.item, "/nonexistent/interpreter");
+    scratch_file("plain/script", "nothing", 0644);
+    setenv("PATH", path_of("@good:@plain"), 1);
+    error = CHECK_FAILS(ARGV("script"), NULL, EACCES, CHLD_STEP_EXEC, 0);
     CHECK_STR(error.item, "script");
 }
 
-TEST(a_missing_interpreter_is_told_from_a_missing_program)
+TEST(a_missing_interpreter_is_not_a_missing_program)
 {
     if (under_valgrind()) {
         SKIP_TEST("valgrind ends what fails late in execve");

@@ -341,7 +341,7 @@ int chld_signal_number(const char *name);
 /**
  * How many bytes chld_error keeps of the name of what failed.
  */
-#define CHLD_ERROR_ITEM 116
+#define CHLD_ERROR_ITEM 112
 
 /**
  * As the caller has it.
@@ -773,10 +773,15 @@ typedef struct chld_error {
      */
     int32_t index;
     /**
-     * The path, directory, program or entry it was about; empty where there is
-     * none. NUL-terminated, cut if it is longer.
+     * The path, directory, program or entry that the step was about; empty if
+     * there is none. NUL-terminated, cut if it is longer.
      */
     char item[CHLD_ERROR_ITEM];
+    /**
+     * Which rule the call has broken, for chld_error_text(); 0 for none. The
+     * numbers are the library's own and change between versions.
+     */
+    int32_t reason;
 } chld_error;
 
 /**

@@ -112,7 +112,7 @@ SEEN = [
     ("int32_t cwd_fd;", "uint32_t cwd_fd;"),
     ("const char *cwd;", "const int *cwd;"),
     ("    int32_t program_fd;\n", ""),
-    ("CHLD_ERROR_ITEM 116", "CHLD_ERROR_ITEM 112"),
+    ("CHLD_ERROR_ITEM 112", "CHLD_ERROR_ITEM 108"),
 ]
 
 

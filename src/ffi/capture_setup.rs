@@ -12,7 +12,7 @@ use crate::capture::feed::Feed;
 use crate::capture::lines::Lines;
 use crate::capture::outlet::Outlet;
 use crate::capture::sink::{Buffer, Sink};
-use crate::start::failure::{Failure, Step};
+use crate::start::failure::{Failure, Reason, Step};
 use crate::start::spawn as start;
 use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
@@ -94,7 +94,7 @@ pub unsafe fn start_captured<'a>(
         let setup = setup_of(capture_options).map_err(|errno| refuse(wrong(errno)))?;
         let (mut request, user) = spawn::request_of(argv, spawn_options).map_err(refuse)?;
         if request.detached {
-            return Err(refuse(Failure::new(Step::Options, 0, Errno::EINVAL)));
+            return Err(refuse(Failure::misuse(Reason::DetachedRun, 0)));
         }
         request.add_pipes(setup.wanted());
         let checked = setup.check(request.leads_group(), request.pipes());

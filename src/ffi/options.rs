@@ -1,11 +1,11 @@
 //! From the C struct of options to a request.
 
 use super::spawn::*;
-use crate::start::failure::{At, Failure, Step};
+use crate::start::failure::{Failure, OrMisuse, Reason, Step};
 use crate::start::request::{Cwd, Dispositions, FdPair, Group, Mask, Request, Search, Stdio};
 use crate::sys::limit::Limit;
 use crate::sys::cstr::StrList;
-use crate::sys::{Errno, Result};
+use core::cell::OnceCell;
 use core::ffi::{CStr, c_char};
 use core::mem::size_of;
 
@@ -19,16 +19,16 @@ const FLAGS: u64 = CHLD_SPAWN_CGROUP_OWN | (CHLD_SPAWN_CGROUP_OWN - 1);
 pub unsafe fn request<'a>(
     argv: StrList<'a>,
     options: &chld_spawn_options,
-) -> core::result::Result<Request<'a>, Failure> {
+) -> Result<Request<'a>, Failure> {
     if options.flags & !FLAGS != 0 {
-        return Err(Failure::new(Step::Options, 0, Errno::EINVAL));
+        return Err(Failure::misuse(Reason::Flags, 0));
     }
     let has = |flag| options.flags & flag != 0;
     let mut stdio = [Stdio::Inherit; 3];
     let streams = [&options.r#in, &options.out, &options.err];
     for (i, (place, stream)) in stdio.iter_mut().zip(streams).enumerate() {
         // SAFETY: the path is NULL or a C string, by the contract.
-        *place = unsafe { stdio_of(stream, i) }.at(Step::Stdio, i)?;
+        *place = unsafe { stdio_of(stream, i) }.map_err(|reason| Failure::misuse(reason, i))?;
     }
     let terminal = stdio.iter().position(|stdio| matches!(stdio, Stdio::Pty));
     // SAFETY: all by the contract: NULL or what the header says.
@@ -37,7 +37,7 @@ pub unsafe fn request<'a>(
             argv,
             program: string(options.program),
             program_fd: has(CHLD_SPAWN_PROGRAM_FD).then_some(options.program_fd),
-            search: search_of(options.search).at(Step::Options, 0)?,
+            search: search_of(options.search).or_misuse(Reason::Search)?,
             shell: has(CHLD_SPAWN_SHELL),
             env: list(options.env),
             env_set: list(options.env_set),
@@ -49,60 +49,64 @@ pub unsafe fn request<'a>(
             },
             stdio,
             window: [options.rows, options.columns],
-            pairs: slice(options.fds.cast::<FdPair>(), options.fds_count).at(Step::Map, 0)?,
+            pairs: slice(options.fds.cast::<FdPair>(), options.fds_count)
+                .or_misuse(Reason::Fds)?,
             inherit_fds: has(CHLD_SPAWN_INHERIT_FDS),
             session: has(CHLD_SPAWN_SESSION) || terminal.is_some(),
             terminal: match terminal {
                 None => has(CHLD_SPAWN_TERMINAL).then_some(0),
                 stream => stream.map(|stream| stream as i32),
             },
-            group: group_of(options).at(Step::Group, 0)?,
+            group: group_of(options).or_misuse(Reason::GroupMode)?,
             foreground: has(CHLD_SPAWN_FOREGROUND),
             cgroup: (has(CHLD_SPAWN_CGROUP) || has(CHLD_SPAWN_CGROUP_OWN))
                 .then_some(options.cgroup_fd),
             owns_cgroup: has(CHLD_SPAWN_CGROUP_OWN),
             limits: slice(options.limits.cast::<Limit>(), options.limits_count)
-                .at(Step::Limit, 0)?,
+                .or_misuse(Reason::Limits)?,
             nice: options.nice,
-            cpus: slice(options.cpus.cast(), options.cpus_size).at(Step::Affinity, 0)?,
+            cpus: slice(options.cpus.cast(), options.cpus_size).or_misuse(Reason::Cpus)?,
             groups: match has(CHLD_SPAWN_GROUPS) {
-                true => Some(slice(options.groups, options.groups_count).at(Step::Setgroups, 0)?),
                 false => None,
+                true => Some(
+                    slice(options.groups, options.groups_count).or_misuse(Reason::Groups)?,
+                ),
             },
             gid: has(CHLD_SPAWN_GID).then_some(options.gid),
             uid: has(CHLD_SPAWN_UID).then_some(options.uid),
             umask: has(CHLD_SPAWN_UMASK).then_some(options.umask),
             no_new_privs: has(CHLD_SPAWN_NO_NEW_PRIVS),
             death_signal: options.death_signal,
-            mask: mask_of(options).at(Step::Signals, 0)?,
-            dispositions: dispositions_of(options).at(Step::Signals, 0)?,
+            mask: mask_of(options).or_misuse(Reason::MaskMode)?,
+            dispositions: dispositions_of(options).or_misuse(Reason::SignalsMode)?,
             detached: has(CHLD_SPAWN_DETACHED),
             subreaper: has(CHLD_SPAWN_SUBREAPER),
+            interpreter: OnceCell::new(),
         })
     }
 }
 
-fn mask_of(options: &chld_spawn_options) -> Result<Mask> {
+fn mask_of(options: &chld_spawn_options) -> Option<Mask> {
     match options.mask_mode {
-        CHLD_MASK_EMPTY => Ok(Mask::Bits(0)),
-        CHLD_MASK_INHERIT => Ok(Mask::Inherit),
-        CHLD_MASK_BLOCKED => Ok(Mask::Bits(options.blocked)),
-        _ => Err(Errno::EINVAL),
+        CHLD_MASK_EMPTY => Some(Mask::Bits(0)),
+        CHLD_MASK_INHERIT => Some(Mask::Inherit),
+        CHLD_MASK_BLOCKED => Some(Mask::Bits(options.blocked)),
+        _ => None,
     }
 }
 
-fn dispositions_of(options: &chld_spawn_options) -> Result<Dispositions> {
+fn dispositions_of(options: &chld_spawn_options) -> Option<Dispositions> {
     match options.signals_mode {
-        CHLD_SIGNALS_USUAL => Ok(Dispositions::Usual),
-        CHLD_SIGNALS_INHERIT => Ok(Dispositions::Inherit),
-        CHLD_SIGNALS_IGNORING => Ok(Dispositions::Ignoring(options.ignored)),
-        _ => Err(Errno::EINVAL),
+        CHLD_SIGNALS_USUAL => Some(Dispositions::Usual),
+        CHLD_SIGNALS_INHERIT => Some(Dispositions::Inherit),
+        CHLD_SIGNALS_IGNORING => Some(Dispositions::Ignoring(options.ignored)),
+        _ => None,
     }
 }
 
 /// # Safety
 /// The path must be NULL or a C string that lasts for `'a`.
-unsafe fn stdio_of<'a>(stream: &chld_stdio, i: usize) -> Result<Stdio<'a>> {
+unsafe fn stdio_of<'a>(stream: &chld_stdio, i: usize) -> Result<Stdio<'a>, Reason> {
     Ok(match stream.mode {
         CHLD_STDIO_INHERIT => Stdio::Inherit,
         CHLD_STDIO_NULL => Stdio::Null,
@@ -110,7 +114,7 @@ unsafe fn stdio_of<'a>(stream: &chld_stdio, i: usize) -> Result<Stdio<'a>> {
         CHLD_STDIO_FD => Stdio::Fd(stream.fd),
         CHLD_STDIO_PATH => Stdio::Path {
             // SAFETY: by the contract.
-            path: unsafe { string(stream.path) }.ok_or(Errno::EINVAL)?,
+            path: unsafe { string(stream.path) }.ok_or(Reason::StdioPath)?,
             flags: match (stream.open_flags, i) {
                 (0, 0) => libc::O_RDONLY,
                 (0, _) => libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC,
@@ -119,38 +123,39 @@ unsafe fn stdio_of<'a>(stream: &chld_stdio, i: usize) -> Result<Stdio<'a>> {
             mode: if stream.open_mode == 0 { 0o666 } else { stream.open_mode },
         },
         CHLD_STDIO_STDOUT if i == 2 => Stdio::AsStdout,
+        CHLD_STDIO_STDOUT => return Err(Reason::StdioStdout),
         CHLD_STDIO_CLOSED => Stdio::Closed,
         CHLD_STDIO_PTY => Stdio::Pty,
-        _ => return Err(Errno::EINVAL),
+        _ => return Err(Reason::StdioMode),
     })
 }
 
-fn search_of(search: u32) -> Result<Search> {
+fn search_of(search: u32) -> Option<Search> {
     match search {
-        CHLD_SEARCH_PARENT => Ok(Search::ParentPath),
-        CHLD_SEARCH_CHILD => Ok(Search::ChildPath),
-        CHLD_SEARCH_NONE => Ok(Search::No),
-        _ => Err(Errno::EINVAL),
+        CHLD_SEARCH_PARENT => Some(Search::ParentPath),
+        CHLD_SEARCH_CHILD => Some(Search::ChildPath),
+        CHLD_SEARCH_NONE => Some(Search::No),
+        _ => None,
     }
 }
 
-fn group_of(options: &chld_spawn_options) -> Result<Group> {
+fn group_of(options: &chld_spawn_options) -> Option<Group> {
     match options.group_mode {
-        CHLD_GROUP_INHERIT => Ok(Group::Inherit),
-        CHLD_GROUP_NEW => Ok(Group::New),
-        CHLD_GROUP_JOIN => Ok(Group::Join(options.group)),
-        _ => Err(Errno::EINVAL),
+        CHLD_GROUP_INHERIT => Some(Group::Inherit),
+        CHLD_GROUP_NEW => Some(Group::New),
+        CHLD_GROUP_JOIN => Some(Group::Join(options.group)),
+        _ => None,
     }
 }
 
 /// # Safety
 /// `first` must be NULL or valid for `count` entries for `'a`.
-unsafe fn slice<'a, T>(first: *const T, count: usize) -> Result<&'a [T]> {
+unsafe fn slice<'a, T>(first: *const T, count: usize) -> Option<&'a [T]> {
     match count {
-        0 => Ok(&[]),
-        _ if first.is_null() || count > i32::MAX as usize / size_of::<T>() => Err(Errno::EINVAL),
+        0 => Some(&[]),
+        _ if first.is_null() || count > i32::MAX as usize / size_of::<T>() => None,
         // SAFETY: by the contract.
-        _ => Ok(unsafe { core::slice::from_raw_parts(first, count) }),
+        _ => Some(unsafe { core::slice::from_raw_parts(first, count) }),
     }
 }
 

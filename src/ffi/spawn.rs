@@ -1,5 +1,5 @@
 use super::{buffer_of, growth, length, options, or_null};
-use crate::start::failure::{At, Failure, Step};
+use crate::start::failure::{Failure, ITEM_BYTES, Reason, Step};
 use crate::start::spawn as start;
 use crate::start::request::Request;
 use crate::sys::Errno;
@@ -108,7 +108,9 @@ pub const CHLD_STEP_INTERPRETER: i32 = 28;
 pub const CHLD_STEP_CAPTURE: i32 = 29;
 
 /// How many bytes chld_error keeps of the name of what failed.
-pub const CHLD_ERROR_ITEM: usize = 116;
+pub const CHLD_ERROR_ITEM: usize = 112;
+
+const _: () = assert!(CHLD_ERROR_ITEM == ITEM_BYTES);
 
 /// Why a start failed.
 #[repr(C)]
@@ -119,9 +121,12 @@ pub struct chld_error {
     pub step: i32,
     /// The position of the item that the step was at; else 0.
     pub index: i32,
-    /// The path, directory, program or entry it was about; empty where there is
-    /// none. NUL-terminated, cut if it is longer.
+    /// The path, directory, program or entry that the step was about; empty if
+    /// there is none. NUL-terminated, cut if it is longer.
     pub item: [c_char; CHLD_ERROR_ITEM],
+    /// Which rule the call has broken, for chld_error_text(); 0 for none. The
+    /// numbers are the library's own and change between versions.
+    pub reason: i32,
 }
 
 /// As the caller has it.
@@ -437,7 +442,7 @@ pub unsafe extern "C" fn chld_spawn(
         match &request_of(argv, options) {
             Err(failure) => failed(*failure, b"", reterr),
             Ok((request, _)) if ret.is_null() && !request.detached => {
-                failed(Failure::new(Step::Arguments, 0, Errno::EINVAL), b"", reterr)
+                failed(Failure::misuse(Reason::RetNull, 0), b"", reterr)
             }
             Ok((request, user)) => match start::spawn(request, *user) {
                 Ok(handle) => {
@@ -459,7 +464,7 @@ pub unsafe fn request_of<'a>(
     options: *const chld_spawn_options,
 ) -> Result<(Request<'a>, usize), Failure> {
     if argv.is_null() {
-        return Err(Failure::new(Step::Arguments, 0, Errno::EINVAL));
+        return Err(Failure::misuse(Reason::ArgvNull, 0));
     }
     // SAFETY: by the contract.
     unsafe {
@@ -467,9 +472,19 @@ pub unsafe fn request_of<'a>(
         if options.is_null() {
             return Ok((Request::plain(argv), 0));
         }
-        let options = growth::copy(options).at(Step::Options, 0)?;
+        let size = options.cast::<usize>().read();
+        let options = growth::copy(options).map_err(|errno| wrong_size(size, errno))?;
         Ok((options::request(argv, &options)?, options.user as usize))
     }
+}
+
+fn wrong_size(size: usize, errno: Errno) -> Failure {
+    let reason = match (size, errno) {
+        (0, _) => Reason::SizeZero,
+        (_, Errno::E2BIG) => Reason::Newer,
+        _ => Reason::Size,
+    };
+    Failure::misuse(reason, 0)
 }
 
 /// Takes over a child that the calling process has started by other means, with
@@ -529,7 +544,8 @@ pub unsafe extern "C" fn chld_error_text(
     let (error, buffer) = unsafe { (error.as_ref(), buffer_of(buffer, size)) };
     let failure = error.and_then(|error| {
         let step = Step::from_number(error.step)?;
-        Some((Failure { step, index: error.index, errno: Errno(error.code) }, error))
+        let (index, errno, reason) = (error.index, Errno(error.code), error.reason);
+        Some((Failure { step, index, errno, reason }, error))
     });
     let Some((failure, error)) = failure else { return Errno::EINVAL.0.wrapping_neg() };
     let item = error.item.map(|byte| byte as u8);
@@ -546,8 +562,8 @@ pub unsafe fn failed(failure: Failure, item: &[u8], reterr: *mut chld_error) -> 
     for (place, byte) in kept.iter_mut().zip(item).take(CHLD_ERROR_ITEM - 1) {
         *place = *byte as c_char;
     }
-    let Failure { step, index, errno } = failure;
-    let error = chld_error { code: errno.0, step: step as i32, index, item: kept };
+    let Failure { step, index, errno, reason } = failure;
+    let error = chld_error { code: errno.0, step: step as i32, index, item: kept, reason };
     // SAFETY: by this function's contract.
     unsafe { super::write_out(reterr, error) };
     errno.0.wrapping_neg()

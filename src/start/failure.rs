@@ -1,4 +1,5 @@
-//! What failed: the step, the item within it, the errno.
+//! What failed: the step, the item within it, the errno, and which rule the call
+//! has broken if it has broken one.
 
 use crate::sys::{Errno, host};
 use crate::status::text::Text;
@@ -60,17 +61,83 @@ steps! {
     Capture = 29 c"capture";
 }
 
+macro_rules! reasons {
+    ($($reason:ident $step:ident $errno:ident $text:literal;)*) => {
+        /// A rule that the call has broken. The text of an error says this in
+        /// place of the words for its errno. The numbers are the library's own.
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        pub enum Reason { None, $($reason),* }
+
+        const FAILURES: &[(Step, Errno)] = &[$((Step::$step, Errno::$errno)),*];
+        /// One after the other: a table of pointers would have to be relocated
+        /// in every process.
+        const TEXTS: &[u8] = concat!($($text, "\0"),*).as_bytes();
+    };
+}
+
+reasons! {
+    ArgvNull Arguments EINVAL "argv is NULL";
+    ArgvEmpty Arguments EINVAL "argv is empty; argv[0] must name the program";
+    RetNull Arguments EINVAL "ret is NULL; only CHLD_SPAWN_DETACHED needs no handle";
+    SizeZero Options EINVAL "size is 0; initialize with CHLD_SPAWN_OPTIONS_INIT";
+    Size Options EINVAL "size is wrong; initialize with CHLD_SPAWN_OPTIONS_INIT";
+    Newer Options E2BIG "a member is set that this version of the library does not have";
+    Flags Options EINVAL "flags has a bit that is no CHLD_SPAWN_*";
+    Search Options EINVAL "search is no CHLD_SEARCH_*";
+    DetachedStream Options EINVAL "CHLD_SPAWN_DETACHED excludes pipes and pseudo-terminals";
+    DetachedDeathSignal Options EINVAL "CHLD_SPAWN_DETACHED excludes death_signal";
+    DetachedRun Options EINVAL "chld_run() waits for the child; detach with chld_spawn()";
+    EnvSet Environment EINVAL "an entry of env_set must be NAME=VALUE";
+    EnvUnset Environment EINVAL "an entry of env_unset must be a name";
+    StdioMode Stdio EINVAL "mode is no CHLD_STDIO_*";
+    StdioPath Stdio EINVAL "CHLD_STDIO_PATH needs path, which is NULL";
+    StdioStdout Stdio EINVAL "only err can have CHLD_STDIO_STDOUT";
+    Fds Map EINVAL "fds is NULL, or fds_count too large";
+    MapTarget Map EBADF "target is negative";
+    MapTwice Map EINVAL "another entry has the same target";
+    TerminalSession Terminal EINVAL "CHLD_SPAWN_TERMINAL needs CHLD_SPAWN_SESSION";
+    GroupMode Group EINVAL "group_mode is no CHLD_GROUP_*";
+    GroupNumber Group EINVAL "CHLD_GROUP_JOIN needs a group above 1";
+    GroupSession Group EINVAL "the leader of a session cannot join a group";
+    Limits Limit EINVAL "limits is NULL, or limits_count too large";
+    LimitReserved Limit EINVAL "reserved must be 0";
+    LimitSoft Limit EINVAL "soft is above hard";
+    Cpus Affinity EINVAL "cpus is NULL, or cpus_size too large";
+    Groups Setgroups EINVAL "groups is NULL, or groups_count too large";
+    Gid Setgid EINVAL "gid must not be -1";
+    Uid Setuid EINVAL "uid must not be -1";
+    DeathSignal DeathSignal EINVAL "death_signal must be 0 to 64";
+    SignalsMode Signals EINVAL "signals_mode is no CHLD_SIGNALS_*";
+    MaskMode Signals EINVAL "mask_mode is no CHLD_MASK_*";
+    NoInit Clone EINVAL "the new PID namespace has no init yet; start one before a detached child";
+}
+
+/// `None` for a number that is no reason.
+fn text_of(reason: i32) -> Option<&'static [u8]> {
+    let position = usize::try_from(reason).ok()?.checked_sub(1)?;
+    TEXTS.split(|byte| *byte == 0).nth(position).filter(|text| !text.is_empty())
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Failure {
     pub step: Step,
     /// The position of the item that the step was at, or 0.
     pub index: i32,
     pub errno: Errno,
+    /// A `Reason`.
+    pub reason: i32,
 }
 
 impl Failure {
     pub fn new(step: Step, index: usize, errno: Errno) -> Failure {
-        Failure { step, index: index as i32, errno }
+        Failure { step, index: index as i32, errno, reason: Reason::None as i32 }
+    }
+
+    /// The call breaks a rule.
+    pub fn misuse(reason: Reason, index: usize) -> Failure {
+        let failure = FAILURES.get((reason as usize).wrapping_sub(1));
+        let (step, errno) = *failure.unwrap_or(&(Step::Options, Errno::EINVAL));
+        Failure { reason: reason as i32, ..Failure::new(step, index, errno) }
     }
 
     /// Such as "open stdin ./missing: No such file or directory".
@@ -84,13 +151,21 @@ impl Failure {
             _ => text,
         };
         if !item.is_empty() {
-            text.push(" ").push_bytes(item);
+            text.push(" ").push_visible(item);
         }
         text.push(": ");
-        let mut words = [0u8; 128];
-        text.push_bytes(host::errno_text(self.errno, &mut words));
+        let mut words = [0; 128];
+        text.push_bytes(match text_of(self.reason) {
+            Some(reason) => reason,
+            None => host::errno_text(self.errno, &mut words),
+        });
     }
 }
+
+/// How many bytes an error keeps of the name of its item, with the NUL.
+pub const ITEM_BYTES: usize = 112;
+/// Such a name, padded with NULs.
+pub type Item = [u8; ITEM_BYTES];
 
 /// For the many places that turn an errno into a failure of one step.
 pub trait At<T> {
@@ -100,5 +175,16 @@ pub trait At<T> {
 impl<T> At<T> for Result<T, Errno> {
     fn at(self, step: Step, index: usize) -> Result<T, Failure> {
         self.map_err(|errno| Failure::new(step, index, errno))
+    }
+}
+
+/// For a value that is missing because the call breaks a rule.
+pub trait OrMisuse<T> {
+    fn or_misuse(self, reason: Reason) -> Result<T, Failure>;
+}
+
+impl<T> OrMisuse<T> for Option<T> {
+    fn or_misuse(self, reason: Reason) -> Result<T, Failure> {
+        self.ok_or_else(|| Failure::misuse(reason, 0))
     }
 }

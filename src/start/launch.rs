@@ -1,32 +1,40 @@
 //! Making the process that a request describes, and learning whether it has exec'ed.
 
-use super::child::{self, Plan, REPORT, REPORT_INTS, Report};
 use super::environment;
-use super::failure::{At, Failure, Step};
-use super::mechanism;
-use super::plan::{self, Move, Opened, Program};
-use super::request::{Mask, Request};
+use super::failure::{At, Failure, Reason, Step};
+use super::mechanism::{self, Way};
+use super::plan::{self, Move, Opened, Plan, Program, Source};
+use super::report::{EMPTY_MESSAGE, Progress, Report};
+use super::request::Request;
 use super::starting::Starting;
-use crate::sys::clone::Started;
+use crate::sys::clone::{Memory, Started};
 use crate::sys::cstr::ScriptArguments;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::{Inline, Scratch};
+use crate::sys::signal::AllBlocked;
 use crate::sys::wait::{self, Whom};
-use crate::sys::{self, Errno, host, raw, signal};
-use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
+use crate::sys::{self, Errno, host, pidfd, raw, signal};
+use core::cell::Cell;
 
 /// The process between us and the child has done its work when `prepare`
 /// returns, and is reaped.
 pub fn detached(request: &Request) -> Result<(), Failure> {
     let mut opened = Opened::default();
-    let (_starting, between) = prepare(request, &mut opened)?;
+    let (_guards, between) = prepare(request, &mut opened)?;
     reap_now(&between);
     Ok(())
 }
 
-/// Computes the plan, and starts it. To open a stream may take long, so nobody is
-/// told of a start before that is done.
-pub fn prepare(request: &Request, opened: &mut Opened) -> Result<(Starting, Started), Failure> {
+/// What a start holds from before its child exists until the child is in the
+/// table. Signals come last: a handler may look for the child.
+pub struct Guards {
+    pub starting: Starting,
+    pub blocked: AllBlocked,
+}
+
+/// Computes the plan, and starts it. To open a stream may take long, so no signal
+/// is blocked, and nobody is told of a start, before that is done.
+pub fn prepare(request: &Request, opened: &mut Opened) -> Result<(Guards, Started), Failure> {
     let mut inline = Inline::<_, 64>::new();
     let size = environment::size(request);
     let mut places = Scratch::new(&mut inline, size, core::ptr::null).at(Step::Memory, 0)?;
@@ -44,82 +52,129 @@ pub fn prepare(request: &Request, opened: &mut Opened) -> Result<(Starting, Star
     let count = plan::descriptors(request, opened, moves)?;
     let moves = moves.get(..count).unwrap_or_default();
 
+    let program = Program::find(request, env)?;
+    let mut inline = Inline::<_, 256>::new();
+    let size = plan::longest_candidate(program);
+    let mut candidate = Scratch::new(&mut inline, size, || 0).at(Step::Memory, 0)?;
+
     let kept = plan::kept(request)?;
     let highest = moves.iter().fold(2, |highest, one| highest.max(one.source()));
     start(&mut Plan {
         request,
-        program: Program::find(request, env)?,
+        program,
         script: script.filter(|_| request.shell),
         env,
         moves,
         highest_needed: kept.iter().fold(highest, |highest, fd| highest.max(*fd)),
-        kept: kept.map(AtomicI32::new),
+        kept: kept.map(Source::new),
+        needs_whole_table: plan::needs_whole_table(request, program),
         shares_descriptors: false,
         reset_handlers: false,
+        born_outside_cgroup: false,
         enter_cgroup: false,
-        callers_mask: callers_mask(request),
+        callers_mask: 0,
         parent: if request.death_signal == 0 { 0 } else { host::pid() },
         report: Report::default(),
+        may_be_stopped: false,
+        stack_bottom: 0,
+        candidate: Cell::new(candidate.get()),
+        foreground: Cell::new(None),
     })
 }
 
-/// Only asked for where it is needed: it costs a system call.
-fn callers_mask(request: &Request) -> u64 {
-    match request.mask {
-        Mask::Inherit => raw::mask().unwrap_or(0),
-        Mask::Bits(_) => 0,
-    }
-}
-
 /// Starts the child and waits until it has exec'ed, or reaps it and says why
-/// it has not. The child writes its report into our memory; as long as nobody
-/// knows whether that reaches us, there is a close-on-exec pipe as well, and
-/// the first start of a process decides.
-fn start(plan: &mut Plan) -> Result<(Starting, Started), Failure> {
-    let starting = Starting::enter().at(Step::Memory, 0)?;
-    let _dumpable = match plan.request.changes_ids() {
-        true => Some(host::DUMPABLE.keep()),
-        false => None,
-    };
+/// it has not. Every signal is blocked meanwhile: a handler of the program's must
+/// not run in the child, and a stop signal must not hold it.
+fn start(plan: &mut Plan) -> Result<(Guards, Started), Failure> {
+    if plan.request.detached && host::lacks_init() {
+        return Err(Failure::misuse(Reason::NoInit, 0));
+    }
+    let blocked = AllBlocked::enter().at(Step::Clone, 0)?;
+    plan.callers_mask = blocked.before();
+    plan.may_be_stopped = may_be_stopped(plan.request, plan.callers_mask);
+    let guards = Guards { starting: Starting::enter(&blocked).at(Step::Memory, 0)?, blocked };
     loop {
-        let pipe = match mechanism::needs_pipe() {
-            true => Some(fd::pipe(0).at(Step::Clone, 0)?),
-            false => None,
-        };
-        let report = pipe.as_ref().map_or(-1, |(_, write)| write.number());
-        if let Some(place) = plan.kept.get_mut(REPORT) {
-            *place.get_mut() = report;
-        }
-        plan.highest_needed = plan.highest_needed.max(report);
-        let started = mechanism::start(plan).map_err(|errno| blame(plan.request, errno))?;
-        let Some(started) = started else { continue };
         let mut orphan = None;
-        let failure = match pipe {
-            None => plan.report.failure(),
-            Some((read, write)) => {
-                drop(write);
-                let shared = plan.report.seen.load(Relaxed) != 0;
-                mechanism::memory_was_shared(shared);
-                match shared {
-                    true => plan.report.failure(),
-                    false => read_report(&read, &started, &mut orphan),
-                }
+        let Some(started) = attempt(plan, &mut orphan)? else { continue };
+        let failure = plan.report.failure();
+        if failure.is_none() && !was_killed_by_its_cgroup(plan) {
+            if !plan.request.detached {
+                plan.each_stop(|signal| send(&started, signal));
             }
-        };
-        let Some(failure) = failure else { return Ok((starting, started)) };
+            return Ok((guards, started));
+        }
         reap_now(&started);
         if let Some(pid) = orphan {
             reap_orphan(pid);
         }
-        // Once the table was the child's own, the plan may name descriptors that
-        // only it had; and another try would be no better.
-        let isolated = plan.report.seen.load(Relaxed) == child::ISOLATED;
-        if failure.step != Step::Descriptors || !plan.shares_descriptors || isolated {
-            return Err(failure);
+        match failure {
+            None => plan.born_outside_cgroup = true,
+            Some(failure) if !may_try_again(plan, failure) => return Err(failure),
+            Some(_) => {}
         }
-        mechanism::never_share_table();
-        plan.report = Report::default();
     }
+}
+
+/// Whether the terminal may stop the child while the caller goes on: because the
+/// child is in the foreground, or because the caller does not stop with its group.
+/// Otherwise SIGCONT comes to both of them. (A detached child has no room for it.)
+fn may_be_stopped(request: &Request, callers_mask: u64) -> bool {
+    let is_blocked = callers_mask & 1 << (libc::SIGTSTP - 1) != 0;
+    !request.detached
+        && (request.foreground
+            || !request.leads_group() && (is_blocked || !raw::is_default(libc::SIGTSTP)))
+}
+
+/// A child that was killed before its first instruction, where it was born: the
+/// kernel does that in a cgroup that once had cgroup.kill, but lets processes move
+/// there. The next attempt, which moves in, stands whatever becomes of it.
+fn was_killed_by_its_cgroup(plan: &Plan) -> bool {
+    plan.request.cgroup.is_some() && !plan.enter_cgroup && !plan.report.has_reached(Progress::Runs)
+}
+
+/// Whether the failure may be due to the descriptor table, and another attempt
+/// would have another one.
+fn may_try_again(plan: &mut Plan, failure: Failure) -> bool {
+    let is_path = matches!(failure.step, Step::Exec | Step::Interpreter | Step::Chdir);
+    if !plan.shares_descriptors {
+        return false;
+    }
+    if failure.step == Step::Descriptors && !plan.report.has_reached(Progress::Isolated) {
+        mechanism::never_share_table();
+        return true;
+    }
+    // The path may lead to a descriptor that the child has left behind.
+    plan.needs_whole_table = is_path && failure.errno == Errno::ENOENT;
+    plan.needs_whole_table
+}
+
+/// Makes one process and takes in what it reports, by memory or by a pipe that
+/// closes at exec. `None`: it has to be made in another way.
+fn attempt(plan: &mut Plan, orphan: &mut Option<i32>) -> Result<Option<Started>, Failure> {
+    let way = mechanism::way(plan.request.changes_ids());
+    let pipe = match way {
+        Way { memory: Memory::Shared, is_certain: true } => None,
+        // What the child has written is there when the caller goes on.
+        Way { memory: Memory::CopiedAsleep, .. } => Some(fd::pipe(libc::O_NONBLOCK)),
+        _ => Some(fd::pipe(0)),
+    };
+    let pipe = pipe.transpose().at(Step::Clone, 0)?;
+    plan.renew(pipe.as_ref().map_or(-1, |(_, write)| write.number()));
+    let started = mechanism::start(plan, way).map_err(|errno| blame(plan.request, errno))?;
+    let Some(started) = started else { return Ok(None) };
+    let Some((read, write)) = pipe else { return Ok(Some(started)) };
+    drop(write);
+    if way.memory.is_shared() && plan.report.has_reached(Progress::Runs) {
+        mechanism::memory_was_shared(true);
+        return Ok(Some(started));
+    }
+    read_report(plan, &read, &started);
+    *orphan = plan.report.orphan(started.pid);
+    // One that has not run shows nothing.
+    if way.memory.is_shared() && plan.report.has_reached(Progress::Runs) {
+        mechanism::memory_was_shared(false);
+    }
+    Ok(Some(started))
 }
 
 /// clone3 answers for the cgroup too.
@@ -129,30 +184,49 @@ fn blame(request: &Request, errno: Errno) -> Failure {
     Failure::new(if cgroup { Step::Cgroup } else { Step::Clone }, 0, errno)
 }
 
-/// Waits for the end of the pipe, which is the exec, or for a report. A child of
-/// which neither can be known must not run.
+/// Takes over the last report in the pipe. Where the caller has slept until the
+/// exec, the pipe has all of it, even if a copy of the process still has the other
+/// end open; else the end of the pipe is the exec. A child of which nothing can be
+/// known must not run.
 #[inline(never)]
-fn read_report(
-    pipe: &OwnedFd,
-    started: &Started,
-    orphan: &mut Option<i32>,
-) -> Option<Failure> {
-    let mut report = [[0u8; 4]; REPORT_INTS];
-    let bytes = report.as_flattened_mut();
-    let size = bytes.len();
-    match fd::read_full(pipe.number(), bytes) {
-        Ok(count) if count == size => {
-            let report = report.map(i32::from_ne_bytes);
-            let failure;
-            (failure, *orphan) = child::failure_from_pipe(report, started.pid)?;
-            Some(failure)
+fn read_report(plan: &Plan, pipe: &OwnedFd, started: &Started) {
+    loop {
+        let mut message = EMPTY_MESSAGE;
+        match fd::read_full(pipe.number(), &mut message) {
+            Ok(size) if size == message.len() => {
+                if let Some(interpreter) = plan.report.take_over(&message) {
+                    let _ = plan.request.interpreter.set(interpreter);
+                }
+            }
+            Ok(_) => return,
+            Err(Errno::EAGAIN) if is_settled(plan, started) => return,
+            // It goes on, and so did the caller: this is no vfork.
+            Err(Errno::EAGAIN) => {
+                mechanism::caller_was_awake();
+                let _ = fd::set_mode(pipe.number(), 0);
+            }
+            Err(errno) => {
+                send(started, libc::SIGKILL);
+                return plan.report.fail(Failure::new(Step::Clone, 0, errno));
+            }
         }
-        Ok(_) => None,
-        Err(errno) => {
-            // Not reaped yet, so the pid is its own.
-            let _ = signal::kill(started.pid, libc::SIGKILL);
-            Some(Failure::new(Step::Clone, 0, errno))
-        }
+    }
+}
+
+/// Whether the child has come to its exec, or to its end.
+fn is_settled(plan: &Plan, started: &Started) -> bool {
+    plan.report.has_reached(Progress::ExecNext)
+        || plan.report.failure().is_some()
+        || !matches!(wait::waitid(Whom::Pid(started.pid), LOOK), Ok(None))
+}
+
+const LOOK: i32 = wait::EXITED | wait::NO_HANG | wait::PEEK;
+
+/// Not reaped yet, so even the pid is its own.
+fn send(started: &Started, signal: i32) {
+    let by_pidfd = started.pidfd.as_ref().map(|fd| pidfd::send_signal(fd.number(), signal));
+    if !matches!(by_pidfd, Some(Ok(()))) {
+        let _ = signal::kill(started.pid, signal);
     }
 }
 

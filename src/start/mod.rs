@@ -2,11 +2,15 @@
 //! nothing behind.
 
 pub mod child;
+pub mod descriptors;
 pub mod environment;
+pub mod exec;
 pub mod failure;
+pub mod interpreter;
 pub mod launch;
 pub mod mechanism;
 pub mod plan;
+pub mod report;
 pub mod request;
 pub mod spawn;
 pub mod starting;

@@ -1,18 +1,110 @@
 //! From what the caller asked to what the child will do. Everything that can be
 //! wrong is found here, in the parent, before a process exists.
 
-use super::failure::{At, Failure, Step};
+use super::failure::{At, Failure, Reason, Step};
+use super::report::Report;
 use super::request::{Cwd, Request, Search, Stdio};
-use crate::sys::cstr::{self, StrList};
+use crate::sys::cstr::{self, ScriptArguments, StrList};
 use crate::sys::fd::{self, OwnedFd};
+use crate::sys::raw::Foreground;
 use crate::sys::{Errno, Result, pty};
+use core::cell::Cell;
 use core::ffi::CStr;
-use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
+
+/// What the child has to do: checked, complete, and read-only except for the
+/// report and the numbers of descriptors.
+pub struct Plan<'a> {
+    pub request: &'a Request<'a>,
+    pub program: Program<'a>,
+    /// What /bin/sh is given for a file that is no program.
+    pub script: Option<ScriptArguments<'a>>,
+    pub env: StrList<'a>,
+    pub moves: &'a [Move],
+    /// The descriptors of program, directory and cgroup, and the write end of
+    /// the report's pipe, or -1.
+    pub kept: [Source; 4],
+    /// The highest descriptor that is used before exec, 2 at least.
+    pub highest_needed: i32,
+    /// A path may lead to any descriptor of the caller's, as /proc/self/fd/9
+    /// does: the child needs all of them until its exec.
+    pub needs_whole_table: bool,
+    /// The table is the parent's own until the child has unshared it.
+    pub shares_descriptors: bool,
+    /// Handlers were not reset by the kernel.
+    pub reset_handlers: bool,
+    /// The cgroup kills what is born in it.
+    pub born_outside_cgroup: bool,
+    /// The child has to move itself into its cgroup.
+    pub enter_cgroup: bool,
+    /// What the caller has blocked.
+    pub callers_mask: u64,
+    /// The caller's process.
+    pub parent: i32,
+    pub report: Report,
+    /// A stop signal may come at any moment of the start, and nobody would send
+    /// the child SIGCONT.
+    pub may_be_stopped: bool,
+    /// Where the child's stack begins.
+    pub stack_bottom: usize,
+    /// Room for a path while the program is searched.
+    pub candidate: Cell<&'a mut [u8]>,
+    /// Whom the child has taken the terminal from.
+    pub foreground: Cell<Option<Foreground>>,
+}
+
+/// The places in `Plan::kept`.
+pub const PROGRAM: usize = 0;
+pub const CWD: usize = 1;
+pub const CGROUP: usize = 2;
+pub const REPORT: usize = 3;
+
+impl Plan<'_> {
+    /// Where the child has a descriptor of `kept`; -1 if there is none.
+    pub fn kept(&self, which: usize) -> i32 {
+        self.kept.get(which).map_or(-1, Source::number)
+    }
+
+    /// Ready for a child: the one before has left its traces.
+    pub fn renew(&mut self, report: i32) {
+        self.report = Report::default();
+        self.foreground = Cell::new(None);
+        if let Some(place) = self.kept.get_mut(REPORT) {
+            *place = Source::new(report);
+        }
+        self.highest_needed = self.highest_needed.max(report);
+        self.kept.iter().chain(self.moves.iter().map(|one| &one.source)).for_each(Source::renew);
+    }
+}
+
+/// A descriptor of the caller's, and the number at which the child has it.
+pub struct Source {
+    given: i32,
+    now: Cell<i32>,
+}
+
+impl Source {
+    pub const fn new(given: i32) -> Source {
+        Source { given, now: Cell::new(given) }
+    }
+
+    pub fn number(&self) -> i32 {
+        self.now.get()
+    }
+
+    /// The child has put a copy out of the way of its other descriptors.
+    pub fn move_to(&self, copy: i32) {
+        self.now.set(copy);
+    }
+
+    fn renew(&self) {
+        self.now.set(self.given);
+    }
+}
 
 /// How the child finds its program.
 #[derive(Clone, Copy)]
 pub enum Program<'a> {
-    /// What is open at `child::Plan::kept`.
+    /// What is open at `Plan::kept`.
     Fd,
     At(&'a CStr),
     /// In the directories of a PATH.
@@ -43,6 +135,39 @@ impl<'a> Program<'a> {
     }
 }
 
+/// How many bytes the longest path of a search takes, as far as it can be one.
+pub fn longest_candidate(program: Program) -> usize {
+    let Program::Named { name, path } = program else { return 0 };
+    let entries = path.to_bytes().split(|byte| *byte == b':');
+    let longest = entries.map(<[u8]>::len).max().unwrap_or(0);
+    longest.wrapping_add(name.count_bytes()).wrapping_add(2).min(libc::PATH_MAX as usize)
+}
+
+/// Whether a path of the request may lead to a descriptor of the caller's that
+/// nothing else names. The text cannot show that of a symbolic link: see
+/// `launch::try_again`. It shows the usual cases, without a second child, and
+/// keeps the order of a PATH.
+pub fn needs_whole_table(request: &Request, program: Program) -> bool {
+    let path = match program {
+        Program::Fd => c"",
+        Program::At(path) | Program::Named { path, .. } => path,
+    };
+    request.inherit_fds
+        || has_descriptors_below(path)
+        || matches!(request.cwd, Cwd::Path(path) if has_descriptors_below(path))
+}
+
+fn has_descriptors_below(path: &CStr) -> bool {
+    let mut rest = path.to_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        if *first == b'/' && (after.starts_with(b"proc/") || after.starts_with(b"dev/")) {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
 /// Where to look when there is no PATH at all, as execvp does.
 const DEFAULT_PATH: &CStr = c"/bin:/usr/bin";
 /// No file has a longer name.
@@ -51,8 +176,8 @@ const DEV_NULL: &CStr = c"/dev/null";
 
 /// One descriptor of the child.
 pub struct Move {
-    /// The parent's descriptor, or `CLOSE`. The child may put a copy here.
-    pub source: AtomicI32,
+    /// The parent's descriptor, or `CLOSE`.
+    pub source: Source,
     pub target: i32,
     /// `source` is the target of another move: copy it out of the way first.
     pub relocate: bool,
@@ -65,25 +190,25 @@ pub const CLOSE: i32 = -1;
 impl Move {
     /// A place that is not in use.
     pub const fn none() -> Move {
-        let source = AtomicI32::new(CLOSE);
+        let source = Source::new(CLOSE);
         Move { source, target: -1, relocate: false, step: Step::Map, index: 0 }
     }
 
     fn new(source: i32, target: i32, step: Step, index: usize) -> Move {
-        let source = AtomicI32::new(source);
+        let source = Source::new(source);
         Move { source, target, relocate: false, step, index: index as i32 }
     }
 
     pub fn source(&self) -> i32 {
-        self.source.load(Relaxed)
+        self.source.number()
     }
 
     pub fn failed(&self, errno: Errno) -> Failure {
-        Failure { step: self.step, index: self.index, errno }
+        Failure::new(self.step, self.index as usize, errno)
     }
 }
 
-/// The descriptors that the child uses itself: see `child::Plan::kept`.
+/// The descriptors that the child uses itself: see `Plan::kept`.
 pub fn kept(request: &Request) -> Result<[i32; 4], Failure> {
     let cwd = match request.cwd {
         Cwd::Fd(fd) => Some(fd),
@@ -167,7 +292,7 @@ pub fn descriptors(
     for (i, pair) in request.pairs.iter().enumerate() {
         fd::require_open(pair.source).at(Step::Map, i)?;
         if pair.target < 0 {
-            return Err(Failure::new(Step::Map, i, Errno::EBADF));
+            return Err(Failure::misuse(Reason::MapTarget, i));
         }
         push(Move::new(pair.source, pair.target, Step::Map, i));
     }
@@ -236,7 +361,7 @@ fn check_targets(moves: &mut [Move]) -> Result<(), Failure> {
         let mut relocate = false;
         for (j, other) in moves.iter().enumerate().filter(|(j, _)| *j != i) {
             if other.target == one.target && j < i {
-                return Err(one.failed(Errno::EINVAL));
+                return Err(Failure::misuse(Reason::MapTwice, one.index as usize));
             }
             relocate |= other.target == one.source();
         }

@@ -1,9 +1,10 @@
 //! A start as the caller wants it.
 
 use super::environment;
-use super::failure::{Failure, Step};
+use super::failure::{Failure, Item, Reason, Step};
 use crate::sys::cstr::StrList;
 use crate::sys::{Errno, Result, limit};
+use core::cell::OnceCell;
 use core::ffi::CStr;
 
 /// Which PATH finds a program without a slash in its name.
@@ -114,6 +115,8 @@ pub struct Request<'a> {
     pub detached: bool,
     /// Its orphaned descendants become its own children.
     pub subreaper: bool,
+    /// Written by a start that fails: the interpreter that is at fault.
+    pub interpreter: OnceCell<Item>,
 }
 
 impl<'a> Request<'a> {
@@ -151,6 +154,7 @@ impl<'a> Request<'a> {
             dispositions: Dispositions::Usual,
             detached: false,
             subreaper: false,
+            interpreter: OnceCell::new(),
         }
     }
 
@@ -161,19 +165,6 @@ impl<'a> Request<'a> {
                 *stdio = Stdio::Pipe;
             }
         }
-    }
-
-    /// Whether a path may lead to a descriptor of the caller's that nothing here
-    /// names: /proc/self/fd/9.
-    pub fn needs_whole_table(&self) -> bool {
-        let may_lead_there = |path: &CStr| {
-            let path = path.to_bytes();
-            path.starts_with(b"/proc/") || path.starts_with(b"/dev/")
-        };
-        let program = self.name().ok().filter(|_| self.program_fd.is_none());
-        self.inherit_fds
-            || program.is_some_and(may_lead_there)
-            || matches!(self.cwd, Cwd::Path(path) if may_lead_there(path))
     }
 
     pub fn leads_group(&self) -> bool {
@@ -187,38 +178,34 @@ impl<'a> Request<'a> {
 
     /// What contradicts itself, before anything is opened.
     pub fn check(&self) -> Result<(), Failure> {
-        let wrong = |step, index| Err(Failure::new(step, index, Errno::EINVAL));
-        if self.argv.iter().next().is_none() {
-            return wrong(Step::Arguments, 0);
+        let piped = self.pipes().contains(&true);
+        let contradictions = [
+            (self.argv.iter().next().is_none(), Reason::ArgvEmpty),
+            (matches!(self.group, Group::Join(group) if group <= 1), Reason::GroupNumber),
+            // Its group would be one of another session.
+            (matches!(self.group, Group::Join(_)) && self.session, Reason::GroupSession),
+            // Only the leader of a session can get a terminal.
+            (self.terminal.is_some() && !self.session, Reason::TerminalSession),
+            // Nobody would have the other ends; the parent is gone by design.
+            (self.detached && piped, Reason::DetachedStream),
+            (self.detached && self.death_signal != 0, Reason::DetachedDeathSignal),
+            (!(0..=64).contains(&self.death_signal), Reason::DeathSignal),
+            // To the system calls, -1 means "leave it".
+            (self.gid == Some(u32::MAX), Reason::Gid),
+            (self.uid == Some(u32::MAX), Reason::Uid),
+        ];
+        if let Some((_, reason)) = contradictions.into_iter().find(|(broken, _)| *broken) {
+            return Err(Failure::misuse(reason, 0));
         }
-        // A session leader cannot be in a group of another session.
-        if matches!(self.group, Group::Join(group) if group <= 1 || self.session) {
-            return wrong(Step::Group, 0);
+        for (index, limit) in self.limits.iter().enumerate() {
+            if limit.reserved != 0 {
+                return Err(Failure::misuse(Reason::LimitReserved, index));
+            }
+            if limit.soft > limit.hard {
+                return Err(Failure::misuse(Reason::LimitSoft, index));
+            }
         }
-        // Only a session leader can get a terminal.
-        if self.terminal.is_some() && !self.session {
-            return wrong(Step::Terminal, 0);
-        }
-        // Nobody would have the other ends; its parent is gone by design.
-        let piped = self.stdio.iter().any(|one| matches!(one, Stdio::Pipe | Stdio::Pty));
-        if self.detached && (piped || self.death_signal != 0) {
-            return wrong(Step::Options, 0);
-        }
-        if !(0..=64).contains(&self.death_signal) {
-            return wrong(Step::DeathSignal, 0);
-        }
-        // To the system calls, -1 means "leave it".
-        if self.gid == Some(u32::MAX) {
-            return wrong(Step::Setgid, 0);
-        }
-        if self.uid == Some(u32::MAX) {
-            return wrong(Step::Setuid, 0);
-        }
-        let bad_limit = |limit: &limit::Limit| limit.reserved != 0 || limit.soft > limit.hard;
-        match self.limits.iter().position(bad_limit) {
-            Some(index) => wrong(Step::Limit, index),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Streams and all.
@@ -231,12 +218,18 @@ impl<'a> Request<'a> {
         self.groups.is_some() || self.gid.is_some() || self.uid.is_some()
     }
 
+    /// Whether a stop signal that the child gets during its start is meant for
+    /// it: in a group of its own it is so only if it may have the terminal.
+    pub fn takes_stops(&self) -> bool {
+        !self.leads_group() || self.foreground || self.terminal.is_some()
+    }
+
     pub fn name(&self) -> Result<&'a CStr> {
         self.program.or_else(|| self.argv.iter().next()).ok_or(Errno::EINVAL)
     }
 
     /// What a person would call the thing that `failure` was about.
-    pub fn item(&self, failure: &Failure) -> &'a [u8] {
+    pub fn item(&self, failure: &Failure) -> &[u8] {
         let index = failure.index as usize;
         let item = match failure.step {
             Step::Open => match self.stdio.get(index) {
@@ -247,8 +240,14 @@ impl<'a> Request<'a> {
                 Cwd::Path(path) => path,
                 _ => c"",
             },
-            Step::Environment => environment::wrong_entry(self).map_or(c"", |(_, entry)| entry),
+            Step::Environment => {
+                environment::wrong_entry(self).map_or(c"", |(_, _, entry)| entry)
+            }
             Step::Limit => self.limits.get(index).map_or(c"", |limit| limit::name(limit.resource)),
+            Step::Interpreter if self.interpreter.get().is_some() => {
+                let item = self.interpreter.get().map_or(&[] as &[u8], |item| item);
+                return item.split(|byte| *byte == 0).next().unwrap_or_default();
+            }
             Step::Exec | Step::Interpreter if self.program_fd.is_none() => {
                 self.name().unwrap_or_default()
             }

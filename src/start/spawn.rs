@@ -1,10 +1,10 @@
 //! From a request, or a pid, to a running child in the table.
 
 use super::failure::{At, Failure, Step};
-use super::launch;
+use super::launch::{self, Guards};
 use super::plan::Opened;
 use super::request::Request;
-use super::starting::{self, Starting};
+use super::starting;
 use crate::children::handle;
 use crate::children::look::Look;
 use crate::children::slot::Phase;
@@ -17,38 +17,23 @@ use crate::sys::{self, Errno, pidfd, raw};
 /// Starts what `request` describes; returns the handle, or 0 for a detached child.
 pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
     request.check()?;
-    state::enter().at(Step::Memory, 0)?.sweep();
+    state::prepare().at(Step::Memory, 0)?;
     if request.detached {
         return launch::detached(request).map(|()| 0);
     }
-    let index = claim().at(Step::Memory, 0)?;
     let mut opened = Opened::default();
-    match launch::prepare(request, &mut opened) {
-        Ok((starting, mut started)) => {
-            started.pidfd = pidfd_of(&mut started);
-            let cgroup = request.cgroup.filter(|_| request.owns_cgroup);
-            let child = Child {
-                started,
-                opened,
-                user,
-                leads_group: request.leads_group(),
-                // Without a descriptor to spare, its tree is found in /proc.
-                cgroup: cgroup.and_then(|fd| raw::dup_above(fd, 3).ok()).map(OwnedFd::own),
-            };
-            settle(index, child, Some(starting)).at(Step::Memory, 0)
-        }
-        Err(failure) => {
-            if let Some(mut section) = state::enter_surely() {
-                section.abandon(index);
-            }
-            Err(failure)
-        }
-    }
-}
-
-/// A slot that no other call can find.
-fn claim() -> sys::Result<u32> {
-    state::claim(state::enter, |state| &mut state.slots, |_, _| Ok(()))
+    let (guards, mut started) = launch::prepare(request, &mut opened)?;
+    started.pidfd = pidfd_of(&mut started);
+    let cgroup = request.cgroup.filter(|_| request.owns_cgroup);
+    let child = Child {
+        started,
+        opened,
+        user,
+        leads_group: request.leads_group(),
+        // Without a descriptor to spare, its tree is found in /proc.
+        cgroup: cgroup.and_then(|fd| raw::dup_above(fd, 3).ok()).map(OwnedFd::own),
+    };
+    settle(guards, child).at(Step::Memory, 0)
 }
 
 /// The kernel's own, or one asked for afterwards. Not having one (out of descriptors,
@@ -79,17 +64,19 @@ struct Child {
     cgroup: Option<OwnedFd>,
 }
 
-/// Writes a running child into its slot.
+/// Writes a running child into its slot, while every signal is still blocked.
 #[inline(never)]
-fn settle(index: u32, child: Child, starting: Option<Starting>) -> sys::Result<u64> {
-    let mut section = state::enter()?;
-    let handle = enter(&mut section, index, child);
+fn settle(Guards { starting, blocked }: Guards, child: Child) -> sys::Result<u64> {
+    let mut locked = state::lock(&blocked)?;
+    let index = starting.slot();
+    let handle = enter(&mut locked, index, child);
     // Its SIGCHLD may have come before anybody knew whose it was.
-    if section.notice.reapers != 0 || section.notice.program != 0 {
-        let _ = section.look(index);
+    if locked.notice.reapers != 0 || locked.notice.program != 0 {
+        let _ = locked.look(index);
     }
-    let missed = starting.is_some_and(|starting| starting.leave(&mut section));
-    drop(section);
+    let missed = starting.leave(&mut locked);
+    drop(locked);
+    drop(blocked);
     if missed {
         starting::reap_foreign();
     }
@@ -121,7 +108,8 @@ fn enter(state: &mut State, index: u32, child: Child) -> u64 {
 /// Takes over a child of this process that was started by other means. ECHILD if it is
 /// none, or other code has reaped it; EEXIST if the library has it.
 pub fn adopt(pid: i32) -> sys::Result<u64> {
-    let (index, pidfd) = (claim()?, pidfd::open(pid).ok());
+    let pidfd = pidfd::open(pid).ok();
+    let index = state::claim(state::enter, |state| &mut state.slots, |_, _| Ok(()))?;
     let adopted = state::enter().and_then(|mut section| {
         section.sweep();
         // One of ours that other code has reaped, and whose number is another child's?

@@ -3,20 +3,32 @@
 use crate::children::all;
 use crate::children::state::{self, State};
 use crate::sys::Result;
+use crate::sys::signal::AllBlocked;
 
 /// While one lives, a child that is not in the table may be one that is being started:
-/// no unknown child is reaped.
-pub struct Starting(());
+/// no unknown child is reaped. It has a slot for its child, which no other call can find.
+pub struct Starting {
+    slot: u32,
+}
 
 impl Starting {
-    pub fn enter() -> Result<Starting> {
-        let mut section = state::enter()?;
-        section.starting = section.starting.wrapping_add(1);
-        Ok(Starting(()))
+    /// The caller has blocked every signal, for the whole start.
+    pub fn enter(blocked: &AllBlocked) -> Result<Starting> {
+        let lock = || state::lock(blocked);
+        let slot = state::claim(lock, |state| &mut state.slots, |state, _| {
+            state.sweep();
+            state.starting = state.starting.wrapping_add(1);
+            Ok(())
+        })?;
+        Ok(Starting { slot })
     }
 
-    /// Under the lock in which the child enters the table. True if a foreign child may
-    /// have exited meanwhile, which the caller reaps: see `reap_foreign`.
+    pub fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    /// Under the lock in which the child has entered the table. True if a foreign child
+    /// may have exited meanwhile, which the caller reaps: see `reap_foreign`.
     pub fn leave(self, state: &mut State) -> bool {
         core::mem::forget(self);
         leave(state)
@@ -25,7 +37,10 @@ impl Starting {
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        let missed = state::enter_surely().is_some_and(|mut section| leave(&mut section));
+        let missed = state::enter_surely().is_some_and(|mut section| {
+            section.abandon(self.slot);
+            leave(&mut section)
+        });
         if missed {
             reap_foreign();
         }

@@ -300,3 +300,108 @@ pub unsafe fn clone(number: i64, a: [usize; 5], entry: Entry) -> isize {
     }
     result
 }
+
+/// The address of a signal handler that does nothing but return. It makes the
+/// call itself with which a handler ends, so that nothing of libc is involved.
+/// The kernel enters it with its frame on top of the stack.
+#[cfg(target_arch = "x86_64")]
+pub fn empty_handler() -> usize {
+    let address;
+    // SAFETY: only an address is computed; the code at it is jumped over. There,
+    // 8 bytes of the frame are the return address, and rt_sigreturn is 15.
+    unsafe {
+        core::arch::asm!(
+            "lea {0}, [rip + 2f]",
+            "jmp 3f",
+            "2:",
+            "add rsp, 8",
+            "mov eax, 15",
+            "syscall",
+            "3:",
+            out(reg) address,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    address
+}
+
+/// See the x86_64 version.
+#[cfg(target_arch = "x86")]
+pub fn empty_handler() -> usize {
+    let address;
+    // SAFETY: as above. `call` is how an address is had here; rt_sigreturn is 173.
+    unsafe {
+        core::arch::asm!(
+            "call 3f",
+            "add esp, 4",
+            "mov eax, 173",
+            "int 0x80",
+            "3:",
+            "pop {0}",
+            out(reg) address,
+        );
+    }
+    address
+}
+
+/// See the x86_64 version.
+#[cfg(target_arch = "aarch64")]
+pub fn empty_handler() -> usize {
+    let address;
+    // SAFETY: as above; rt_sigreturn is 139.
+    unsafe {
+        core::arch::asm!(
+            "adr {0}, 2f",
+            "b 3f",
+            "2:",
+            "mov x8, #139",
+            "svc 0",
+            "3:",
+            out(reg) address,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    address
+}
+
+/// See the x86_64 version.
+#[cfg(target_arch = "riscv64")]
+pub fn empty_handler() -> usize {
+    let address;
+    // SAFETY: as above; rt_sigreturn is 139.
+    unsafe {
+        core::arch::asm!(
+            "lla {0}, 2f",
+            "j 3f",
+            "2:",
+            "li a7, 139",
+            "ecall",
+            "3:",
+            out(reg) address,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    address
+}
+
+/// See the x86_64 version.
+#[cfg(target_arch = "arm")]
+pub fn empty_handler() -> usize {
+    let address;
+    // SAFETY: as above; rt_sigreturn is 173. With the lowest bit of the address
+    // set, the kernel enters Thumb code.
+    unsafe {
+        core::arch::asm!(
+            "adr {0}, 2f",
+            "b 3f",
+            ".balign 4",
+            "2:",
+            "mov r7, #173",
+            "svc 0",
+            "3:",
+            out(reg) address,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    if cfg!(target_feature = "thumb-mode") { address | 1 } else { address }
+}

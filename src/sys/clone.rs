@@ -2,12 +2,13 @@
 //!
 //! With CLONE_VM and CLONE_VFORK the child borrows the parent's memory, and the
 //! calling thread sleeps until the child has exec'ed or died. The child's stack
-//! is a `ChildStack` in the caller's own frame: the sleeping frame keeps it
+//! is a `StackRoom` in the caller's own frame: the sleeping frame keeps it
 //! alive, so there is nothing to map, to lock or to free.
 
 use super::arch::{self, Entry};
 use super::fd::OwnedFd;
 use super::{Errno, Result};
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 /// What a child does between clone and exec. It must make raw system calls
@@ -16,20 +17,46 @@ pub trait ChildHalf {
     fn run(&self) -> !;
 }
 
-/// Room for the child's half: PATH_MAX for a path being searched, a directory
-/// buffer in the fallback that reads /proc, and the frames.
-pub const STACK_BYTES: usize = 7 * 1024;
+/// Room for the child's half, whose frames take 2 KB at most, with the beginning
+/// of a file or of a directory.
+pub const CHILD_BYTES: usize = 4 * 1024;
 
+/// The same with the frame of a signal below what an exec needs. Linux demands
+/// 5 KB for that on Arm, and writes 3.5 KB with AVX-512.
+pub const SIGNALLED_CHILD_BYTES: usize = 7 * 1024 + 512;
+
+/// Room for a process that only clones another one, or exits.
+pub const SMALL_BYTES: usize = 1024;
+
+/// Memory for a child's stack, in the frame of the thread that waits for it.
 #[repr(C, align(16))]
-pub struct ChildStack(MaybeUninit<[u8; STACK_BYTES]>);
+pub struct StackRoom<const BYTES: usize>(MaybeUninit<[u8; BYTES]>);
 
-impl ChildStack {
-    pub fn new() -> ChildStack {
-        ChildStack(MaybeUninit::uninit())
+impl<const BYTES: usize> StackRoom<BYTES> {
+    pub fn new() -> Self {
+        StackRoom(MaybeUninit::uninit())
     }
 
-    fn bottom(&mut self) -> *mut u8 {
-        self.0.as_mut_ptr().cast()
+    pub fn stack(&mut self) -> Stack<'_> {
+        Stack { bottom: self.0.as_mut_ptr().cast(), bytes: BYTES, room: PhantomData }
+    }
+}
+
+/// A stack for one child at a time.
+pub struct Stack<'a> {
+    bottom: *mut u8,
+    bytes: usize,
+    room: PhantomData<&'a mut u8>,
+}
+
+impl Stack<'_> {
+    pub fn bottom(&self) -> usize {
+        self.bottom as usize
+    }
+
+    /// The same for one more child, when the one before has left it.
+    pub fn again(&mut self) -> Stack<'_> {
+        Stack { bottom: self.bottom, bytes: self.bytes, room: PhantomData }
     }
 }
 
@@ -45,23 +72,46 @@ extern "C" fn enter<C: ChildHalf>(argument: *const u8) -> ! {
     unsafe { &*argument.cast::<C>() }.run()
 }
 
-fn entry<C: ChildHalf>(stack: &mut ChildStack, child: &C) -> Entry {
+fn entry<C: ChildHalf>(stack: &Stack, child: &C) -> Entry {
     Entry {
         // The top of an array of 16-aligned size at a 16-aligned place.
-        stack_top: stack.bottom().wrapping_add(STACK_BYTES),
+        stack_top: stack.bottom.wrapping_add(stack.bytes),
         run: enter::<C>,
         argument: (&raw const *child).cast(),
     }
 }
 
 fn started(result: isize, pidfd: i32) -> Result<Started> {
-    if result < 0 {
-        return Err(Errno(-result as i32));
-    }
-    Ok(Started { pid: result as i32, pidfd: (pidfd >= 0).then(|| OwnedFd::own_above(pidfd)) })
+    let pid = pid_of(result)?;
+    Ok(Started { pid, pidfd: (pidfd >= 0).then(|| OwnedFd::own_above(pidfd)) })
 }
 
-const SHARED: u64 = (libc::CLONE_VM | libc::CLONE_VFORK) as u64;
+/// What a child has of its parent's memory, and whether the calling thread
+/// sleeps until the child has exec'ed or died.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// The memory itself. The caller sleeps.
+    Shared,
+    /// A copy. The caller sleeps all the same.
+    CopiedAsleep,
+    /// A copy, as of a plain fork.
+    Copied,
+}
+
+impl Memory {
+    pub fn is_shared(self) -> bool {
+        self == Memory::Shared
+    }
+
+    fn flags(self) -> u64 {
+        match self {
+            Memory::Shared => (libc::CLONE_VM | libc::CLONE_VFORK) as u64,
+            Memory::CopiedAsleep => libc::CLONE_VFORK as u64,
+            Memory::Copied => 0,
+        }
+    }
+}
+
 const PIDFD: u64 = libc::CLONE_PIDFD as u64;
 const FILES: u64 = libc::CLONE_FILES as u64;
 const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
@@ -90,18 +140,19 @@ const WITHOUT_CGROUP: usize = 64;
 /// 435 on every architecture that this library knows; since Linux 5.3.
 const SYS_CLONE3: i64 = 435;
 
-/// The fast way, since Linux 5.5: memory, and if `share_descriptors` the
-/// descriptor table, are shared with the suspended parent, and every handler is
-/// reset by the kernel, so none can run on the child's small stack. The child
-/// is born into the cgroup whose directory is open at `cgroup`.
+/// The fast way, since Linux 5.5. With `share_descriptors` the child begins in
+/// its parent's descriptor table. The kernel resets every handler, so that none
+/// can run on the child's small stack. The child is born into the cgroup whose
+/// directory is open at `cgroup`.
 pub fn clone3<C: ChildHalf>(
+    memory: Memory,
     share_descriptors: bool,
     cgroup: Option<i32>,
-    stack: &mut ChildStack,
+    stack: Stack,
     child: &C,
 ) -> Result<Started> {
     let mut pidfd = -1i32;
-    let mut flags = SHARED | PIDFD | CLEAR_SIGHAND;
+    let mut flags = memory.flags() | PIDFD | CLEAR_SIGHAND;
     if share_descriptors {
         flags |= FILES;
     }
@@ -114,8 +165,8 @@ pub fn clone3<C: ChildHalf>(
         child_tid: 0,
         parent_tid: 0,
         exit_signal: libc::SIGCHLD as u64,
-        stack: stack.bottom() as u64,
-        stack_size: STACK_BYTES as u64,
+        stack: stack.bottom as u64,
+        stack_size: stack.bytes as u64,
         tls: 0,
         set_tid: [0; 2],
         cgroup: cgroup.unwrap_or(0) as u64,
@@ -123,55 +174,53 @@ pub fn clone3<C: ChildHalf>(
     let size = if cgroup.is_some() { size_of::<CloneArgs>() } else { WITHOUT_CGROUP };
     let a = [&raw const args as usize, size, 0, 0, 0];
     // SAFETY: `args` and `pidfd` are live locals of this frame, which sleeps
-    // while the child lives in its memory; the stack is exclusively borrowed.
-    let result = unsafe { arch::clone(SYS_CLONE3, a, entry(stack, child)) };
+    // while the child lives in its memory, or has been copied for the child; the
+    // stack is exclusively borrowed.
+    let result = unsafe { arch::clone(SYS_CLONE3, a, entry(&stack, child)) };
     started(result, pidfd)
 }
 
-/// The older call. The caller has blocked all signals: handlers stay installed
-/// in the child until it resets them itself.
+/// The older call. Handlers stay installed in the child until it resets them
+/// itself; the caller has blocked all signals, so that none runs before.
 pub fn clone<C: ChildHalf>(
-    share_memory: bool,
+    memory: Memory,
     want_pidfd: bool,
-    stack: &mut ChildStack,
+    stack: Stack,
     child: &C,
 ) -> Result<Started> {
     let mut pidfd = -1i32;
+    let mut flags = memory.flags() | libc::SIGCHLD as u64;
+    if want_pidfd {
+        flags |= PIDFD;
+    }
     // Ignored before Linux 5.2: `pidfd` then stays -1.
     let place = if want_pidfd { &raw mut pidfd } else { core::ptr::null_mut() };
-    started(legacy(share_memory, place, stack, child), pidfd)
+    started(legacy(flags, place, stack, child), pidfd)
 }
 
 /// The same out of a cloned process, which must not own anything that libc
 /// would have to close. Returns the pid.
-pub fn clone_on<C: ChildHalf>(
-    share_memory: bool,
-    stack: &mut ChildStack,
-    child: &C,
-) -> Result<i32> {
-    match legacy(share_memory, core::ptr::null_mut(), stack, child) {
-        result if result < 0 => Err(Errno(-result as i32)),
-        pid => Ok(pid as i32),
-    }
+pub fn clone_on<C: ChildHalf>(memory: Memory, stack: Stack, child: &C) -> Result<i32> {
+    let flags = memory.flags() | libc::SIGCHLD as u64;
+    pid_of(legacy(flags, core::ptr::null_mut(), stack, child))
 }
 
-fn legacy<C: ChildHalf>(
-    share_memory: bool,
-    pidfd: *mut i32,
-    stack: &mut ChildStack,
-    child: &C,
-) -> isize {
-    let mut flags = libc::SIGCHLD as u64;
-    if share_memory {
-        flags |= SHARED;
-    }
-    if !pidfd.is_null() {
-        flags |= PIDFD;
-    }
-    let entry = entry(stack, child);
+/// The same for a child that nobody else notices: it raises no signal at its exit,
+/// and wait() passes over it without __WALL.
+pub fn clone_unnoticed<C: ChildHalf>(memory: Memory, stack: Stack, child: &C) -> Result<i32> {
+    pid_of(legacy(memory.flags(), core::ptr::null_mut(), stack, child))
+}
+
+fn pid_of(result: isize) -> Result<i32> {
+    if result < 0 { Err(Errno(-result as i32)) } else { Ok(result as i32) }
+}
+
+fn legacy<C: ChildHalf>(flags: u64, pidfd: *mut i32, stack: Stack, child: &C) -> isize {
+    let entry = entry(&stack, child);
     // With no stack named, a fork's child begins on a copy of the caller's; it
     // moves to the copy of `stack` at once, as `arch::clone` has it.
-    let top = if share_memory { entry.stack_top as usize } else { 0 };
+    let is_shared = flags & libc::CLONE_VM as u64 != 0;
+    let top = if is_shared { entry.stack_top as usize } else { 0 };
     // SAFETY: as in `clone3`; `pidfd` is NULL or a live local of the caller.
     // Without shared memory the child has copies of all of it. The order of the
     // last two arguments differs between architectures; both are 0.

@@ -1,7 +1,6 @@
 //! The calling thread as the library found it: `errno` and cancellation.
 
 use super::Errno;
-use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
 unsafe extern "C" {
     // In glibc since 2.0 and musl since 1.1.11; the libc crate does not bind it.
@@ -134,37 +133,11 @@ pub fn set_subreaper(on: bool) -> super::Result<()> {
     }
 }
 
-/// Keeps the process as it is for debuggers and core files. When a child that
-/// runs in our memory changes its ids, the kernel marks that memory as not
-/// dumpable, and it is ours. The mark is needed until the last such child has
-/// left the memory: the new user may not look into it. Then it is taken away.
-pub struct KeptDumpable(&'static Dumpable);
-
-/// The number of starts that need the mark, and what was there before.
-pub struct Dumpable {
-    users: AtomicI32,
-    before: AtomicI32,
-}
-
-pub static DUMPABLE: Dumpable = Dumpable { users: AtomicI32::new(0), before: AtomicI32::new(0) };
-
-impl Dumpable {
-    pub fn keep(&'static self) -> KeptDumpable {
-        if self.users.fetch_add(1, SeqCst) == 0 {
-            // SAFETY: numbers only; asks.
-            let now = unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) };
-            self.before.store(now, SeqCst);
-        }
-        KeptDumpable(self)
-    }
-}
-
-impl Drop for KeptDumpable {
-    fn drop(&mut self) {
-        let last = self.0.users.fetch_sub(1, SeqCst) == 1;
-        if last && self.0.before.load(SeqCst) == 1 {
-            // SAFETY: numbers only; what was there before.
-            unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
-        }
-    }
+/// Whether the calling thread has unshared its PID namespace, and the new one has
+/// no init yet: its first process will be that. Linux has no name for such a
+/// namespace (since 4.12), but always one for that of the thread itself.
+pub fn lacks_init() -> bool {
+    let has_name = |path| super::fd::read_link(path, &mut [0; 32]);
+    has_name(c"/proc/thread-self/ns/pid_for_children") == Err(Errno::ENOENT)
+        && has_name(c"/proc/thread-self/ns/pid").is_ok()
 }

@@ -39,6 +39,13 @@ pub fn write(fd: i32, bytes: &[u8]) -> Result<usize> {
     answer(unsafe { arch::call(libc::SYS_write as i64, a) })
 }
 
+/// Reads once; 0 at the end.
+pub fn read(fd: i32, buffer: &mut [u8]) -> Result<usize> {
+    let a = [fd as usize, buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0];
+    // SAFETY: the kernel writes at most that many bytes into a live slice.
+    answer(unsafe { arch::call(libc::SYS_read as i64, a) })
+}
+
 pub fn close(fd: i32) -> Result<()> {
     numbers(libc::SYS_close as i64, [fd as usize, 0, 0, 0, 0, 0]).map(drop)
 }
@@ -149,15 +156,42 @@ pub fn make_controlling(fd: i32) -> Result<()> {
     ioctl(fd, libc::TIOCSCTTY as usize, 0)
 }
 
-/// Puts this process's group into the foreground of its terminal.
-pub fn take_foreground() -> Result<()> {
+/// The terminal of this process while its group is in the foreground there, and
+/// the group that was there before.
+#[derive(Clone, Copy)]
+pub struct Foreground {
+    terminal: i32,
+    before: i32,
+}
+
+/// Puts this process's group into the foreground of its terminal. What is
+/// returned has a descriptor open, which closes at exec.
+pub fn take_foreground() -> Result<Foreground> {
     let terminal = open(c"/dev/tty", libc::O_RDWR | libc::O_CLOEXEC)?;
-    let group = numbers(libc::SYS_getpgid as i64, [0; 6])? as i32;
+    let mut before = 0i32;
+    // SAFETY: TIOCGPGRP writes one pid into a live local; `ioctl` passes the
+    // address on as it is.
+    let taken = ioctl(terminal, libc::TIOCGPGRP as usize, &raw mut before as usize)
+        .and_then(|()| Ok(numbers(libc::SYS_getpgid as i64, [0; 6])? as i32))
+        .and_then(|own| set_foreground(terminal, own));
+    if let Err(errno) = taken {
+        let _ = close(terminal);
+        return Err(errno);
+    }
+    Ok(Foreground { terminal, before })
+}
+
+/// Puts the group back that was there before, if it still exists.
+pub fn give_back_foreground(Foreground { terminal, before }: Foreground) {
+    if before > 0 {
+        let _ = set_foreground(terminal, before);
+    }
+}
+
+fn set_foreground(terminal: i32, group: i32) -> Result<()> {
     // SAFETY: TIOCSPGRP reads one pid from a live local; `ioctl` passes the
     // address on as it is.
-    let taken = ioctl(terminal, libc::TIOCSPGRP as usize, &raw const group as usize);
-    let _ = close(terminal);
-    taken
+    ioctl(terminal, libc::TIOCSPGRP as usize, &raw const group as usize)
 }
 
 fn ioctl(fd: i32, request: usize, argument: usize) -> Result<()> {
@@ -231,11 +265,31 @@ fn prctl(option: i32, argument: usize) -> Result<()> {
     numbers(libc::SYS_prctl as i64, [option as usize, argument, 0, 0, 0, 0]).map(drop)
 }
 
-/// Waits for the end of child `pid`, which is near, and forgets how.
+/// Waits until child `pid` exits, which is near, and forgets its status.
 pub fn reap(pid: i32) {
-    while pid > 1 && numbers(libc::SYS_wait4 as i64, [pid as usize, 0, 0, 0, 0, 0])
-        == Err(Errno::EINTR)
-    {}
+    while wait(pid, 0) == Err(Errno::EINTR) {}
+}
+
+/// The same if it has exited.
+pub fn reap_if_exited(pid: i32) -> bool {
+    wait(pid, libc::WNOHANG) != Ok(0)
+}
+
+fn wait(pid: i32, options: i32) -> Result<usize> {
+    if pid <= 1 {
+        return Err(Errno::ECHILD); // it would mean any child
+    }
+    let options = (options | libc::__WALL) as usize;
+    numbers(libc::SYS_wait4 as i64, [pid as usize, 0, options, 0, 0, 0])
+}
+
+/// Or less, if a signal comes.
+pub fn sleep_a_millisecond() {
+    // The kernel's old timespec: two longs.
+    let time = [0isize, 1_000_000];
+    let a = [time.as_ptr() as usize, 0, 0, 0, 0, 0];
+    // SAFETY: reads two words from a live local; what is left is not asked for.
+    let _ = answer(unsafe { arch::call(libc::SYS_nanosleep as i64, a) });
 }
 
 pub fn pid() -> i32 {
@@ -250,11 +304,34 @@ pub fn parent() -> i32 {
     numbers(libc::SYS_getppid as i64, [0; 6]).map_or(0, |pid| pid as i32)
 }
 
-/// Whether anything is at `path`, whatever its permissions.
-pub fn exists(path: &CStr) -> bool {
-    let a = [libc::AT_FDCWD as usize, path.as_ptr() as usize, libc::F_OK as usize, 0, 0, 0];
+/// Whether anything is at `path`, whatever its permissions; else why it cannot be
+/// found.
+pub fn exists(path: &CStr) -> Result<()> {
+    access(path, libc::F_OK)
+}
+
+/// A directory may also be "executed".
+pub fn may_execute(path: &CStr) -> Result<()> {
+    access(path, libc::X_OK)
+}
+
+fn access(path: &CStr, mode: i32) -> Result<()> {
+    let a = [libc::AT_FDCWD as usize, path.as_ptr() as usize, mode as usize, 0, 0, 0];
     // SAFETY: `path` is a live NUL-terminated string.
-    answer(unsafe { arch::call(libc::SYS_faccessat as i64, a) }).is_ok()
+    answer(unsafe { arch::call(libc::SYS_faccessat as i64, a) }).map(drop)
+}
+
+pub fn is_directory(path: &CStr) -> bool {
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    open(path, flags).is_ok_and(|fd| close(fd).is_ok())
+}
+
+/// Sends a signal to a child that has not been reaped.
+pub fn kill(pid: i32, signal: i32) {
+    // Others than processes of their own would be meant by 1, 0 and below.
+    if pid > 1 {
+        let _ = numbers(libc::SYS_kill as i64, [pid as usize, signal as usize, 0, 0, 0, 0]);
+    }
 }
 
 /// Replaces the calling thread's signal mask by `bits`.
@@ -295,15 +372,21 @@ pub fn pending() -> Result<u64> {
     Ok(bits)
 }
 
-/// Takes one of the signals in `bits` that waits, if one does.
-pub fn take_pending(bits: u64) {
+/// The signals that stop a process, and can be blocked.
+pub const STOP_SIGNALS: u64 =
+    1 << (libc::SIGTSTP - 1) | 1 << (libc::SIGTTIN - 1) | 1 << (libc::SIGTTOU - 1);
+
+/// Takes one of the signals in `bits` that waits, if one does. They must be
+/// blocked.
+pub fn take_pending(bits: u64) -> Option<i32> {
     // Two words of zero: no time at all, in either width of a timespec.
     let no_time = [0i64; 2];
     let (set, time) = (&raw const bits as usize, &raw const no_time as usize);
     let a = [set, 0, time, SIGSET_BYTES, 0, 0];
     // SAFETY: reads one kernel signal set and one timespec from live locals; no
     // siginfo is asked for.
-    let _ = answer(unsafe { arch::call(libc::SYS_rt_sigtimedwait as i64, a) });
+    let taken = answer(unsafe { arch::call(libc::SYS_rt_sigtimedwait as i64, a) });
+    taken.ok().map(|signal| signal as i32)
 }
 
 /// Orphaned descendants of this process become its children; stays so over
@@ -324,12 +407,51 @@ struct KernelSigaction {
 
 /// Whether a handler function is installed for `signal`.
 pub fn has_handler(signal: i32) -> bool {
+    let handler = handler_of(signal);
+    handler != libc::SIG_DFL && handler != libc::SIG_IGN
+}
+
+pub fn is_default(signal: i32) -> bool {
+    handler_of(signal) == libc::SIG_DFL
+}
+
+fn handler_of(signal: i32) -> usize {
     let mut now = KernelSigaction::default();
     let a = [signal as usize, 0, &raw mut now as usize, SIGSET_BYTES, 0, 0];
     // SAFETY: writes one kernel sigaction, at most 32 bytes, into a live local
     // of 40.
-    let asked = answer(unsafe { arch::call(libc::SYS_rt_sigaction as i64, a) });
-    asked.is_ok() && now.handler != libc::SIG_DFL && now.handler != libc::SIG_IGN
+    let _ = answer(unsafe { arch::call(libc::SYS_rt_sigaction as i64, a) });
+    now.handler
+}
+
+/// From now on `signal` interrupts nothing: a handler that does nothing runs for
+/// it, on the alternate stack. Exec takes the handler away.
+pub fn catch(signal: i32) {
+    const SA_RESTORER: usize = 0x0400_0000;
+    let handler = arch::empty_handler();
+    let flags = libc::SA_SIGINFO as usize | libc::SA_ONSTACK as usize | SA_RESTORER;
+    // Handler, flags, restorer where there is one, mask. x86_64 wants the
+    // restorer, which nobody calls. Everything is blocked meanwhile.
+    let restorer = if cfg!(target_arch = "riscv64") { !0 } else { handler };
+    let new = [handler, flags, restorer, !0, !0, 0];
+    let a = [signal as usize, new.as_ptr() as usize, 0, SIGSET_BYTES, 0, 0];
+    // SAFETY: reads one kernel sigaction from a live local that is larger. The
+    // handler keeps every register.
+    let _ = answer(unsafe { arch::call(libc::SYS_rt_sigaction as i64, a) });
+}
+
+/// What is left of this process's stack above `bottom` becomes its alternate
+/// stack. Nothing that is called later may need more than 1 KB.
+#[inline(never)]
+pub fn use_rest_of_stack(bottom: usize) -> Result<()> {
+    let here = 0u8;
+    let top = (&raw const here as usize).wrapping_sub(1024);
+    // The kernel's stack_t: where, flags, size.
+    let stack = [bottom, 0, top.saturating_sub(bottom)];
+    let a = [stack.as_ptr() as usize, 0, 0, 0, 0, 0];
+    // SAFETY: reads one stack_t from a live local. The memory is the lower part
+    // of this process's own stack, which nobody else uses.
+    answer(unsafe { arch::call(libc::SYS_sigaltstack as i64, a) }).map(drop)
 }
 
 /// Gives `signal` its default disposition. No restorer is needed: no handler

@@ -37,6 +37,11 @@ impl AllBlocked {
     pub fn enter() -> Result<AllBlocked> {
         super::raw::exchange_mask(!0).map(AllBlocked)
     }
+
+    /// What was blocked before.
+    pub fn before(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Drop for AllBlocked {
@@ -78,7 +83,7 @@ impl SigpipeHeld {
         let held = SigpipeHeld::enter()?;
         let written = write();
         if matches!(written, Err(Errno::EPIPE)) && !held.was_pending {
-            super::raw::take_pending(SIGPIPE_BIT);
+            let _ = super::raw::take_pending(SIGPIPE_BIT);
         }
         written
     }

@@ -22,7 +22,8 @@ const STEP_CAPTURE = 29; // of chld_run(): it was not the start that failed
 
 koffi.struct('chld_status', { state: 'int32', code: 'int32', core: 'int32', wait_word: 'int32' });
 koffi.struct('chld_error', {
-  code: 'int32', step: 'int32', index: 'int32', item: koffi.array('uint8', 116),
+  code: 'int32', step: 'int32', index: 'int32', item: koffi.array('uint8', 112),
+  reason: 'int32',
 });
 koffi.struct('chld_stdio', {
   mode: 'uint32', fd: 'int32', path: 'const char *', open_flags: 'int32', open_mode: 'uint32',

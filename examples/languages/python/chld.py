@@ -42,7 +42,8 @@ STEP_CAPTURE = 29  # of chld_run(): it was not the start that failed
 
 
 class StartError(Structure):
-    _fields_ = [("code", c_int32), ("step", c_int32), ("index", c_int32), ("item", c_char * 116)]
+    _fields_ = [("code", c_int32), ("step", c_int32), ("index", c_int32), ("item", c_char * 112),
+                ("reason", c_int32)]
 
 
 class Feed(Structure):
