@@ -141,20 +141,30 @@ impl<'a> Capture<'a> {
     /// Takes turns until all is done. ETIMEDOUT, or why the signals could not be
     /// sent, if the child has survived the stop sequence.
     pub fn run(&mut self) -> Result<()> {
-        let mut hint = Hint::ALL;
+        let (mut hint, mut asked) = (Hint::ALL, 0);
         loop {
             hint = match self.turn(hint)? {
                 Turn::Complete => return self.outcome(),
-                Turn::Busy => Hint::ALL,
+                Turn::Busy => Self::hint_after(&mut asked),
                 // Much is on its way. On the same CPU the child goes on at once, and
                 // nobody has to be woken; on another, this costs nothing.
                 Turn::Moved if self.is_large() => {
                     poll::give_way();
-                    Hint::ALL
+                    Self::hint_after(&mut asked)
                 }
                 Turn::Moved | Turn::Idle => self.sleep()?,
             };
         }
+    }
+
+    /// While bytes flow, everything else is asked about once in a millisecond.
+    fn hint_after(asked: &mut u64) -> Hint {
+        let now = clock::now_ns();
+        if now.wrapping_sub(*asked) < 1_000_000 {
+            return Hint { exit: false, cancel: false };
+        }
+        *asked = now;
+        Hint::ALL
     }
 
     fn sleep(&mut self) -> Result<Hint> {
