@@ -177,6 +177,32 @@ const char *chld_signal_text(int signal);
  */
 int chld_signal_number(const char *name);
 
+/**
+ * The signals of a sigset_t as a number, as chld_spawn_options has them: bit n - 1
+ * is signal n.
+ *
+ * `set`: a sigset_t. Must not be NULL.
+ * `ret`: where the number goes. Must not be NULL.
+ *
+ * Returns 0, -EINVAL if an argument is NULL.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_sigset_decode(const void *set,
+                       uint64_t *ret);
+
+/**
+ * The reverse: makes a sigset_t of a number. Signals that the C library keeps for
+ * itself are left out.
+ *
+ * `signals`: bit n - 1 is signal n.
+ * `ret`: a sigset_t, which need not be initialized. Must not be NULL.
+ *
+ * Returns 0, -EINVAL if `ret` is NULL.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_sigset_encode(uint64_t signals,
+                       void *ret);
+
 /*
  * Starting a child
  */
@@ -388,6 +414,11 @@ int chld_signal_number(const char *name);
  * process has the other side open any more.
  */
 #define CHLD_STDIO_PTY 7
+
+/**
+ * Where the child's stderr goes. For `out` only.
+ */
+#define CHLD_STDIO_STDERR 8
 
 /**
  * The caller's process group.
@@ -750,6 +781,11 @@ typedef struct chld_spawn_options {
      * For CHLD_MASK_BLOCKED: bit n - 1 is signal n.
      */
     uint64_t blocked;
+    /**
+     * These signals have their default disposition in the child, in every
+     * `signals_mode`: bit n - 1 is signal n.
+     */
+    uint64_t reset;
     /**
      * For chld_user() and for events. The library never follows it.
      */

@@ -159,6 +159,9 @@ pub const CHLD_STDIO_CLOSED: u32 = 6;
 /// process has the other side open any more.
 pub const CHLD_STDIO_PTY: u32 = 7;
 
+/// Where the child's stderr goes. For `out` only.
+pub const CHLD_STDIO_STDERR: u32 = 8;
+
 /// One of the child's three standard streams.
 #[repr(C)]
 pub struct chld_stdio {
@@ -379,6 +382,9 @@ pub struct chld_spawn_options {
     pub ignored: u64,
     /// For CHLD_MASK_BLOCKED: bit n - 1 is signal n.
     pub blocked: u64,
+    /// These signals have their default disposition in the child, in every
+    /// `signals_mode`: bit n - 1 is signal n.
+    pub reset: u64,
 
     /// For chld_user() and for events. The library never follows it.
     pub user: *mut c_void,

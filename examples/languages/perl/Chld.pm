@@ -22,7 +22,7 @@ use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
 my $ffi = FFI::Platypus->new(api => 1, lib => $ENV{CHLD_LIBRARY} // 'libchld.so.0');
 my $STEP_CAPTURE = 29;    # of chld_run(): it was not the start that failed
-my ($STATUS, $ERROR, $RESULT) = ('l4', 'l3 Z116', 'l4 (Q4 J l10)2 Q l6 Q14');
+my ($STATUS, $ERROR, $RESULT) = ('l4', 'l3 Z112 l', 'l4 (Q4 J l10)2 Q l6 Q14');
 my ($status, $error, $result) = map { 'record(' . length(blank($_)) . ')*' } $STATUS, $ERROR, $RESULT;
 my %int = (
     spawn => ['uint64*', 'string', 'string', $error],
@@ -54,7 +54,7 @@ my @options = (
     cgroup_fd => 'l', limits => 'p', limits_count => 'Q', cpus => 'p', cpus_size => 'Q',
     groups => 'p', groups_count => 'Q', gid => 'L', uid => 'L', nice => 'l',
     death_signal => 'l', signals_mode => 'L', mask_mode => 'L', ignored => 'Q',
-    blocked => 'Q', user => 'p',
+    blocked => 'Q', reset => 'Q', user => 'p',
 );
 my @plan = (size => 'Q', target => 'L', flags => 'L', steps => 'p', steps_count => 'Q');
 my @capture = (
