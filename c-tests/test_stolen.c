@@ -97,6 +97,43 @@ TEST(other_functions_see_a_stolen_end_too)
     }
 }
 
+static void look_by_set(chld_id id)
+{
+    chld_set set;
+    CHECK_CALL(chld_set_open(0, &set), 0);
+    CHECK_CALL(chld_set_add(set, id), 0);
+    CHECK_CALL(chld_set_close(set), 0);
+}
+
+static void look_by_exit_fd(chld_id id)
+{
+    struct pollfd fd = { .fd = CALL(chld_exit_fd(id)), .events = POLLIN };
+    CHECK_INT(poll(&fd, 1, 10000), 1);
+}
+
+static void look_by_kill(chld_id id)
+{
+    CHECK_CALL(chld_kill(id, SIGTERM), -ESRCH);
+}
+
+static void look_by_reap(chld_id id)
+{
+    (void) id;
+    CHECK_CALL(chld_reap(), 1);
+}
+
+/* A look of other calls than a wait finds it gone; nobody asks how it exited. */
+TEST(a_stolen_child_that_nobody_asks_about_can_be_closed)
+{
+    void (*const looks[])(chld_id) = { look_by_set, look_by_exit_fd, look_by_kill, look_by_reap };
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
+        chld_id id = START(ACT("exit", "7"), NULL);
+        steal(id);
+        looks[i](id);
+        CHECK_CALL(chld_close(id), 0); /* the audit finds its descriptors */
+    }
+}
+
 TEST(a_detached_child_may_be_stolen)
 {
     struct gate gate = gate_make();
