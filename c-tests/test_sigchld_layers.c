@@ -337,3 +337,29 @@ TEST(a_forked_copy_can_install_anew)
     CHECK_CALL(chld_sigchld_remove(), 0);
     foreign_remove(0);
 }
+
+/* In another process that shares the memory, such as a child of vfork(), the handler only
+ * chains: what it found there would be taken for the truth in the original. */
+TEST(a_child_of_vfork_only_chains)
+{
+    struct gate gate = gate_make();
+    chld_status status = { -1, -1, -1, -1 };
+    foreign_install(0);
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    chld_id id = START_AT(&gate, 4), exited = START(ACT("exit", "6"), NULL);
+    await_end(exited);
+    pid_t pid = vfork();
+    if (pid == 0) {
+        calls[0] = 0;
+        kill(getpid(), SIGCHLD);
+        _exit(calls[0] != 1); /* the memory is shared */
+    }
+    FOREIGN_REAP(pid, 0);
+    CHECK_CALL(chld_peek(id, &status), 0);
+    CHECK_STATUS(status, CHLD_STATE_RUNNING, -1);
+    gate_open(&gate);
+    CHECK_EXITED(FINISH(id), 4);
+    CHECK_EXITED(FINISH(exited), 6);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    foreign_remove(0);
+}
