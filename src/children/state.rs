@@ -128,6 +128,12 @@ pub fn owner() -> i32 {
     STATE.owner()
 }
 
+/// The same for the SIGCHLD handler, before it knows whether this memory is its own.
+pub fn owner_for_handler() -> i32 {
+    memory::forget_if_surely_copied(wipe);
+    STATE.owner()
+}
+
 /// The lock for the handler in a forked copy that has not used the library yet: it
 /// leaves no owner behind.
 pub fn lock_unowned(blocked: &AllBlocked) -> Option<Locked<State>> {
