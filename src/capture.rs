@@ -2,7 +2,7 @@
 //! limit.
 //!
 //! All is done in turns that never block: move what can be moved, look at the
-//! child, take the next step of the ladder if it is due. Between two turns there
+//! child, take the next step of the stop sequence if it is due. Between two turns there
 //! is one sleep on everything at once, so no order and no size of reads and
 //! writes can make a deadlock.
 
@@ -11,10 +11,11 @@ use crate::deadline::Deadline;
 use crate::drain::Drain;
 use crate::feed::{Feed, Feeder};
 use crate::graveyard;
-use crate::ladder::{Ladder, Plan, Target};
+use crate::held::Held;
 use crate::pin::Pin;
 use crate::pipes::Pipes;
 use crate::reap;
+use crate::sequence::{Plan, Sequence, Target};
 use crate::sink::Sink;
 use crate::status::Status;
 use crate::sys::poll::{self, PollFd};
@@ -54,7 +55,7 @@ pub struct Capture<'a> {
     pub feeder: Feeder<'a>,
     pub drains: [Drain<'a>; 2],
     until_eof: bool,
-    pub ladder: Ladder<'a>,
+    pub sequence: Sequence<'a>,
     status: Option<Status>,
     /// The limit was reached.
     pub timed_out: bool,
@@ -83,7 +84,7 @@ impl<'a> Capture<'a> {
             feeder: Feeder::new(setup.feed),
             drains,
             until_eof: setup.until_eof,
-            ladder: Ladder::new(setup.plan, setup.limit),
+            sequence: Sequence::new(setup.plan, setup.limit),
             status: None,
             timed_out: false,
             finished: false,
@@ -93,12 +94,12 @@ impl<'a> Capture<'a> {
     }
 
     /// Takes turns until all is done. ETIMEDOUT, or why the signals could not be
-    /// sent, if the child has survived the ladder.
+    /// sent, if the child has survived the stop sequence.
     pub fn run(&mut self) -> Result<()> {
         let mut may_have_ended = true;
         while !self.turn(may_have_ended)? {
             let mut fds = self.polled();
-            match self.watch.sleep(&mut fds, self.ladder.until()) {
+            match self.watch.sleep(&mut fds, self.sequence.until()) {
                 Ok(()) | Err(Errno::ETIMEDOUT) => {}
                 Err(errno) => return Err(errno),
             }
@@ -110,7 +111,7 @@ impl<'a> Capture<'a> {
 
     /// Once all is done.
     pub fn outcome(&self) -> Result<()> {
-        if self.gave_up { Err(self.ladder.failure()) } else { Ok(()) }
+        if self.gave_up { Err(self.sequence.failure()) } else { Ok(()) }
     }
 
     /// Does what can be done now; true when there is nothing left to do.
@@ -119,17 +120,17 @@ impl<'a> Capture<'a> {
             return Ok(true);
         }
         // The child is looked at first: what it wrote is in the pipes by then.
-        if may_have_ended || self.ladder.is_due() {
+        if may_have_ended || self.sequence.is_due() {
             self.watch.drain();
             self.look()?;
         }
         self.move_bytes();
         // After the limit, nobody is waited for who does not take his bytes.
-        let is_late = self.ladder.reached().0 > 0 && !self.until_eof;
+        let is_late = self.sequence.reached().0 > 0 && !self.until_eof;
         let read = self.drains.iter().all(|one| one.is_done() || (is_late && one.is_stuck()));
         if self.status.is_some() && read {
             self.finish();
-        } else if self.ladder.is_due() {
+        } else if self.sequence.is_due() {
             self.expire();
         }
         Ok(self.finished)
@@ -141,8 +142,8 @@ impl<'a> Capture<'a> {
         }
         self.status = reap::look(&self.pipes.pin)?;
         if self.status.is_some() {
-            let is_stopping = self.ladder.reached().0 > 0;
-            if !self.until_eof || (is_stopping && self.ladder.target() == Target::Child) {
+            let is_stopping = self.sequence.reached().0 > 0;
+            if !self.until_eof || (is_stopping && self.sequence.target() == Target::Child) {
                 self.settle();
             }
         }
@@ -185,24 +186,24 @@ impl<'a> Capture<'a> {
         }
         // A callback that wants no more wants the child to end.
         if self.drains.iter().any(|drain| drain.stopped != 0) {
-            self.ladder.hurry();
+            self.sequence.hurry();
         }
     }
 
     /// The limit, or the time of a step, is over.
     fn expire(&mut self) {
-        let (reached, _) = self.ladder.reached();
+        let (reached, _) = self.sequence.reached();
         self.timed_out |= reached == 0 && self.drains.iter().all(|drain| drain.stopped == 0);
-        let pin = &self.pipes.pin;
+        let child = &Held::by(&self.pipes.pin);
         match self.status {
-            None if self.ladder.climb(pin) => {}
+            None if self.sequence.step(child) => {}
             None => {
                 self.gave_up = true;
                 self.finish();
             }
             // Somebody of the group or the tree has the pipes.
-            Some(_) if self.until_eof && self.ladder.target() != Target::Child => {
-                if !self.ladder.climb(pin) {
+            Some(_) if self.until_eof && self.sequence.target() != Target::Child => {
+                if !self.sequence.step(child) {
                     self.settle();
                 }
             }
@@ -219,8 +220,8 @@ impl<'a> Capture<'a> {
     fn finish(&mut self) {
         if self.status.is_some() {
             self.end_feeding();
-            if self.ladder.reached().0 > 0 {
-                self.ladder.sweep(&self.pipes.pin);
+            if self.sequence.reached().0 > 0 {
+                self.sequence.sweep(&Held::by(&self.pipes.pin));
             }
         }
         for (drain, stream) in self.drains.iter_mut().zip(1..) {

@@ -21,12 +21,13 @@ mod feed;
 mod ffi;
 mod graveyard;
 mod handler;
+mod held;
 mod init;
-mod ladder;
 mod launch;
 mod life;
 mod link;
 mod mechanism;
+mod member;
 #[cfg(all(test, loom))]
 mod model;
 #[cfg(all(test, feature = "oracle"))]
@@ -37,6 +38,8 @@ mod plan;
 mod process;
 mod reap;
 mod request;
+mod search;
+mod sequence;
 mod set;
 mod sigchld;
 mod signals;

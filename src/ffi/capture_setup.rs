@@ -120,7 +120,7 @@ pub unsafe fn finish(capture: &mut Capture, ret: *mut chld_capture_result) {
     }
     let held = [capture.is_held(0), capture.is_held(1)];
     let status = to_c(capture.status());
-    let (step, signal) = capture.ladder.reached();
+    let (step, signal) = capture.sequence.reached();
     let [out, err] = &mut capture.drains;
     let result = chld_capture_result {
         status,
@@ -193,7 +193,7 @@ pub fn wait_of(capture: &Capture) -> chld_capture_wait {
         *place = chld_poll { fd: one.fd, events: place.events | one.events, revents: 0 };
     }
     // Up to the next millisecond: a wait that ends too early would spin.
-    let left = capture.ladder.until().left_ns().map(|ns| ns.div_ceil(1_000_000));
+    let left = capture.sequence.until().left_ns().map(|ns| ns.div_ceil(1_000_000));
     let timeout_ms = left.map_or(-1, |ms| i32::try_from(ms).unwrap_or(i32::MAX));
     chld_capture_wait { fds, count, timeout_ms }
 }

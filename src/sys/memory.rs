@@ -26,7 +26,7 @@ pub fn copies_keep_memory() -> bool {
     COPIES_KEEP_MEMORY.load(Relaxed)
 }
 
-fn map(size: usize) -> Result<*mut u8> {
+pub(super) fn map(size: usize) -> Result<*mut u8> {
     // SAFETY: an anonymous private mapping at an address of the kernel's choice
     // disturbs no memory of this process.
     let address = unsafe {

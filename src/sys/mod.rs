@@ -6,12 +6,14 @@ pub mod arch;
 pub mod clock;
 pub mod clone;
 pub mod cstr;
+pub mod directory;
 pub mod epoll;
 pub mod fd;
 pub mod heap;
 pub mod host;
 pub mod kept;
 pub mod limit;
+pub mod list;
 pub mod lock;
 pub mod memory;
 pub mod pidfd;
@@ -35,7 +37,8 @@ macro_rules! errnos {
 }
 errnos! {
     E2BIG EAGAIN EACCES EBADF EBUSY ECHILD EEXIST EINTR EINVAL EIO EMFILE ENAMETOOLONG
-    ENFILE ENODATA ENODEV ENOENT ENOEXEC ENOMEM ENOSYS ENOTDIR EPERM EPIPE ESRCH ESTALE ETIMEDOUT
+    ENFILE ENODATA ENODEV ENOENT ENOEXEC ENOMEM ENOSYS ENOTDIR EOPNOTSUPP EPERM EPIPE ESRCH ESTALE
+    ETIMEDOUT
 }
 
 impl Errno {

@@ -1,0 +1,183 @@
+//! Stopping a child by a sequence of signals: a signal, some time, the next signal.
+
+use crate::deadline::Deadline;
+use crate::graveyard;
+use crate::held::{self, Held};
+use crate::signals;
+use crate::status::Status;
+use crate::sys::{Errno, Result};
+use crate::tree;
+
+/// One step: the signal (0: none), and how long to wait for the exit after it, in
+/// milliseconds (-1: forever).
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Step {
+    pub signal: i32,
+    pub wait_ms: i32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    Child,
+    Group,
+    Tree,
+}
+
+#[derive(Clone, Copy)]
+pub struct Plan<'a> {
+    pub target: Target,
+    /// What is left of the target when the child has exited is killed.
+    pub sweep: bool,
+    pub steps: &'a [Step],
+}
+
+impl Plan<'_> {
+    pub const STEPS: &'static [Step] = &[
+        Step { signal: libc::SIGTERM, wait_ms: 2000 },
+        Step { signal: libc::SIGKILL, wait_ms: 2000 },
+    ];
+
+    /// Before anything is sent. `leads`: the child has a group of its own.
+    pub fn check(&self, leads: bool) -> Result<()> {
+        for step in self.steps {
+            if step.signal != 0 {
+                signals::check(step.signal)?;
+            }
+            if step.wait_ms < -1 {
+                return Err(Errno::EINVAL);
+            }
+        }
+        if self.target == Target::Group && !leads { Err(Errno::EINVAL) } else { Ok(()) }
+    }
+
+    /// A stopped process acts on no signal but SIGKILL before it is continued. So
+    /// SIGCONT follows where the signal is meant to end the target.
+    fn send(&self, child: &Held, signal: i32) -> Result<()> {
+        let both = [signal, libc::SIGCONT];
+        let [only, _] = &both;
+        let numbers = if needs_continue(signal) { &both[..] } else { core::slice::from_ref(only) };
+        match self.target {
+            Target::Child => numbers.iter().try_for_each(|number| child.send(*number)),
+            Target::Group => numbers.iter().try_for_each(|number| child.send_to_group(*number)),
+            Target::Tree => tree::signal(child, numbers, false).map(drop),
+        }
+    }
+}
+
+/// Whether the default action of `signal` is to terminate, and a stopped process does
+/// not act on it.
+fn needs_continue(signal: i32) -> bool {
+    !matches!(
+        signal,
+        libc::SIGKILL | libc::SIGCONT | libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN
+            | libc::SIGTTOU | libc::SIGCHLD | libc::SIGURG | libc::SIGWINCH
+    )
+}
+
+/// A plan being carried out.
+pub struct Sequence<'a> {
+    plan: Plan<'a>,
+    taken: usize,
+    until: Deadline,
+    failed: Option<Errno>,
+}
+
+impl<'a> Sequence<'a> {
+    /// The first step is due at `first`.
+    pub fn new(plan: Plan<'a>, first: Deadline) -> Sequence<'a> {
+        Sequence { plan, taken: 0, until: first, failed: None }
+    }
+
+    pub fn target(&self) -> Target {
+        self.plan.target
+    }
+
+    /// When there is something to do.
+    pub fn until(&self) -> Deadline {
+        self.until
+    }
+
+    pub fn is_due(&self) -> bool {
+        self.until.has_passed()
+    }
+
+    /// The first step is due at once.
+    pub fn hurry(&mut self) {
+        if self.taken == 0 {
+            self.until = Deadline::Now;
+        }
+    }
+
+    /// The last step that was taken, counted from 1, and its signal; (0, 0) for none.
+    pub fn reached(&self) -> (u32, i32) {
+        let step = self.taken.checked_sub(1).and_then(|last| self.plan.steps.get(last));
+        (self.taken as u32, step.map_or(0, |step| step.signal))
+    }
+
+    /// Takes the next step; false if there is none. A signal that could not be sent
+    /// does not end the sequence.
+    pub fn step(&mut self, child: &Held) -> bool {
+        let Some(step) = self.plan.steps.get(self.taken) else { return false };
+        self.taken = self.taken.wrapping_add(1);
+        self.until = Deadline::after_ms(step.wait_ms).unwrap_or(Deadline::Now);
+        if step.signal != 0 {
+            // ESRCH: it has exited, which the next look shows.
+            let sent = self.plan.send(child, step.signal);
+            self.failed = sent.err().filter(|errno| *errno != Errno::ESRCH);
+        }
+        true
+    }
+
+    /// The child has exited. It is held, so its group is its own.
+    pub fn sweep(&self, child: &Held) {
+        if self.plan.sweep && self.plan.target != Target::Child {
+            let _ = self.plan.send(child, libc::SIGKILL);
+        }
+    }
+
+    /// Why it has not exited after all steps.
+    pub fn failure(&self) -> Errno {
+        self.failed.unwrap_or(Errno::ETIMEDOUT)
+    }
+}
+
+/// Carries out `plan` until the child has exited.
+pub fn stop(handle: u64, plan: Plan) -> Result<Status> {
+    graveyard::sweep();
+    held::holding(handle, |child| {
+        plan.check(child.leads_group())?;
+        let watch = child.watch()?;
+        let mut sequence = Sequence::new(plan, Deadline::Now);
+        loop {
+            if let Some(status) = child.status()? {
+                sequence.sweep(child);
+                return Ok(status);
+            }
+            if !sequence.is_due() {
+                match watch.sleep(&mut [watch.polled()], sequence.until()) {
+                    Ok(()) | Err(Errno::ETIMEDOUT) => {}
+                    Err(errno) => return Err(errno),
+                }
+            } else if !sequence.step(child) {
+                return Err(sequence.failure());
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_terminates_is_followed_by_sigcont() {
+        for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR1] {
+            assert!(needs_continue(signal), "{signal}");
+        }
+        assert!(needs_continue(libc::SIGRTMIN()));
+        for signal in [libc::SIGKILL, libc::SIGCONT, libc::SIGSTOP, libc::SIGTSTP, libc::SIGCHLD] {
+            assert!(!needs_continue(signal), "{signal}");
+        }
+    }
+}
