@@ -1,7 +1,7 @@
 //! Which processes there are, and whose children they are: /proc.
 
 use crate::sys::directory;
-use crate::sys::{Errno, Result, cstr, fd, host};
+use crate::sys::{self, Errno, Result, cstr, fd, host};
 use crate::text::Text;
 
 /// One process, or thread, as its "stat" describes it.
@@ -87,7 +87,8 @@ fn look_at(pid: i32, path: &[u8]) -> Result<Sight> {
 fn read(path: &[u8], content: &mut [u8]) -> Result<usize> {
     let path = cstr::until_nul(path).ok_or(Errno::EINVAL)?;
     let file = fd::open(path, libc::O_RDONLY, 0)?;
-    fd::read_full(file.number(), content)
+    // The kernel makes the whole line for the first read.
+    sys::retry(|| fd::read(file.number(), content))
 }
 
 /// "pid (name) state parent group session …", the number of threads being field

@@ -233,16 +233,13 @@ impl Search {
 
     /// Returns at the deadline, too.
     pub fn wait_until_gone(&mut self) -> Result<()> {
-        for member in self.members.values_mut() {
+        for member in self.members.values_mut().iter_mut().filter(|one| one.state != State::Dead) {
+            let exact = Exact::open(member.process.pid)?;
             while member.is_alive()? && !self.deadline.has_passed() {
-                let exact = Exact::open(member.process.pid)?;
-                // The pid may have become another's since the line before.
-                if !member.is_alive()? {
-                    break;
+                match exact.pidfd() {
+                    Some(pidfd) => sleep(Some(pidfd), self.deadline)?,
+                    None => sleep(None, self.deadline.within_ns(PAUSE_NS))?,
                 }
-                let pidfd = exact.pidfd();
-                let pause = self.deadline.within_ns(PAUSE_NS);
-                sleep(pidfd, if pidfd.is_some() { self.deadline } else { pause })?;
             }
         }
         Ok(())
