@@ -26,7 +26,7 @@ void before_audit(void)
 static struct {
     const char *name;
     char path[PATH_MAX];
-} helpers[] = { { "act", "" }, { "ender", "" }, { "family", "" },
+} helpers[] = { { "act", "" }, { "crowd", "" }, { "ender", "" }, { "family", "" },
                 { "flow", "" }, { "probe", "" }, { "untidy", "" } };
 
 enum { HELPERS = sizeof helpers / sizeof *helpers };

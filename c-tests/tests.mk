@@ -18,6 +18,10 @@ $(T)/helpers/%: c-tests/helpers/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $<
 
+$(T)/helpers/crowd: c-tests/helpers/crowd.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -pthread -o $@ $<
+
 $(T)/helpers/untidy: c-tests/helpers/untidy.c $(T)/plain/harness.o c-tests/harness.h
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Ic-tests -pthread -o $@ $(filter %.c %.o,$^)

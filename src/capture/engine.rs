@@ -17,7 +17,7 @@ use crate::children::child::Child;
 use crate::children::slot::Usage;
 use crate::children::state::{self, State};
 use crate::status::word::Status;
-use crate::stop::ladder::{self, Ladder, Plan, Step, Steps, Target};
+use crate::stop::sequence::{self, Plan, Sequence, Step, Steps, Target};
 use crate::sys::deadline::Deadline;
 use crate::sys::poll::{self, PollFd};
 use crate::sys::{Errno, Result, clock};
@@ -63,7 +63,7 @@ pub struct Capture<'a> {
     pub drains: [Drain<'a>; 2],
     until_eof: bool,
     cancel: Option<i32>,
-    pub ladder: Ladder,
+    pub sequence: Sequence,
     status: Option<Status>,
     /// The timeout was reached.
     pub timed_out: bool,
@@ -126,7 +126,7 @@ impl<'a> Capture<'a> {
             drains: [Drain::new(out, also_out, reads_out), Drain::new(err, also_err, reads_err)],
             until_eof: setup.until_eof,
             cancel: setup.cancel,
-            ladder: Ladder::new(setup.plan, setup.timeout),
+            sequence: Sequence::new(setup.plan, setup.timeout),
             status: None,
             timed_out: false,
             cancelled: false,
@@ -183,7 +183,7 @@ impl<'a> Capture<'a> {
 
     /// Once all is done.
     pub fn outcome(&self) -> Result<()> {
-        if self.gave_up { Err(self.ladder.failure()) } else { Ok(()) }
+        if self.gave_up { Err(self.sequence.failure()) } else { Ok(()) }
     }
 
     /// Does what can be done now.
@@ -192,19 +192,19 @@ impl<'a> Capture<'a> {
             return Ok(Turn::Complete);
         }
         // The child is looked at first: what it wrote is in the pipes by then.
-        if hint.exit || self.ladder.is_due() {
+        if hint.exit || self.sequence.is_due() {
             self.watch.drain();
             self.look()?;
         }
         let flow = self.move_bytes();
         // After the timeout, nobody is waited for who does not take his bytes.
-        let is_late = self.ladder.reached().0 > 0 && !self.until_eof;
+        let is_late = self.sequence.reached().0 > 0 && !self.until_eof;
         let read = self.drains.iter().all(|one| one.is_done() || (is_late && one.is_stuck()));
         if self.status.is_some() && read {
             self.finish();
         } else {
             self.look_for_cancel(hint);
-            if self.ladder.is_due() {
+            if self.sequence.is_due() {
                 self.expire();
             }
         }
@@ -217,8 +217,8 @@ impl<'a> Capture<'a> {
         }
         self.status = self.pipes.child.look()?;
         if self.status.is_some() {
-            let is_stopping = self.ladder.reached().0 > 0;
-            if !self.until_eof || (is_stopping && self.ladder.target() == Target::Child) {
+            let is_stopping = self.sequence.reached().0 > 0;
+            if !self.until_eof || (is_stopping && self.sequence.target() == Target::Child) {
                 self.settle();
             }
         }
@@ -260,7 +260,7 @@ impl<'a> Capture<'a> {
         }
         // A callback that wants no more wants the child to be stopped.
         if self.drains.iter().any(|drain| drain.keeper.stopped != 0) {
-            self.ladder.hurry();
+            self.sequence.hurry();
         }
         match self.moved().wrapping_sub(before) {
             _ if goes_on != [false; 3] => Turn::Busy,
@@ -307,26 +307,26 @@ impl<'a> Capture<'a> {
         let is_cancelled = |fd| hint.cancel && poll::is_readable(fd);
         if self.cancel.is_some_and(is_cancelled) {
             self.cancel = None;
-            self.cancelled = self.ladder.reached().0 == 0;
-            self.ladder.hurry();
+            self.cancelled = self.sequence.reached().0 == 0;
+            self.sequence.hurry();
         }
     }
 
     /// The timeout, or the time of a step, is over.
     fn expire(&mut self) {
-        let (reached, _) = self.ladder.reached();
+        let (reached, _) = self.sequence.reached();
         let is_wanted = self.cancelled || self.drains.iter().any(|drain| drain.keeper.stopped != 0);
         self.timed_out |= reached == 0 && !is_wanted;
         let child = &self.pipes.child;
         match self.status {
-            None if self.ladder.climb(child) => {}
+            None if self.sequence.step(child) => {}
             None => {
                 self.gave_up = true;
                 self.finish();
             }
             // Somebody of the group or the tree has the pipes.
-            Some(_) if self.until_eof && self.ladder.target() != Target::Child => {
-                if !self.ladder.climb(child) {
+            Some(_) if self.until_eof && self.sequence.target() != Target::Child => {
+                if !self.sequence.step(child) {
                     self.settle();
                 }
             }
@@ -343,8 +343,8 @@ impl<'a> Capture<'a> {
     fn finish(&mut self) {
         if self.status.is_some() {
             self.end_feeding();
-            if self.ladder.reached().0 > 0 {
-                self.ladder.sweep(&self.pipes.child);
+            if self.sequence.reached().0 > 0 {
+                self.sequence.sweep(&self.pipes.child);
             }
         }
         for (drain, stream) in self.drains.iter_mut().zip(1..) {
@@ -371,7 +371,7 @@ impl<'a> Capture<'a> {
 
     /// And until when.
     pub fn until(&self) -> Deadline {
-        self.ladder.until()
+        self.sequence.until()
     }
 
     pub fn status(&self) -> Status {
@@ -421,20 +421,20 @@ impl Setup<'static> {
 impl Capture<'_> {
     /// When the next turn is to be taken, even if nothing was reported.
     pub fn due(&self) -> Deadline {
-        self.watch.slice(self.ladder.until())
+        self.watch.slice(self.sequence.until())
     }
 
     /// Another stop sequence, which begins at `first`, takes the place of what was to be
     /// done.
     pub fn stop_by(&mut self, plan: Plan, first: Deadline) {
-        self.ladder = Ladder::new(plan, first);
+        self.sequence = Sequence::new(plan, first);
     }
 }
 
 /// For a child that nobody else knows, when its capture has failed.
 pub fn abandon(handle: u64, target: Target) -> Result<Status> {
     const KILL: &[Step] = &[Step { signal: libc::SIGKILL, wait_ms: 2000 }];
-    ladder::stop(handle, Plan { target, sweep: true, steps: Steps::copy(KILL)? })
+    sequence::stop(handle, Plan { target, sweep: true, steps: Steps::copy(KILL)? })
 }
 
 /// Whether stdout and stderr are read. Two that are one terminal have one reader, as

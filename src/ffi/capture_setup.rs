@@ -193,7 +193,7 @@ pub unsafe fn finish(capture: &mut Capture, ret: *mut chld_capture_result) {
 
 fn result_of(capture: &mut Capture) -> chld_capture_result {
     let held = [capture.is_held(0), capture.is_held(1)];
-    let (step, signal) = capture.ladder.reached();
+    let (step, signal) = capture.sequence.reached();
     let (status, pid, elapsed_ns) = (to_c(capture.status()), capture.pid(), capture.elapsed());
     let usage = resources_of(capture.usage().unwrap_or_default());
     let [out, err] = &mut capture.drains;

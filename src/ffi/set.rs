@@ -94,7 +94,9 @@ pub extern "C" fn chld_set_remove(set: chld_set, id: chld_id) -> c_int {
     quietly(|| member::remove(valid(set)?, valid(id)?).map(|()| 0))
 }
 
-/// Returns the number of children in a set, or -EBADF if `set` is not valid.
+/// The number of children in a set.
+///
+/// Returns the number, or -EBADF if `set` is not valid.
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_count(set: chld_set) -> c_int {

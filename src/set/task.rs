@@ -12,7 +12,7 @@ use crate::capture::engine::{Capture, Hint, POLLED, Setup, Turn};
 use crate::children::handle;
 use crate::children::members::Member;
 use crate::children::state::{self, State};
-use crate::stop::ladder::Plan;
+use crate::stop::sequence::Plan;
 use crate::sys::deadline::Deadline;
 use crate::sys::fd::OwnedFd;
 use crate::sys::memory::{Erased, Paged, parcel};
