@@ -170,7 +170,8 @@ static void kill_groups(void)
     CHECK_CALL(chld_kill_group(id, SIGKILL), 0);
     AWAIT(has_ended(second));
     CHECK_CALL(chld_wait(id, -1, NULL), 0);
-    CHECK_CALL(chld_kill_group(id, SIGKILL), -ESRCH);
+    AWAIT(!process_is_there(second) || chld_reap_foreign(NULL, NULL) == 1);
+    CHECK_CALL(chld_kill_group(id, SIGKILL), -ESRCH); /* nobody is left in it */
     CHECK_EXITED(FINISH(id), 0);
     CHECK_CALL(chld_kill_group(id, SIGKILL), -EBADF);
 
