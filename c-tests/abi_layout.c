@@ -99,11 +99,15 @@ AT(chld_error, index, 4, 8, 8, 8);
 AT(chld_error, item, CHLD_ERROR_ITEM, 12, 12, 12);
 AT(chld_error, reason, 4, 124, 124, 124);
 
-SIZE(chld_event, 40, 32, 32);
-AT(chld_event, id, 8, 0, 0, 0);
-AT(chld_event, user, POINTER, 8, 8, 8);
-AT(chld_event, index, POINTER, 16, 12, 12);
-AT(chld_event, status, 16, 24, 16, 16);
+SIZE(chld_event, 88, 80, 76);
+AT(chld_event, kind, 4, 0, 0, 0);
+AT(chld_event, last, 4, 4, 4, 4);
+AT(chld_event, id, 8, 8, 8, 8);
+AT(chld_event, user, POINTER, 16, 16, 16);
+AT(chld_event, index, POINTER, 24, 20, 20);
+AT(chld_event, status, 16, 32, 24, 24);
+AT(chld_event, capture, POINTER, 48, 40, 40);
+AT(chld_event, reserved, 32, 56, 48, 44);
 
 SIZE(chld_resources, 72, 72, 72);
 AT(chld_resources, user_us, 8, 0, 0, 0);

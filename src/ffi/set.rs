@@ -192,7 +192,7 @@ pub unsafe extern "C" fn chld_set_capture(
 /// Returns 0, or what chld_spawn() and chld_set_capture() return. Then no child is left:
 /// one that could not be captured gets SIGKILL.
 /// Ownership: as for chld_spawn() and chld_set_capture(). Close the handle.
-/// Thread-safe, not async-signal-safe, blocks as chld_spawn() does. Since 0.1.
+/// Thread-safe, not async-signal-safe. Blocks, as chld_spawn() does. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_set_run(
     set: chld_set,
