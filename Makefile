@@ -63,7 +63,7 @@ $(O)/$(SONAME) $(O)/libchld.so: $(O)/libchld.so.$(VERSION)
 include packaging/header.mk packaging/install.mk packaging/dist.mk
 include examples/loops.mk examples/examples.mk
 include c-tests/faults.mk c-tests/tests.mk c-tests/checks.mk
-include c-tests/model.mk c-tests/cross.mk c-tests/kernels.mk
+include c-tests/model.mk c-tests/cross.mk
 include bench/bench.mk docs/man.mk
 
 ## clean: remove everything that was built

@@ -92,3 +92,5 @@ test-all: all test-all-programs
 
 .PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
 .PHONY: test test-all test-static test-sanitize test-programs test-all-programs
+
+include c-tests/kernels.mk
