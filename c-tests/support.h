@@ -88,6 +88,11 @@ void reap_closed_children(void);
 /** The calling thread's number. */
 int own_thread(void);
 
+/** Ends the test, neither passed nor failed, where /proc is not mounted, or where
+ * /dev is empty. The functions here that need these call them. */
+void need_proc(void);
+void need_dev(void);
+
 /** The letter that /proc has for the state of a process or thread, 'S' if it
  * sleeps, 'Z' for a zombie; 0 if there is no such process. */
 char process_state(int pid);
@@ -95,7 +100,7 @@ char process_state(int pid);
 /** Whether a process is a zombie, or gone. */
 bool has_ended(int pid);
 
-/** Whether /proc has this process at all, a zombie included. */
+/** Whether there is this process, a zombie included. */
 bool process_is_there(int pid);
 
 /** Whether this runs under valgrind, which has limits of its own. */
