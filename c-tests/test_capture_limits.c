@@ -23,7 +23,10 @@ static int step_when_ready(chld_capture_id capturing, chld_capture_wait *wait)
 {
     struct pollfd fds[CHLD_CAPTURE_FDS];
     REQUIRE(wait->count > 0 && wait->count <= CHLD_CAPTURE_FDS);
-    CHECK(wait->timeout_ms > 0 && wait->timeout_ms <= FAR);
+    CHECK(wait->timeout_ms >= 0 && wait->timeout_ms <= FAR);
+    if (wait->timeout_ms == 0) { /* more can be done at once */
+        return CALL(chld_capture_step(capturing, wait));
+    }
     for (uint32_t i = 0; i < wait->count; i++) {
         fds[i] = (struct pollfd) { wait->fds[i].fd, wait->fds[i].events, 0 };
     }
@@ -247,7 +250,7 @@ TEST(an_event_loop_can_capture_step_by_step)
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
     spawn.in.mode = spawn.out.mode = CHLD_STDIO_PIPE;
     chld_id id = START(ACT("cat"), &spawn);
-    static char input[300000];
+    static char input[3000000]; /* more than a turn moves */
     memset(input, 'y', sizeof input - 1);
     chld_capture_options options = growing(FAR);
     options.in.mode = CHLD_FEED_BUFFER;

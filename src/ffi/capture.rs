@@ -343,6 +343,7 @@ pub unsafe extern "C" fn chld_run(
 ///
 /// # Safety
 /// `ret` must be NULL or valid for a write.
+#[inline(never)] // what it needs of the stack, the start does not
 unsafe fn capture_own(handle: u64, setup: Setup, ret: *mut chld_capture_result) -> Result<()> {
     let target = setup.plan.target;
     let mut has_given_up = false;
