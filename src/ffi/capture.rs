@@ -2,7 +2,7 @@ use super::act::chld_stop_plan;
 use super::capture_setup::{begin, finish, nothing, setup_of};
 use super::spawn::{chld_error, chld_id, chld_spawn_options};
 use super::status::chld_status;
-use super::{growth, quietly, spawn, valid, write_out};
+use super::{chld_argv, growth, quietly, spawn, valid, write_out};
 use crate::act;
 use crate::ask;
 use crate::capture::Capture;
@@ -246,7 +246,7 @@ pub unsafe extern "C" fn chld_capture(
 /// and chld_capture() do. Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_run(
-    argv: *const *const c_char,
+    argv: chld_argv,
     spawn_options: *const chld_spawn_options,
     capture_options: *const chld_capture_options,
     ret: *mut chld_capture_result,
