@@ -30,6 +30,24 @@
 extern "C" {
 #endif
 
+/**
+ * The arguments of a program, NULL at the end: char *argv[], as main() has it, or
+ * const char *argv[]. In C++ both convert to one pointer. In C they do not, but gcc
+ * and clang pass either of them as it is. Define CHLD_PLAIN_ARGV before you include
+ * this header to have the pointer in C, too, as tools do that call C functions from
+ * another language.
+ */
+#if defined(__GNUC__) && !defined(__cplusplus) && !defined(CHLD_PLAIN_ARGV)
+/* gcc's -Wpedantic objects to each such call, except to functions from here on. */
+#pragma GCC system_header
+typedef union {
+    const char *const *constant;
+    char *const *variable;
+} chld_argv __attribute__((__transparent_union__));
+#else
+typedef const char *const *chld_argv;
+#endif
+
 /*
  * Statuses and signals
  */
@@ -862,7 +880,7 @@ typedef struct chld_error {
  * open() would. Not a cancellation point. Since 0.1.
  */
 int chld_spawn(chld_id *ret,
-               const char *const *argv,
+               chld_argv argv,
                const struct chld_spawn_options *options,
                struct chld_error *reterr);
 
@@ -1978,7 +1996,7 @@ int chld_capture(chld_id id,
  * Thread-safe, as chld_spawn() is. Not async-signal-safe. Blocks, as chld_spawn()
  * and chld_capture() do. Not a cancellation point. Since 0.1.
  */
-int chld_run(const char *const *argv,
+int chld_run(chld_argv argv,
              const chld_spawn_options *spawn_options,
              const struct chld_capture_options *capture_options,
              struct chld_capture_result *ret,
@@ -2204,7 +2222,7 @@ int chld_set_capture(chld_set set,
  * Thread-safe, not async-signal-safe. Blocks, as chld_spawn() does. Since 0.1.
  */
 int chld_set_run(chld_set set,
-                 const char *const *argv,
+                 chld_argv argv,
                  const chld_spawn_options *spawn_options,
                  const chld_capture_options *capture_options,
                  chld_id *ret,

@@ -25,6 +25,8 @@ PAGES = [
          "chld_status_raise", "chld_status", "CHLD_STATE_", see="chld_signal_name chld_wait"),
     page("names of signals", "chld_signal_name chld_signal_text chld_signal_number",
          see="chld_kill chld_status_text"),
+    page("sets of signals in both forms", "chld_sigset_decode chld_sigset_encode",
+         see="chld_signal_number chld_spawn"),
     page("start a child process", "chld_spawn",
          "chld_id chld_spawn_options chld_stdio chld_fd_map chld_limit chld_error",
          "CHLD_SPAWN_ CHLD_STDIO_ CHLD_GROUP_ CHLD_SEARCH_ CHLD_SIGNALS_ CHLD_MASK_ CHLD_NONE "

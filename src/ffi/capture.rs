@@ -3,7 +3,7 @@ use super::capture_setup::{begin, finish, nothing, start_captured, wait_of};
 use super::spawn::{chld_error, chld_id, chld_spawn_options};
 use super::status::chld_status;
 use super::wait::chld_resources;
-use super::{growth, quietly, spawn, to_c, valid, write_out};
+use super::{chld_argv, growth, quietly, spawn, to_c, valid, write_out};
 use crate::capture::engine::{self, Capture, Hint, Setup, Turn};
 use crate::capture::stepwise;
 use crate::start::failure::{Failure, Step};
@@ -314,7 +314,7 @@ pub unsafe extern "C" fn chld_capture(
 /// and chld_capture() do. Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_run(
-    argv: *const *const c_char,
+    argv: chld_argv,
     spawn_options: *const chld_spawn_options,
     capture_options: *const chld_capture_options,
     ret: *mut chld_capture_result,

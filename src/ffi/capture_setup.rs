@@ -4,7 +4,7 @@ use super::act::plan_of;
 use super::capture::*;
 use super::spawn::{self, chld_error, chld_spawn_options};
 use super::wait::{chld_resources, resources_of};
-use super::{growth, to_c, write_out};
+use super::{chld_argv, growth, to_c, write_out};
 use crate::capture::callback::Callback;
 use crate::capture::engine::{Capture, Setup, Turn};
 use crate::capture::drain::Drain;
@@ -82,7 +82,7 @@ pub unsafe fn setup_of<'a>(options: *const chld_capture_options) -> Result<Setup
 /// All must be NULL or what the header says it is; what the capture points to stays for
 /// `'a`.
 pub unsafe fn start_captured<'a>(
-    argv: *const *const c_char,
+    argv: chld_argv,
     spawn_options: *const chld_spawn_options,
     capture_options: *const chld_capture_options,
     reterr: *mut chld_error,

@@ -3,7 +3,7 @@ use super::capture::{chld_capture_options, chld_capture_result};
 use super::capture_setup::{self, Kept};
 use super::spawn::{self, chld_error, chld_id, chld_spawn_options};
 use super::wait::{changes_of, chld_event};
-use super::{quietly, to_c, valid, write_out};
+use super::{chld_argv, quietly, to_c, valid, write_out};
 use crate::children::state;
 use crate::set::next::{self, Event, Kind};
 use crate::set::{life, member, task};
@@ -196,7 +196,7 @@ pub unsafe extern "C" fn chld_set_capture(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_set_run(
     set: chld_set,
-    argv: *const *const c_char,
+    argv: chld_argv,
     spawn_options: *const chld_spawn_options,
     capture_options: *const chld_capture_options,
     ret: *mut chld_id,

@@ -1,4 +1,4 @@
-use super::{buffer_of, growth, length, options, or_null};
+use super::{buffer_of, chld_argv, growth, length, options, or_null};
 use crate::start::failure::{Failure, ITEM_BYTES, Reason, Step};
 use crate::start::spawn as start;
 use crate::start::request::Request;
@@ -437,7 +437,7 @@ unsafe impl super::growth::Growing for chld_spawn_options {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_spawn(
     ret: *mut chld_id,
-    argv: *const *const c_char,
+    argv: chld_argv,
     options: *const chld_spawn_options,
     reterr: *mut chld_error,
 ) -> c_int {
@@ -466,7 +466,7 @@ pub unsafe extern "C" fn chld_spawn(
 /// # Safety
 /// All must be NULL or what the header says it is, and stay so for `'a`.
 pub unsafe fn request_of<'a>(
-    argv: *const *const c_char,
+    argv: chld_argv,
     options: *const chld_spawn_options,
 ) -> Result<(Request<'a>, usize), Failure> {
     if argv.is_null() {
