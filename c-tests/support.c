@@ -294,6 +294,19 @@ bool ends_can_be_recovered(void)
     return known && question.exit_code == status;
 }
 
+bool waitid_takes_pidfds(void)
+{
+    siginfo_t info;
+    int own = (int) syscall(SYS_pidfd_open, getpid(), 0);
+    if (own < 0) {
+        return false;
+    }
+    int result = waitid((idtype_t) 3, (id_t) own, &info, WEXITED | WNOHANG);
+    bool takes = result < 0 && errno == ECHILD;
+    close(own);
+    return takes;
+}
+
 int in_copy(void (*part)(void))
 {
     int before = failures();

@@ -109,6 +109,9 @@ bool under_valgrind(void);
 /** Whether the kernel tells how a process ended that was reaped already. */
 bool ends_can_be_recovered(void);
 
+/** Whether waitid() takes pidfds: P_PIDFD, since Linux 5.4. */
+bool waitid_takes_pidfds(void);
+
 /** Runs `part` in a forked copy of the test, where checks count as well. */
 #define IN_COPY(part) check_int(__FILE__, __LINE__, "the exit of " #part, in_copy(part), 0)
 int in_copy(void (*part)(void));

@@ -3,7 +3,6 @@
 #include "ends.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 
 /* A handler of the program's own, installed while ours comes or goes. */
@@ -126,21 +125,6 @@ static void *open_and_close_until_enough(void *unused)
         open_and_close();
     }
     return unused;
-}
-
-/* Leaves this process one processor, so that a thread with priority keeps the
- * others from running. */
-static void stay_on_one_cpu(void)
-{
-    cpu_set_t all, one;
-    REQUIRE(sched_getaffinity(0, sizeof all, &all) == 0);
-    CPU_ZERO(&one);
-    for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++) {
-        if (CPU_ISSET(cpu, &all)) {
-            CPU_SET(cpu, &one);
-        }
-    }
-    REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
 }
 
 /* If it did not let that thread run whose call it waits for, it would be stuck

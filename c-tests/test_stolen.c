@@ -254,6 +254,21 @@ TEST(without_zombies_the_end_is_recovered_or_lost)
     for_all_surroundings(wait_without_zombies);
 }
 
+/* The task that exits may need the only CPU before the kernel has the status ready. */
+TEST(without_zombies_on_one_cpu_no_status_is_lost)
+{
+    struct sigaction old, action = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT };
+    if (!can_be_recovered()) {
+        SKIP_TEST("the kernel does not tell how a process exited that was reaped");
+    }
+    stay_on_one_cpu();
+    REQUIRE(sigaction(SIGCHLD, &action, &old) == 0);
+    for (int i = 0; i < scaled(300) && !failures(); i++) {
+        CHECK_EXITED(RUN(ACT("exit", DECIMAL(i % 200)), NULL), i % 200);
+    }
+    REQUIRE(sigaction(SIGCHLD, &old, NULL) == 0);
+}
+
 static void time_out_without_zombies(void)
 {
     struct gate gate = gate_make();

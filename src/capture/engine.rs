@@ -216,6 +216,9 @@ impl<'a> Capture<'a> {
             return Ok(());
         }
         self.status = self.pipes.child.look()?;
+        if self.status.is_none() && self.watch.follow(&self.pipes.child)? {
+            self.status = self.pipes.child.look()?;
+        }
         if self.status.is_some() {
             let is_stopping = self.sequence.reached().0 > 0;
             if !self.until_eof || (is_stopping && self.sequence.target() == Target::Child) {

@@ -171,12 +171,15 @@ pub fn stop(handle: u64, plan: Plan) -> Result<Status> {
     state::enter_if_used()?.sweep();
     let child = Child::hold(handle)?;
     plan.check(child.leads_group)?;
-    let watch = Watch::of(&child)?;
+    let mut watch = Watch::of(&child)?;
     let mut sequence = Sequence::new(plan, Deadline::Now);
     loop {
         if let Some(status) = child.look()? {
             sequence.sweep(&child);
             return Ok(status);
+        }
+        if watch.follow(&child)? {
+            continue;
         }
         if !sequence.is_due() {
             match watch.sleep(&mut [watch.polled()], sequence.until()) {
