@@ -19,7 +19,7 @@ use crate::sys::deadline::Deadline;
 use crate::sys::heap::{self, Growing};
 use crate::sys::memory::parcel;
 use crate::sys::{Errno, Result, clock, fd};
-use core::ffi::{c_char, c_int};
+use core::ffi::c_int;
 
 /// # Safety
 /// As for `setup_of`.

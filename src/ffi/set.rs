@@ -14,7 +14,7 @@ use crate::sys::host::Undisturbed;
 use crate::sys::memory::Paged;
 use crate::sys::{Errno, Result};
 use crate::wait::ask;
-use core::ffi::{c_char, c_int, c_void};
+use core::ffi::{c_int, c_void};
 
 /// A set of children, as a number; -EBADF once it is closed.
 ///
