@@ -168,6 +168,7 @@ impl Failure {
 pub const ITEM_BYTES: usize = 112;
 /// Such a name, padded with NULs.
 pub type Item = [u8; ITEM_BYTES];
+pub const NO_ITEM: Item = [0; ITEM_BYTES];
 
 /// For the many places that turn an errno into a failure of one step.
 pub trait At<T> {
