@@ -315,8 +315,8 @@ TEST(every_step_has_its_name)
     static const char *const names[] = {
         "nothing", "arguments", "options", "environment", "memory", "stdio", "open", "pipe",
         "pty", "cgroup", "clone", "descriptors", "map", "session", "terminal", "group",
-        "foreground", "limit", "nice", "affinity", "setgroups", "setgid", "setuid", "chdir",
-        "no_new_privs", "death_signal", "signals", "exec", "interpreter", "capture",
+        "foreground", "limit", "nice", "affinity", "no_new_privs", "setgroups", "setgid", "setuid",
+        "chdir", "death_signal", "signals", "exec", "interpreter", "capture",
     };
     for (int step = 0; step <= CHLD_STEP_CAPTURE; step++) {
         CHECK_STR(chld_step_name(step), names[step]);

@@ -49,11 +49,11 @@ steps! {
     Limit = 17 c"limit";
     Nice = 18 c"nice";
     Affinity = 19 c"affinity";
-    Setgroups = 20 c"setgroups";
-    Setgid = 21 c"setgid";
-    Setuid = 22 c"setuid";
-    Chdir = 23 c"chdir";
-    NoNewPrivs = 24 c"no_new_privs";
+    NoNewPrivs = 20 c"no_new_privs";
+    Setgroups = 21 c"setgroups";
+    Setgid = 22 c"setgid";
+    Setuid = 23 c"setuid";
+    Chdir = 24 c"chdir";
     DeathSignal = 25 c"death_signal";
     Signals = 26 c"signals";
     Exec = 27 c"exec";
@@ -168,6 +168,7 @@ impl Failure {
 pub const ITEM_BYTES: usize = 112;
 /// Such a name, padded with NULs.
 pub type Item = [u8; ITEM_BYTES];
+pub const NO_ITEM: Item = [0; ITEM_BYTES];
 
 /// For the many places that turn an errno into a failure of one step.
 pub trait At<T> {

@@ -66,7 +66,7 @@ impl Plan<'_> {
 
     /// Ready for a child: the one before has left its traces.
     pub fn renew(&mut self, report: i32) {
-        self.report = Report::default();
+        self.report = Report::new();
         self.foreground = Cell::new(None);
         if let Some(place) = self.kept.get_mut(REPORT) {
             *place = Source::new(report);

@@ -1,8 +1,8 @@
 //! A start as the caller wants it.
 
 use super::environment;
-use super::failure::{Failure, Item, Reason, Step};
-use crate::sys::cstr::StrList;
+use super::failure::{Failure, Item, NO_ITEM, Reason, Step};
+use crate::sys::cstr::{self, StrList};
 use crate::sys::{Errno, Result, limit};
 use core::cell::OnceCell;
 use core::ffi::CStr;
@@ -117,7 +117,7 @@ pub struct Request<'a> {
     pub detached: bool,
     /// Its orphaned descendants become its own children.
     pub subreaper: bool,
-    /// Written by a start that fails: the interpreter that is at fault.
+    /// Written by a start that fails: the interpreter that is at fault, if one is.
     pub interpreter: OnceCell<Item>,
 }
 
@@ -247,9 +247,8 @@ impl<'a> Request<'a> {
                 environment::wrong_entry(self).map_or(c"", |(_, _, entry)| entry)
             }
             Step::Limit => self.limits.get(index).map_or(c"", |limit| limit::name(limit.resource)),
-            Step::Interpreter if self.interpreter.get().is_some() => {
-                let item = self.interpreter.get().map_or(&[] as &[u8], |item| item);
-                return item.split(|byte| *byte == 0).next().unwrap_or_default();
+            Step::Interpreter if self.interpreter.get().is_some_and(|item| *item != NO_ITEM) => {
+                cstr::until_nul(self.interpreter.get().map_or(&[], |item| item)).unwrap_or_default()
             }
             Step::Exec | Step::Interpreter if self.program_fd.is_none() => {
                 self.name().unwrap_or_default()
