@@ -157,12 +157,6 @@ TEST(a_line_that_was_not_given_is_truncated)
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
 }
 
-static unsigned char pattern_at(long long offset)
-{
-    long long at = offset % 4096, round = offset / 4096;
-    return (unsigned char) (at * 7 + round * 31 + (at >> 8));
-}
-
 struct much {
     long long bytes, wrong, pieces;
     size_t most;
