@@ -64,7 +64,7 @@ impl<'a> Held<'a> {
     }
 }
 
-/// Whether a child of this process was started, or adopted, by this library.
-pub fn is_ours(pid: i32) -> bool {
+/// Whether this library has started, or adopted, this child of the process.
+pub fn is_known(pid: i32) -> bool {
     by_pid::find(pid).is_some()
 }
