@@ -121,7 +121,7 @@ TEST(a_zombie_of_the_tree_can_lead_a_group_or_a_session)
  * parent was sent the signal, with a pid that the search has passed by then. */
 static void kill_forkers(void)
 {
-    enum { FILLERS = 300 }; /* they make the search slower than a fork */
+    enum { FILLERS = 300 }; /* they make a round slower than a fork */
     pid_t fillers[FILLERS];
     int last = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
     CHECK(geteuid() != 0 || write(last, "1000", 4) == 4);
@@ -134,9 +134,9 @@ static void kill_forkers(void)
             pause();
         }
     }
-    for (int i = 0; i < scaled(8); i++) {
-        chld_id id = start_crowd("forker", "120", 0);
-        struct timespec some = { 0, 1000000 * (10 + i * 7 % 23) };
+    for (int i = 0; i < scaled(16); i++) {
+        chld_id id = start_crowd(i % 2 ? "forking-thread" : "forker", "24", 0);
+        struct timespec some = { 0, 100000 * (10 + i * 37 % 101) };
         nanosleep(&some, NULL); /* any moment of its loop */
         check_killed(id);
     }

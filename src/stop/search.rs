@@ -52,13 +52,16 @@ impl Search {
             Sight::There(root) if process::is_ours()? && root.parent == host::pid() => root,
             _ => return Err(Errno::ENOSYS),
         };
-        let (all, members) = (List::new(), List::new());
-        let mut search = Search { kills, deadline, all, members, hidden: None };
-        search.members.push(Member::new(root))?;
-        if kills {
-            search.stop_members(child)?;
+        // It is still there, so it was the child that was seen, and not another process
+        // with the pid of a child that other code has reaped.
+        child.require_unreaped()?;
+        let mut root = Member::new(root);
+        if kills && root.state == State::Living {
+            root.stop(child)?;
         }
-        Ok(search)
+        let (all, mut members) = (List::new(), List::new());
+        members.push(root)?;
+        Ok(Search { kills, deadline, all, members, hidden: None })
     }
 
     pub fn kills(&self) -> bool {
@@ -182,15 +185,15 @@ impl Search {
         })
     }
 
-    /// Makes the process at `i` a member, and stops it. Returns whether another round
-    /// is needed because of it.
+    /// Makes the process at `i` a member, and stops it, if it still is one. Returns
+    /// whether another round is needed because of it.
     fn admit(&mut self, i: usize, link: Link, relative: &Process) -> Result<bool> {
         self.members.reserve()?; // whoever is stopped must be remembered
         let one = self.all.values_mut().get_mut(i).ok_or(Errno::EINVAL)?;
         let exact = Exact::open(one.process.pid)?;
         match process::look(one.process.pid)? {
             Sight::There(now) if now.is(&one.process) => one.process = now,
-            _ => return Ok(false),
+            _ => return Ok(true),
         }
         // The relative is looked at last. If it is still there, it was there at the
         // look before, so its number was its own then.
@@ -205,8 +208,8 @@ impl Search {
             member.note(exact.send(&[libc::SIGSTOP]));
         }
         self.members.push(member)?;
-        // It may have forked since /proc was read. One out of reach always may.
-        Ok(member.state == State::Living)
+        // It may have forked after /proc was read there. One out of reach always may.
+        Ok(member.state != State::OutOfReach)
     }
 
     /// Sends to each member, and SIGKILL also to the child's group. Returns the last
@@ -232,9 +235,10 @@ impl Search {
         result
     }
 
-    /// Returns at the deadline, too.
+    /// Waits for the members that got SIGKILL. Returns at the deadline, too.
     pub fn wait_until_gone(&mut self) -> Result<()> {
-        for member in self.members.values_mut().iter_mut().filter(|one| one.state != State::Dead) {
+        let members = self.members.values_mut().iter_mut();
+        for member in members.filter(|member| member.state == State::Living) {
             let exact = Exact::open(member.process.pid)?;
             while member.is_alive()? && !self.deadline.has_passed() {
                 match exact.pidfd() {
@@ -256,14 +260,14 @@ impl Search {
         Ok(count.wrapping_add(orphans))
     }
 
-    /// The children of this process that it has not started by this library.
+    /// Children of this process that it has not started by this library.
     fn count_orphans(&mut self) -> Result<u32> {
         self.read_all(Deadline::Never)?;
         let Some(root) = self.members.values().first() else { return Ok(0) };
         let may_be = |one: &&Seen| {
             let Process { pid, parent, start, .. } = one.process;
             let lives = !one.is_member && !one.process.is_dead();
-            lives && parent == host::pid() && start >= root.process.start && !signal::is_ours(pid)
+            lives && parent == host::pid() && start >= root.process.start && !signal::is_known(pid)
         };
         Ok(self.all.values().iter().filter(may_be).count() as u32)
     }

@@ -43,8 +43,8 @@ pub fn kill_group(child: u64, number: i32) -> Result<()> {
     section.send_to_group(index, number)
 }
 
-/// Whether this library has started, or adopted, the child with this pid.
-pub fn is_ours(pid: i32) -> bool {
+/// Whether this library has started, or adopted, this child of the process.
+pub fn is_known(pid: i32) -> bool {
     state::enter_if_used().is_ok_and(|mut section| section.by_pid(pid).is_some())
 }
 
