@@ -11,6 +11,7 @@ pub mod directory;
 pub mod epoll;
 pub mod fd;
 pub mod heap;
+mod hook;
 pub mod host;
 pub mod deadline;
 pub mod kept;

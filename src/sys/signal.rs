@@ -1,5 +1,6 @@
 //! Signals: sending, masks, and dispositions.
 
+use super::hook::{self, Point};
 use super::{Errno, Result, check_int};
 use core::mem::MaybeUninit;
 
@@ -35,7 +36,9 @@ pub struct AllBlocked(u64);
 
 impl AllBlocked {
     pub fn enter() -> Result<AllBlocked> {
-        super::raw::exchange_mask(!0).map(AllBlocked)
+        let blocked = super::raw::exchange_mask(!0).map(AllBlocked)?;
+        hook::at(Point::Blocked);
+        Ok(blocked)
     }
 
     /// What was blocked before.
