@@ -154,10 +154,15 @@ pub const CHLD_STDIO_CLOSED: u32 = 6;
 
 /// The child's side of a new pseudo-terminal, the same for all streams that ask
 /// for one, with a window of `rows` and `columns`. The child begins a session
-/// whose controlling terminal this is. The caller's end is had as with
-/// CHLD_STDIO_PIPE, one descriptor a stream; reading it gives EIO when no
-/// process has the other side open any more.
+/// whose controlling terminal this is. chld_stdin_fd(), chld_stdout_fd() and
+/// chld_stderr_fd() return the caller's end, one descriptor per stream.
+///
+/// The end of what the child writes is EIO: read() returns it once no process has
+/// the other side open any more. Captures take it for the end.
 pub const CHLD_STDIO_PTY: u32 = 7;
+
+/// Where the child's stderr goes. For `out` only.
+pub const CHLD_STDIO_STDERR: u32 = 8;
 
 /// One of the child's three standard streams.
 #[repr(C)]
@@ -261,6 +266,19 @@ pub const CHLD_SPAWN_SUBREAPER: u64 = 16384;
 /// that is in it (since Linux 5.14), which nothing escapes.
 pub const CHLD_SPAWN_CGROUP_OWN: u64 = 32768;
 
+/// chld_close() kills the child: it sends SIGKILL to the group if the child leads one
+/// (CHLD_GROUP_NEW, CHLD_SPAWN_SESSION, CHLD_STDIO_PTY), else to the child alone, and
+/// does not wait. If the child has exited, what is left of its group is killed, if the
+/// kernel can signal a group by pidfd (since Linux 6.9).
+///
+/// This is about the handle. A program that exits without chld_close() kills nobody.
+/// Not with CHLD_SPAWN_DETACHED.
+pub const CHLD_SPAWN_KILL_ON_CLOSE: u64 = 65536;
+
+/// The new pseudo-terminal does not echo: the caller does not read back what it writes.
+/// The child can turn that on again.
+pub const CHLD_SPAWN_PTY_NO_ECHO: u64 = 131072;
+
 /// The child ignores what the caller ignores, but not SIGPIPE and SIGCHLD.
 pub const CHLD_SIGNALS_USUAL: u32 = 0;
 /// The child ignores what the caller ignores.
@@ -335,7 +353,9 @@ pub struct chld_spawn_options {
     pub fds: *const chld_fd_map,
     /// How many.
     pub fds_count: usize,
-    /// For CHLD_STDIO_PTY: the size of the window, in characters.
+    /// For CHLD_STDIO_PTY: the size of the window, in characters. 0: that of the
+    /// caller's terminal (of stdin, stdout or stderr, else the controlling one), or 24
+    /// rows and 80 columns if there is none. See chld_pty_resize().
     pub rows: u16,
     pub columns: u16,
 
@@ -375,10 +395,15 @@ pub struct chld_spawn_options {
     pub signals_mode: u32,
     /// One of CHLD_MASK_*: what is blocked.
     pub mask_mode: u32,
-    /// For CHLD_SIGNALS_IGNORING: bit n - 1 is signal n.
+    /// For CHLD_SIGNALS_IGNORING: bit n - 1 is signal n. None of them may be in
+    /// `reset`.
     pub ignored: u64,
     /// For CHLD_MASK_BLOCKED: bit n - 1 is signal n.
     pub blocked: u64,
+    /// Signals that have their default disposition in the child, on top of
+    /// `signals_mode`: bit n - 1 is signal n. chld_signal_bits() makes these numbers
+    /// from a sigset_t.
+    pub reset: u64,
 
     /// For chld_user() and for events. The library never follows it.
     pub user: *mut c_void,

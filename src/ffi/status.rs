@@ -2,8 +2,9 @@ use super::{buffer_of, from_c, length, negated, or_null, to_c};
 use crate::status::signals;
 use crate::status::word::Status;
 use crate::sys::Errno;
+use crate::sys::signal::{self, SignalSet};
 use crate::status::text::Text;
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::{CStr, c_char, c_int, c_void};
 
 /// It has not ended.
 pub const CHLD_STATE_RUNNING: i32 = 0;
@@ -154,6 +155,42 @@ pub unsafe extern "C" fn chld_signal_number(name: *const c_char) -> c_int {
     }
     // SAFETY: a valid C string, by the header.
     negated(signals::number(unsafe { CStr::from_ptr(name) }.to_bytes()))
+}
+
+/// The signals of a sigset_t as `blocked`, `ignored` and `reset` of chld_spawn_options
+/// have them: bit n - 1 is signal n.
+///
+/// `set`: a sigset_t, from sigemptyset() and sigaddset() or from sigprocmask().
+/// `ret`: where the bits go; may be NULL.
+///
+/// Returns 0, or -EINVAL if `set` is NULL.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_signal_bits(set: *const c_void, ret: *mut u64) -> c_int {
+    // SAFETY: NULL or a sigset_t, by the header.
+    negated(unsafe { set.cast::<SignalSet>().as_ref() }.ok_or(Errno::EINVAL).map(|set| {
+        // SAFETY: NULL or valid, by the header.
+        unsafe { super::write_out(ret, signal::bits_of(set)) };
+        0
+    }))
+}
+
+/// The opposite of chld_signal_bits(). Signals that the C library keeps for itself are
+/// left out.
+///
+/// `bits`: bit n - 1 is signal n.
+/// `ret`: a sigset_t, which need not be initialized. Not NULL.
+///
+/// Returns 0, or -EINVAL if `ret` is NULL.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_signal_sigset(bits: u64, ret: *mut c_void) -> c_int {
+    if ret.is_null() {
+        return Errno::EINVAL.0.wrapping_neg();
+    }
+    // SAFETY: room for a sigset_t, by the header.
+    unsafe { ret.cast::<SignalSet>().write(signal::set_of(bits)) };
+    0
 }
 
 /// # Safety

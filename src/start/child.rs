@@ -203,6 +203,12 @@ impl Plan<'_> {
             Dispositions::Inherit => {}
             Dispositions::Ignoring(ignored) => return self.ignore_only(ignored),
         }
+        let reset = self.request.reset;
+        for signal in (1..=64).filter(|signal| reset & 1 << (signal - 1) != 0) {
+            if !matches!(signal, libc::SIGKILL | libc::SIGSTOP) {
+                raw::set_default(signal)?;
+            }
+        }
         if self.reset_handlers {
             for signal in (1..=64).filter(|signal| raw::has_handler(*signal)) {
                 raw::set_default(signal)?;

@@ -86,12 +86,15 @@ reasons! {
     Search Options EINVAL "search is no CHLD_SEARCH_*";
     DetachedStream Options EINVAL "CHLD_SPAWN_DETACHED excludes pipes and pseudo-terminals";
     DetachedDeathSignal Options EINVAL "CHLD_SPAWN_DETACHED excludes death_signal";
+    DetachedKill Options EINVAL "CHLD_SPAWN_DETACHED excludes CHLD_SPAWN_KILL_ON_CLOSE";
     DetachedRun Options EINVAL "chld_run() waits for the child; detach with chld_spawn()";
     EnvSet Environment EINVAL "an entry of env_set must be NAME=VALUE";
     EnvUnset Environment EINVAL "an entry of env_unset must be a name";
     StdioMode Stdio EINVAL "mode is no CHLD_STDIO_*";
     StdioPath Stdio EINVAL "CHLD_STDIO_PATH needs path, which is NULL";
     StdioStdout Stdio EINVAL "only err can have CHLD_STDIO_STDOUT";
+    StdioStderr Stdio EINVAL "only out can have CHLD_STDIO_STDERR";
+    StdioCircle Stdio EINVAL "out and err cannot both go where the other goes";
     Fds Map EINVAL "fds is NULL, or fds_count too large";
     MapTarget Map EBADF "target is negative";
     MapTwice Map EINVAL "another entry has the same target";
@@ -108,6 +111,7 @@ reasons! {
     Uid Setuid EINVAL "uid must not be -1";
     DeathSignal DeathSignal EINVAL "death_signal must be 0 to 64";
     SignalsMode Signals EINVAL "signals_mode is no CHLD_SIGNALS_*";
+    Reset Signals EINVAL "a signal is both in ignored and in reset";
     MaskMode Signals EINVAL "mask_mode is no CHLD_MASK_*";
     NoInit Clone EINVAL "the new PID namespace has no init yet; start one before a detached child";
 }

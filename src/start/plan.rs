@@ -248,7 +248,7 @@ impl Opened {
         let master = match first {
             Some(Some(master)) => master.duplicate().at(Step::Pty, i)?,
             _ => {
-                let (master, terminal) = pty::open(request.window).at(Step::Pty, i)?;
+                let (master, terminal) = pty::open(request.pty).at(Step::Pty, i)?;
                 give(&terminal, request.uid).at(Step::Pty, i)?;
                 self.terminal = Some((terminal, i));
                 master
@@ -279,13 +279,21 @@ pub fn descriptors(
             count = count.wrapping_add(1);
         }
     };
-    // What the child's stdout will be, for a stderr that goes there.
-    let mapped = request.pairs.iter().find(|pair| pair.target == 1);
-    let mut stdout = mapped.map_or(1, |pair| pair.source);
-    for (i, stdio) in request.stdio.iter().enumerate() {
-        let Some(source) = stdio_source(request, *stdio, i, stdout, opened)? else { continue };
-        if i == 1 {
-            stdout = source;
+    // What the child's stdout and stderr will be, for the one that goes where the other
+    // goes, and comes after it.
+    let mut outputs = [1, 2].map(|output| {
+        let mapped = request.pairs.iter().find(|pair| pair.target == output);
+        mapped.map_or(output, |pair| pair.source)
+    });
+    let [stdin, stdout, stderr] = request.stdio;
+    let order = match stdout {
+        Stdio::AsStderr => [(0, stdin), (2, stderr), (1, stdout)],
+        _ => [(0, stdin), (1, stdout), (2, stderr)],
+    };
+    for (i, stdio) in order {
+        let Some(source) = stdio_source(request, stdio, i, outputs, opened)? else { continue };
+        if let Some(output) = i.checked_sub(1).and_then(|output| outputs.get_mut(output)) {
+            *output = source;
         }
         push(Move::new(source, i as i32, Step::Stdio, i));
     }
@@ -308,7 +316,7 @@ fn stdio_source(
     request: &Request,
     stdio: Stdio,
     i: usize,
-    stdout: i32,
+    [stdout, stderr]: [i32; 2],
     opened: &mut Opened,
 ) -> Result<Option<i32>, Failure> {
     let reads = i == 0;
@@ -319,9 +327,10 @@ fn stdio_source(
             fd::require_open(fd).at(Step::Stdio, i)?;
             return Ok(Some(fd));
         }
-        Stdio::AsStdout => {
-            fd::require_open(stdout).at(Step::Stdio, i)?;
-            return Ok(Some(stdout));
+        Stdio::AsStdout | Stdio::AsStderr => {
+            let other = if matches!(stdio, Stdio::AsStdout) { stdout } else { stderr };
+            fd::require_open(other).at(Step::Stdio, i)?;
+            return Ok(Some(other));
         }
         Stdio::Null => {
             let flags = if reads { libc::O_RDONLY } else { libc::O_WRONLY };

@@ -24,6 +24,28 @@ fn send(id: i32, target: i32, signal: i32) -> Result<()> {
     check_int(unsafe { libc::kill(target, signal) }).map(drop)
 }
 
+pub type SignalSet = libc::sigset_t;
+
+/// The signals in a set: bit n - 1 is signal n.
+pub fn bits_of(set: &SignalSet) -> u64 {
+    // SAFETY: reads a live value.
+    let has = |signal: &i32| unsafe { libc::sigismember(set, *signal) } == 1;
+    (1..=64).filter(has).fold(0, |bits, signal| bits | 1 << (signal - 1))
+}
+
+/// The opposite, without the signals that libc keeps for itself.
+pub fn set_of(bits: u64) -> SignalSet {
+    let mut set = MaybeUninit::<SignalSet>::zeroed();
+    // SAFETY: initializes a live local, and then changes it.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in (1..=64).filter(|signal| bits & 1 << (signal - 1) != 0) {
+            libc::sigaddset(set.as_mut_ptr(), signal);
+        }
+        set.assume_init()
+    }
+}
+
 /// The real-time signals that libc leaves to programs.
 pub fn realtime_range() -> (i32, i32) {
     (libc::SIGRTMIN(), libc::SIGRTMAX())
@@ -45,6 +67,21 @@ impl AllBlocked {
 }
 
 impl Drop for AllBlocked {
+    fn drop(&mut self) {
+        let _ = super::raw::set_mask(self.0);
+    }
+}
+
+/// Blocks one signal of the calling thread, and brings the old mask back when it goes.
+pub struct Blocked(u64);
+
+impl Blocked {
+    pub fn enter(signal: i32) -> Result<Blocked> {
+        super::raw::block(1 << (signal - 1)).map(Blocked)
+    }
+}
+
+impl Drop for Blocked {
     fn drop(&mut self) {
         let _ = super::raw::set_mask(self.0);
     }
