@@ -425,11 +425,13 @@ int chld_sigset_encode(uint64_t signals,
 #define CHLD_STDIO_CLOSED 6
 
 /**
- * The child's side of a new pseudo-terminal, which has `rows` and `columns`. All
- * streams in this mode have the same one. The child begins a session, and this is
- * its controlling terminal. The caller's ends are those of CHLD_STDIO_PIPE, one
- * descriptor for each stream. Reading from them fails with EIO when no process
- * has the child's side open any more.
+ * The child's side of a new pseudo-terminal, the same for all streams that ask
+ * for one, with a window of `rows` and `columns`. The child begins a session
+ * whose controlling terminal this is. chld_stdin_fd(), chld_stdout_fd() and
+ * chld_stderr_fd() return the caller's end, one descriptor per stream.
+ *
+ * The end of what the child writes is EIO: read() returns it once no process has
+ * the other side open any more. Captures take it for the end.
  */
 #define CHLD_STDIO_PTY 7
 
@@ -562,7 +564,24 @@ int chld_sigset_encode(uint64_t signals,
 #define CHLD_SPAWN_CGROUP_OWN 32768
 
 /**
- * The child ignores what the caller ignores, except SIGPIPE and SIGCHLD.
+ * chld_close() kills the child: it sends SIGKILL to the group if the child leads one
+ * (CHLD_GROUP_NEW, CHLD_SPAWN_SESSION, CHLD_STDIO_PTY), else to the child alone, and
+ * does not wait. If the child has exited, what is left of its group is killed, if the
+ * kernel can signal a group by pidfd (since Linux 6.9).
+ *
+ * This is about the handle. A program that exits without chld_close() kills nobody.
+ * Not with CHLD_SPAWN_DETACHED.
+ */
+#define CHLD_SPAWN_KILL_ON_CLOSE 65536
+
+/**
+ * The new pseudo-terminal does not echo: the caller does not read back what it writes.
+ * The child can turn that on again.
+ */
+#define CHLD_SPAWN_PTY_NO_ECHO 131072
+
+/**
+ * The child ignores what the caller ignores, but not SIGPIPE and SIGCHLD.
  */
 #define CHLD_SIGNALS_USUAL 0
 
@@ -730,7 +749,9 @@ typedef struct chld_spawn_options {
      */
     size_t fds_count;
     /**
-     * For CHLD_STDIO_PTY: the size of the window, in characters.
+     * For CHLD_STDIO_PTY: the size of the window, in characters. 0: that of the
+     * caller's terminal (of stdin, stdout or stderr, else the controlling one), or 24
+     * rows and 80 columns if there is none. See chld_pty_resize().
      */
     uint16_t rows;
     uint16_t columns;
@@ -2339,6 +2360,53 @@ int chld_set_wait(chld_set set,
 int chld_set_close(chld_set set);
 
 /*
+ * Terminals
+ */
+
+/**
+ * Changes the size of a child's pseudo-terminal (CHLD_STDIO_PTY). The processes in its
+ * foreground get SIGWINCH if it was another one before.
+ *
+ * `rows`, `columns`: the new size, in characters.
+ *
+ * Call it in the main loop when your own terminal has changed its size: a handler of
+ * SIGWINCH may call it, too.
+ *
+ * Returns 0, or
+ * -ENOTTY the child has no pseudo-terminal, or the caller's ends of it are closed or
+ * taken;
+ * -EBADF `id` is no child.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_pty_resize(chld_id id,
+                    uint16_t rows,
+                    uint16_t columns);
+
+/**
+ * Takes the terminal back after a foreground child (CHLD_SPAWN_FOREGROUND) has stopped
+ * or exited: what a shell does after every job. The group of the calling process becomes
+ * the foreground group of the terminal, and its modes become `modes`.
+ *
+ * `fd`: the controlling terminal of the calling process, 0 most often.
+ * `modes`: a struct termios, from tcgetattr() before the child was started; NULL to leave
+ * the modes as the child has set them.
+ *
+ * A program calls this from the background. It gets no SIGTTOU for it, whatever its mask
+ * and its dispositions are. Nothing is stored: to give a stopped child its own modes
+ * back later, call tcgetattr() before this function.
+ *
+ * Returns 0, or
+ * -EBADF `fd` is not open;
+ * -ENOTTY `fd` is not the controlling terminal of the calling process;
+ * -EIO the terminal is gone;
+ * -EPERM, -EINVAL as tcsetpgrp() and tcsetattr() return them.
+ * Ownership: `modes` is only read.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_terminal_take(int fd,
+                       const void *modes);
+
+/*
  * Asking, and letting go
  */
 
@@ -2419,12 +2487,33 @@ int chld_stderr_fd(chld_id id);
  *
  * `which`: CHLD_STDIN, CHLD_STDOUT or CHLD_STDERR.
  *
- * Returns 0, -ENOENT if there is none or it was closed, -EINVAL if `which` is
- * none of the three, -EBADF if `id` is no child.
+ * Returns 0, or
+ * -ENOENT there is none, or it was closed or taken;
+ * -EBUSY a capture of the child is under way;
+ * -EINVAL `which` is none of the three;
+ * -EBADF `id` is no child.
  * Thread-safe, but nobody may be using the descriptor. Async-signal-safe.
  * Never blocks. Since 0.1.
  */
 int chld_close_fd(chld_id id, int which);
+
+/**
+ * Makes the caller's end of one of the child's pipes, or of its pseudo-terminal, the
+ * caller's own. It outlives the handle, and the library no longer reads, writes or
+ * closes it. Use this to hand a stream to other code, or to another process.
+ *
+ * `which`: CHLD_STDIN, CHLD_STDOUT or CHLD_STDERR.
+ *
+ * Returns the descriptor, close-on-exec and in blocking mode, or
+ * -ENOENT there is none, or it was closed or taken;
+ * -EBUSY a capture of the child is under way;
+ * -EINVAL `which` is none of the three;
+ * -EBADF `id` is no child.
+ * Ownership: close it with close().
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_take_fd(chld_id id,
+                 int which);
 
 /**
  * The `user` pointer that the child was started with.
@@ -2437,9 +2526,51 @@ int chld_close_fd(chld_id id, int which);
 int chld_user(chld_id id, void **ret);
 
 /**
+ * Finds the handle of a child by its pid: that of a siginfo_t, for example.
+ *
+ * `pid`: the number of a process. Once the library has reaped a child, its number may
+ * be another process's, and the child is not found by it any more.
+ * `ret`: where the handle goes; may be NULL.
+ *
+ * Returns 0, or
+ * -ECHILD no child with an open handle has this number.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_find(int pid,
+              chld_id *ret);
+
+/**
+ * Gives a child back to the program: the library forgets it, and does not reap it. Call
+ * waitpid() for it. This is the counterpart of chld_adopt().
+ *
+ * `ret`: where its pid goes; may be NULL.
+ *
+ * The handle is closed, as by chld_close(), and:
+ * - The child is not signalled, whatever CHLD_SPAWN_KILL_ON_CLOSE says.
+ * - A child that has exited can be released until a call of the library has returned
+ *   or recorded its status: waitpid() returns it.
+ * - The caller's ends of its pipes are closed, and the descriptor of chld_exit_fd(). Use
+ *   chld_take_fd() before to keep an end. The end of a pseudo-terminal that is closed
+ *   last hangs it up: the child gets SIGHUP.
+ * - It leaves all sets without an event. The result of a capture in a set is freed.
+ *
+ * From then on it is a foreign child: chld_reap_foreign() reaps it, and so does a
+ * SIGCHLD handler that stands in for "SIGCHLD ignored".
+ *
+ * Returns 0, or
+ * -ESRCH a call has recorded its exit, or other code has reaped it: the number may be
+ * another process's;
+ * -EBUSY a capture, a stop sequence, a wait or another call is at work on the child;
+ * -EBADF `id` is no child.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_release(chld_id id,
+                 int *ret);
+
+/**
  * Gives up a child's handle, its pipes and its status.
  *
- * The child is not signalled. If it still runs, it goes on, and the library
+ * The child is not signalled, unless CHLD_SPAWN_KILL_ON_CLOSE was set. If it still runs, it goes on, and the library
  * reaps it after its end: at the next call that starts, adopts, awaits (also as a
  * set), captures, stops or closes a child, or with many such children, the next
  * few; or at chld_reap(). Calls of other threads that are at work on it finish
@@ -2450,6 +2581,30 @@ int chld_user(chld_id id, void **ret);
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_close(chld_id id);
+
+/**
+ * Closes, in a forked copy of the program, every descriptor that the copy has inherited
+ * from the library: the caller's ends of pipes and pseudo-terminals, pidfds, and what
+ * belongs to sets, captures and the SIGCHLD handler. As long as a copy has the caller's
+ * end of a pipe open, a child may wait for the end of its input.
+ *
+ * Call it first in the copy, before anything else opens or closes descriptors:
+ *
+ *     if (fork() == 0) {
+ *         chld_after_fork();
+ *         work();
+ *
+ * It closes no descriptor that chld_take_fd() has given away. What another thread was
+ * opening at the moment of the fork may stay open. Not for a copy made by vfork(), which
+ * shares the memory of the original. A copy that execs needs no call: all descriptors of
+ * the library are close-on-exec.
+ *
+ * Returns 0, or
+ * -EBUSY this process has used the library: it is no copy, or not any more a fresh one.
+ * Nothing is closed.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_after_fork(void);
 
 /*
  * Initialisers: every struct that a caller fills begins with one of these.

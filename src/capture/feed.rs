@@ -86,7 +86,12 @@ impl<'a> Feeder<'a> {
             return Ok((0, true));
         }
         let length = bytes.len();
-        let count = SigpipeHeld::run(|| fd::write(pipe, bytes))?;
+        let written = SigpipeHeld::run(|| fd::write(pipe, bytes));
+        let count = written.map_err(|errno| match errno {
+            // A terminal that nobody has open any more.
+            Errno::EIO if fd::kind(pipe) != Ok(fd::Kind::Pipe) => Errno::EPIPE,
+            other => other,
+        })?;
         match &mut self.feed {
             Feed::Bytes(bytes) => *bytes = bytes.get(count..).unwrap_or_default(),
             _ => self.passing.have_gone(count),

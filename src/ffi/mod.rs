@@ -13,6 +13,7 @@ mod options;
 mod set;
 mod spawn;
 mod status;
+mod terminal;
 mod wait;
 
 use crate::status::word::{State, Status};

@@ -153,11 +153,13 @@ pub const CHLD_STDIO_STDOUT: u32 = 5;
 /// Closed in the child.
 pub const CHLD_STDIO_CLOSED: u32 = 6;
 
-/// The child's side of a new pseudo-terminal, which has `rows` and `columns`. All
-/// streams in this mode have the same one. The child begins a session, and this is
-/// its controlling terminal. The caller's ends are those of CHLD_STDIO_PIPE, one
-/// descriptor for each stream. Reading from them fails with EIO when no process
-/// has the child's side open any more.
+/// The child's side of a new pseudo-terminal, the same for all streams that ask
+/// for one, with a window of `rows` and `columns`. The child begins a session
+/// whose controlling terminal this is. chld_stdin_fd(), chld_stdout_fd() and
+/// chld_stderr_fd() return the caller's end, one descriptor per stream.
+///
+/// The end of what the child writes is EIO: read() returns it once no process has
+/// the other side open any more. Captures take it for the end.
 pub const CHLD_STDIO_PTY: u32 = 7;
 
 /// The child's stderr. For `out` only.
@@ -266,7 +268,20 @@ pub const CHLD_SPAWN_SUBREAPER: u64 = 16384;
 /// 5.14), so no descendant escapes.
 pub const CHLD_SPAWN_CGROUP_OWN: u64 = 32768;
 
-/// The child ignores what the caller ignores, except SIGPIPE and SIGCHLD.
+/// chld_close() kills the child: it sends SIGKILL to the group if the child leads one
+/// (CHLD_GROUP_NEW, CHLD_SPAWN_SESSION, CHLD_STDIO_PTY), else to the child alone, and
+/// does not wait. If the child has exited, what is left of its group is killed, if the
+/// kernel can signal a group by pidfd (since Linux 6.9).
+///
+/// This is about the handle. A program that exits without chld_close() kills nobody.
+/// Not with CHLD_SPAWN_DETACHED.
+pub const CHLD_SPAWN_KILL_ON_CLOSE: u64 = 65536;
+
+/// The new pseudo-terminal does not echo: the caller does not read back what it writes.
+/// The child can turn that on again.
+pub const CHLD_SPAWN_PTY_NO_ECHO: u64 = 131072;
+
+/// The child ignores what the caller ignores, but not SIGPIPE and SIGCHLD.
 pub const CHLD_SIGNALS_USUAL: u32 = 0;
 /// The child ignores what the caller ignores.
 pub const CHLD_SIGNALS_INHERIT: u32 = 1;
@@ -342,7 +357,9 @@ pub struct chld_spawn_options {
     pub fds: *const chld_fd_map,
     /// The number of entries.
     pub fds_count: usize,
-    /// For CHLD_STDIO_PTY: the size of the window, in characters.
+    /// For CHLD_STDIO_PTY: the size of the window, in characters. 0: that of the
+    /// caller's terminal (of stdin, stdout or stderr, else the controlling one), or 24
+    /// rows and 80 columns if there is none. See chld_pty_resize().
     pub rows: u16,
     pub columns: u16,
 

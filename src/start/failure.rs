@@ -86,6 +86,7 @@ reasons! {
     Search Options EINVAL "search is no CHLD_SEARCH_*";
     DetachedStream Options EINVAL "CHLD_SPAWN_DETACHED excludes pipes and pseudo-terminals";
     DetachedDeathSignal Options EINVAL "CHLD_SPAWN_DETACHED excludes death_signal";
+    DetachedKill Options EINVAL "CHLD_SPAWN_DETACHED excludes CHLD_SPAWN_KILL_ON_CLOSE";
     DetachedRun Options EINVAL "chld_run() waits for the child; detach with chld_spawn()";
     EnvSet Environment EINVAL "an entry of env_set must be NAME=VALUE";
     EnvUnset Environment EINVAL "an entry of env_unset must be a name";
@@ -110,6 +111,7 @@ reasons! {
     Uid Setuid EINVAL "uid must not be -1";
     DeathSignal DeathSignal EINVAL "death_signal must be 0 to 64";
     SignalsMode Signals EINVAL "signals_mode is no CHLD_SIGNALS_*";
+    Reset Signals EINVAL "a signal is both in ignored and in reset";
     MaskMode Signals EINVAL "mask_mode is no CHLD_MASK_*";
     NoInit Clone EINVAL "the new PID namespace has no init yet; start one before a detached child";
 }

@@ -248,7 +248,7 @@ impl Opened {
         let master = match first {
             Some(Some(master)) => master.duplicate().at(Step::Pty, i)?,
             _ => {
-                let (master, terminal) = pty::open(request.window).at(Step::Pty, i)?;
+                let (master, terminal) = pty::open(request.pty).at(Step::Pty, i)?;
                 give(&terminal, request.uid).at(Step::Pty, i)?;
                 self.terminal = Some((terminal, i));
                 master

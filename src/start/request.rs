@@ -3,7 +3,7 @@
 use super::environment;
 use super::failure::{Failure, Item, NO_ITEM, Reason, Step};
 use crate::sys::cstr::{self, StrList};
-use crate::sys::{Errno, Result, limit};
+use crate::sys::{Errno, Result, limit, pty};
 use core::cell::OnceCell;
 use core::ffi::CStr;
 
@@ -85,8 +85,7 @@ pub struct Request<'a> {
     pub env_unset: Option<StrList<'a>>,
     pub cwd: Cwd<'a>,
     pub stdio: [Stdio<'a>; 3],
-    /// Of a pseudo-terminal: rows, columns.
-    pub window: [u16; 2],
+    pub pty: pty::Look,
     pub pairs: &'a [FdPair],
     pub inherit_fds: bool,
     pub session: bool,
@@ -113,6 +112,8 @@ pub struct Request<'a> {
     pub dispositions: Dispositions,
     /// Signals that have their default disposition, whatever else is said.
     pub reset: u64,
+    /// Closing its handle kills it.
+    pub kills_on_close: bool,
     /// Nobody will wait for it.
     pub detached: bool,
     /// Its orphaned descendants become its own children.
@@ -134,7 +135,7 @@ impl<'a> Request<'a> {
             env_unset: None,
             cwd: Cwd::Inherit,
             stdio: [Stdio::Inherit; 3],
-            window: [0; 2],
+            pty: pty::Look::default(),
             pairs: &[],
             inherit_fds: false,
             session: false,
@@ -155,6 +156,7 @@ impl<'a> Request<'a> {
             mask: Mask::Bits(0),
             dispositions: Dispositions::Usual,
             reset: 0,
+            kills_on_close: false,
             detached: false,
             subreaper: false,
             interpreter: OnceCell::new(),
@@ -192,6 +194,8 @@ impl<'a> Request<'a> {
             // Nobody would have the other ends; the parent is gone by design.
             (self.detached && piped, Reason::DetachedStream),
             (self.detached && self.death_signal != 0, Reason::DetachedDeathSignal),
+            (self.detached && self.kills_on_close, Reason::DetachedKill),
+            (self.ignores_what_it_resets(), Reason::Reset),
             (!(0..=64).contains(&self.death_signal), Reason::DeathSignal),
             // To the system calls, -1 means "leave it".
             (self.gid == Some(u32::MAX), Reason::Gid),
@@ -209,6 +213,15 @@ impl<'a> Request<'a> {
             }
         }
         Ok(())
+    }
+
+    fn ignores_what_it_resets(&self) -> bool {
+        matches!(self.dispositions, Dispositions::Ignoring(ignored) if ignored & self.reset != 0)
+    }
+
+    /// Which streams are pseudo-terminals.
+    pub fn terminals(&self) -> [bool; 3] {
+        self.stdio.map(|stdio| matches!(stdio, Stdio::Pty))
     }
 
     /// Streams and all.

@@ -93,6 +93,16 @@ impl State {
         }
     }
 
+    /// SIGKILL to the group that the child leads, or to the child alone.
+    pub fn kill_all(&mut self, index: u32) {
+        let leads_group = self.slots.get(index).is_some_and(|slot| slot.leads_group);
+        let _ = match leads_group {
+            true => self.send_to_group(index, libc::SIGKILL),
+            // Its number is another's if other code has reaped it.
+            false => self.require_running(index).and_then(|()| self.send(index, libc::SIGKILL)),
+        };
+    }
+
     /// The number of a group is kept from being another's by the zombie of its leader.
     /// After that, only the pidfd names the group (since Linux 6.9).
     fn send_to_group(&mut self, index: u32, number: i32) -> Result<()> {

@@ -53,6 +53,21 @@ impl Drop for AllBlocked {
     }
 }
 
+/// Blocks one signal of the calling thread, and brings the old mask back when it goes.
+pub struct Blocked(u64);
+
+impl Blocked {
+    pub fn enter(signal: i32) -> Result<Blocked> {
+        super::raw::block(1 << (signal - 1)).map(Blocked)
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        let _ = super::raw::set_mask(self.0);
+    }
+}
+
 /// Blocks SIGPIPE in the calling thread while it writes into a pipe whose
 /// reader may be gone, and takes the one back that such a write has raised:
 /// then EPIPE is all that is left of it, and nothing was changed that another
