@@ -121,7 +121,6 @@ TEST(the_window_has_the_size_asked_for)
 {
     need_terminals();
     expect_window(33, 101, "33 101\r\n");
-    expect_window(0, 0, "0 0\r\n");
 }
 
 TEST(the_child_finds_its_terminal_by_both_names)

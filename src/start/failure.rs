@@ -111,7 +111,6 @@ reasons! {
     Uid Setuid EINVAL "uid must not be -1";
     DeathSignal DeathSignal EINVAL "death_signal must be 0 to 64";
     SignalsMode Signals EINVAL "signals_mode is no CHLD_SIGNALS_*";
-    Reset Signals EINVAL "a signal is both in ignored and in reset";
     MaskMode Signals EINVAL "mask_mode is no CHLD_MASK_*";
     NoInit Clone EINVAL "the new PID namespace has no init yet; start one before a detached child";
 }

@@ -195,7 +195,6 @@ impl<'a> Request<'a> {
             (self.detached && piped, Reason::DetachedStream),
             (self.detached && self.death_signal != 0, Reason::DetachedDeathSignal),
             (self.detached && self.kills_on_close, Reason::DetachedKill),
-            (self.ignores_what_it_resets(), Reason::Reset),
             (!(0..=64).contains(&self.death_signal), Reason::DeathSignal),
             // To the system calls, -1 means "leave it".
             (self.gid == Some(u32::MAX), Reason::Gid),
@@ -213,10 +212,6 @@ impl<'a> Request<'a> {
             }
         }
         Ok(())
-    }
-
-    fn ignores_what_it_resets(&self) -> bool {
-        matches!(self.dispositions, Dispositions::Ignoring(ignored) if ignored & self.reset != 0)
     }
 
     /// Which streams are pseudo-terminals.
