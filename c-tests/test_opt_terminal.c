@@ -393,9 +393,10 @@ static void fail_in_the_foreground(uint32_t group)
     chld_spawn_options options = in_the_foreground(group);
     CHECK_FAILS(ARGV("/no/such/program"), &options, ENOENT, CHLD_STEP_EXEC, 0);
     CHECK_INT(tcgetpgrp(ours.slave), before);
+    /* Even if no descriptor can be opened then. valgrind keeps some for itself. */
     options.cwd = "/nowhere";
     options.limits = (const chld_limit[]) { { RLIMIT_NOFILE, 0, 0, 0 } };
-    options.limits_count = 1;
+    options.limits_count = under_valgrind() ? 0 : 1;
     CHECK_FAILS(ACT("exit", "0"), &options, ENOENT, CHLD_STEP_CHDIR, 0);
     CHECK_INT(tcgetpgrp(ours.slave), before);
 }
