@@ -112,7 +112,8 @@ TEST(a_line_that_comes_in_parts_is_given_as_one)
     spawn.fds = &map;
     spawn.fds_count = 1;
     spawn.out.mode = CHLD_STDIO_PIPE;
-    chld_id id = START(ARGV("sh", "-c", "printf 'one\\ntw'; read go <&3; printf 'o\\nthree'"), &spawn);
+    const char *script = "printf 'one\\ntw'; read go <&3; printf 'o\\nthree'";
+    chld_id id = START(ARGV("sh", "-c", script), &spawn);
     struct lines lines = { .count = 0 };
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     options.out = lines_into(&lines, 0);
@@ -260,8 +261,9 @@ TEST(two_streams_are_read_in_turn)
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
     spawn.out.mode = spawn.err.mode = CHLD_STDIO_PIPE;
     spawn.in.mode = CHLD_STDIO_PIPE;
-    const char *script = "read go; lines() { i=0; while [ $i -lt 200 ]; do printf '%s%04094d\\n' $1 0;"
-                         " i=$((i + 1)); done; }; lines o; lines e >&2";
+    const char *script = "lines() { i=0; while [ $i -lt 200 ]; do"
+                         " printf '%s%04094d\\n' $1 0; i=$((i + 1)); done; };"
+                         " read go; lines o; lines e >&2";
     chld_id id = START(ARGV("sh", "-c", script), &spawn);
     REQUIRE(fcntl(CALL(chld_stdout_fd(id)), F_SETPIPE_SZ, 1 << 20) > 0);
     REQUIRE(fcntl(CALL(chld_stderr_fd(id)), F_SETPIPE_SZ, 1 << 20) > 0);

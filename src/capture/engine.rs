@@ -389,8 +389,8 @@ impl<'a> Capture<'a> {
 
     /// `None` before the exit, and when nobody could ask the kernel for it.
     pub fn usage(&self) -> Option<Usage> {
-        let usage = |state: &mut State, index| Ok(state.slots.get(index).and_then(|slot| slot.usage()));
-        self.pipes.child.with(usage).ok().flatten()
+        let slot = |state: &mut State, index| Ok(state.slots.get(index).and_then(|slot| slot.usage()));
+        self.pipes.child.with(slot).ok().flatten()
     }
 
     /// How long it has taken, in nanoseconds.
