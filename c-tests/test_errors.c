@@ -90,7 +90,7 @@ static const struct stream_row {
       "/", "open %s /", NULL },
     { EINVAL, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_PATH, .path = NULL }, "", "stdio %s",
       "CHLD_STDIO_PATH needs path, which is NULL" },
-    { EINVAL, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_PTY + 1 }, "", "stdio %s",
+    { EINVAL, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_STDERR + 1 }, "", "stdio %s",
       "mode is no CHLD_STDIO_*" },
     { EINVAL, CHLD_STEP_STDIO, { .mode = 0xffffffff }, "", "stdio %s",
       "mode is no CHLD_STDIO_*" },
@@ -361,8 +361,14 @@ TEST(misuse_names_the_member_and_the_remedy)
     check_text(SET(.env_set = no_value),
                "environment 1 FOO: an entry of env_set must be NAME=VALUE");
     check_text(SET(.env_unset = no_name), "environment 0 A=1: an entry of env_unset must be a name");
+    check_text(SET(.flags = CHLD_SPAWN_DETACHED | CHLD_SPAWN_KILL_ON_CLOSE),
+               "options: CHLD_SPAWN_DETACHED excludes CHLD_SPAWN_KILL_ON_CLOSE");
     check_text(SET(.out.mode = CHLD_STDIO_STDOUT),
                "stdio stdout: only err can have CHLD_STDIO_STDOUT");
+    check_text(SET(.err.mode = CHLD_STDIO_STDERR),
+               "stdio stderr: only out can have CHLD_STDIO_STDERR");
+    check_text(SET(.out.mode = CHLD_STDIO_STDERR, .err.mode = CHLD_STDIO_STDOUT),
+               "stdio stdout: out and err cannot both go where the other goes");
     check_text(SET(.fds_count = 1), "map 0: fds is NULL, or fds_count too large");
     check_text(SET(.fds = negative, .fds_count = 2), "map 1: target is negative");
     check_text(SET(.fds = twice, .fds_count = 2),
@@ -386,6 +392,8 @@ TEST(misuse_names_the_member_and_the_remedy)
     check_text(SET(.death_signal = 65), "death_signal: death_signal must be 0 to 64");
     check_text(SET(.signals_mode = 9), "signals: signals_mode is no CHLD_SIGNALS_*");
     check_text(SET(.mask_mode = 9), "signals: mask_mode is no CHLD_MASK_*");
+    check_text(SET(.signals_mode = CHLD_SIGNALS_IGNORING, .ignored = 3, .reset = 2),
+               "signals: a signal is both in ignored and in reset");
 }
 
 TEST(a_later_versions_member_is_named_as_such)

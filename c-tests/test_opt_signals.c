@@ -175,6 +175,61 @@ TEST(mask_and_dispositions_are_independent)
     check_signals(options, ~some & ~never, some);
 }
 
+/* On top of every mode; SIGKILL and SIGSTOP are passed over. */
+TEST(what_is_to_be_reset_has_its_default_whatever_the_caller_ignores)
+{
+    need_real_kernel();
+    static const uint32_t modes[] = { CHLD_SIGNALS_USUAL, CHLD_SIGNALS_INHERIT };
+    for (int i = 0; i < 2; i++) {
+        uint64_t ignored = set_dispositions(false);
+        uint64_t usual = ignored & ~signal_bit(SIGPIPE) & ~signal_bit(SIGCHLD);
+        chld_spawn_options options = with_signals(modes[i], 0);
+        options.reset = signal_bit(SIGHUP) | signal_bit(SIGUSR2) | never;
+        check_signals(options, 0, (i == 0 ? usual : ignored) & ~options.reset);
+        options.reset = ~0ull;
+        check_signals(options, 0, 0);
+        restore_dispositions();
+    }
+    chld_spawn_options options = with_signals(CHLD_SIGNALS_IGNORING, some);
+    options.reset = ~some;
+    check_signals(options, 0, some);
+}
+
+TEST(a_signal_is_not_both_ignored_and_reset)
+{
+    chld_spawn_options options = with_signals(CHLD_SIGNALS_IGNORING, some);
+    options.reset = signal_bit(SIGUSR1);
+    CHECK_FAILS(ACT("exit", "0"), &options, EINVAL, CHLD_STEP_SIGNALS, 0);
+    options.signals_mode = CHLD_SIGNALS_USUAL; /* `ignored` means nothing then */
+    CHECK_EXITED(RUN(ACT("exit", "3"), &options), 3);
+}
+
+/* libc hides the two signals that it keeps for itself: 32 and 33. */
+static const uint64_t hidden = 3ull << 31;
+
+TEST(a_set_of_signals_is_converted_both_ways)
+{
+    sigset_t set;
+    uint64_t bits = 0;
+    CHECK_CALL(chld_signal_sigset(some, &set), 0);
+    for (int signal = 1; signal <= 64; signal++) {
+        if (!(hidden & signal_bit(signal))) {
+            CHECK_INT(sigismember(&set, signal), some >> (signal - 1) & 1);
+        }
+    }
+    CHECK_CALL(chld_signal_bits(&set, &bits), 0);
+    CHECK_INT((long long) (bits & ~hidden), (long long) (some & ~hidden));
+    sigemptyset(&set);
+    CHECK_CALL(chld_signal_bits(&set, &bits), 0);
+    CHECK_INT((long long) bits, 0);
+    sigfillset(&set);
+    CHECK_CALL(chld_signal_bits(&set, &bits), 0);
+    CHECK_INT((long long) (bits | hidden), ~0ll);
+    CHECK_CALL(chld_signal_bits(&set, NULL), 0);
+    CHECK_CALL(chld_signal_bits(NULL, &bits), -EINVAL);
+    CHECK_CALL(chld_signal_sigset(0, NULL), -EINVAL);
+}
+
 TEST(modes_that_do_not_exist_are_refused)
 {
     static const uint32_t none[] = { 3, 0x80000000 };

@@ -313,6 +313,56 @@ TEST(stderr_goes_to_the_new_stdout_even_if_stdout_is_the_old_stderr)
     close(file);
 }
 
+TEST(stdout_can_go_where_stderr_goes)
+{
+    char text[64];
+    chld_spawn_options options = with_modes(CHLD_STDIO_NULL, CHLD_STDIO_STDERR, CHLD_STDIO_PIPE);
+    chld_id id = START(ACT("say", "first ", "second"), &options);
+    CHECK_STR(read_all(CALL(chld_stderr_fd(id)), text, sizeof text), "first second");
+    CHECK_CALL(chld_stdout_fd(id), -ENOENT);
+    FINISH(id);
+
+    int file = new_file("err");
+    options.err.mode = CHLD_STDIO_FD;
+    options.err.fd = file;
+    struct probe seen = PROBE(&options, "x");
+    check_same(&seen, 1, file);
+    check_same(&seen, 2, file);
+    probe_free(&seen);
+
+    options.err.fd = 1; /* the caller's stdout: both have it */
+    seen = PROBE(&options, "x");
+    check_same(&seen, 1, 1);
+    check_same(&seen, 2, 1);
+    probe_free(&seen);
+
+    options.err.mode = CHLD_STDIO_INHERIT;
+    seen = PROBE(&options, "x");
+    check_same(&seen, 1, 2);
+    probe_free(&seen);
+
+    const chld_fd_map map = { file, 2 };
+    options.fds = &map;
+    options.fds_count = 1;
+    seen = PROBE(&options, "x");
+    check_same(&seen, 1, file);
+    check_same(&seen, 2, file);
+    probe_free(&seen);
+    close(file);
+}
+
+TEST(a_stream_goes_where_only_the_other_output_goes)
+{
+    chld_spawn_options options = with_modes(CHLD_STDIO_NULL, CHLD_STDIO_STDERR, CHLD_STDIO_STDOUT);
+    CHECK_FAILS(ACT("exit", "0"), &options, EINVAL, CHLD_STEP_STDIO, 1);
+    options = with_modes(CHLD_STDIO_STDERR, CHLD_STDIO_NULL, CHLD_STDIO_NULL);
+    CHECK_FAILS(ACT("exit", "0"), &options, EINVAL, CHLD_STEP_STDIO, 0);
+    options = with_modes(CHLD_STDIO_NULL, CHLD_STDIO_NULL, CHLD_STDIO_STDERR);
+    CHECK_FAILS(ACT("exit", "0"), &options, EINVAL, CHLD_STEP_STDIO, 2);
+    options = with_modes(CHLD_STDIO_NULL, CHLD_STDIO_STDERR, CHLD_STDIO_CLOSED);
+    CHECK_FAILS(ACT("exit", "0"), &options, EBADF, CHLD_STEP_STDIO, 1);
+}
+
 TEST(closed_is_not_open_in_the_child)
 {
     for (int mask = 0; mask < 8; mask++) {

@@ -1,4 +1,4 @@
-use super::{buffer_of, from_c, length, negated, or_null, to_c};
+use super::{buffer_of, from_c, length, negated, or_null, quietly, to_c};
 use crate::status::signals;
 use crate::status::word::Status;
 use crate::sys::Errno;
@@ -167,12 +167,13 @@ pub unsafe extern "C" fn chld_signal_number(name: *const c_char) -> c_int {
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_signal_bits(set: *const c_void, ret: *mut u64) -> c_int {
-    // SAFETY: NULL or a sigset_t, by the header.
-    negated(unsafe { set.cast::<SignalSet>().as_ref() }.ok_or(Errno::EINVAL).map(|set| {
+    quietly(|| {
+        // SAFETY: NULL or a sigset_t, by the header.
+        let set = unsafe { set.cast::<SignalSet>().as_ref() }.ok_or(Errno::EINVAL)?;
         // SAFETY: NULL or valid, by the header.
         unsafe { super::write_out(ret, signal::bits_of(set)) };
-        0
-    }))
+        Ok(0)
+    })
 }
 
 /// The opposite of chld_signal_bits(). Signals that the C library keeps for itself are
@@ -185,12 +186,14 @@ pub unsafe extern "C" fn chld_signal_bits(set: *const c_void, ret: *mut u64) -> 
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_signal_sigset(bits: u64, ret: *mut c_void) -> c_int {
-    if ret.is_null() {
-        return Errno::EINVAL.0.wrapping_neg();
-    }
-    // SAFETY: room for a sigset_t, by the header.
-    unsafe { ret.cast::<SignalSet>().write(signal::set_of(bits)) };
-    0
+    quietly(|| {
+        if ret.is_null() {
+            return Err(Errno::EINVAL);
+        }
+        // SAFETY: room for a sigset_t, by the header.
+        unsafe { ret.cast::<SignalSet>().write(signal::set_of(bits)) };
+        Ok(0)
+    })
 }
 
 /// # Safety

@@ -37,6 +37,7 @@ koffi.struct('chld_spawn_options', {
   limits_count: 'size_t', cpus: 'void *', cpus_size: 'size_t', groups: 'void *',
   groups_count: 'size_t', gid: 'uint32', uid: 'uint32', nice: 'int32', death_signal: 'int32',
   signals_mode: 'uint32', mask_mode: 'uint32', ignored: 'uint64', blocked: 'uint64',
+  reset: 'uint64',
   user: 'void *',
 });
 koffi.struct('chld_feed', {

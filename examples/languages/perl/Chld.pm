@@ -54,7 +54,7 @@ my @options = (
     cgroup_fd => 'l', limits => 'p', limits_count => 'Q', cpus => 'p', cpus_size => 'Q',
     groups => 'p', groups_count => 'Q', gid => 'L', uid => 'L', nice => 'l',
     death_signal => 'l', signals_mode => 'L', mask_mode => 'L', ignored => 'Q',
-    blocked => 'Q', user => 'p',
+    blocked => 'Q', reset => 'Q', user => 'p',
 );
 my @plan = (size => 'Q', target => 'L', flags => 'L', steps => 'p', steps_count => 'Q');
 my @capture = (

@@ -35,7 +35,8 @@ class SpawnOptions(Structure):
         ("cpus", c_void_p), ("cpus_size", c_size_t), ("groups", c_void_p),
         ("groups_count", c_size_t), ("gid", c_uint32), ("uid", c_uint32), ("nice", c_int32),
         ("death_signal", c_int32), ("signals_mode", c_uint32), ("mask_mode", c_uint32),
-        ("ignored", c_uint64), ("blocked", c_uint64), ("user", c_void_p)]
+        ("ignored", c_uint64), ("blocked", c_uint64), ("reset", c_uint64),
+        ("user", c_void_p)]
 
 
 STEP_CAPTURE = 29  # of chld_run(): it was not the start that failed

@@ -45,7 +45,8 @@ module Chld
              :limits, :pointer, :limits_count, :size_t, :cpus, :pointer, :cpus_size, :size_t,
              :groups, :pointer, :groups_count, :size_t, :gid, :uint32, :uid, :uint32,
              :nice, :int32, :death_signal, :int32, :signals_mode, :uint32,
-             :mask_mode, :uint32, :ignored, :uint64, :blocked, :uint64, :user, :pointer
+             :mask_mode, :uint32, :ignored, :uint64, :blocked, :uint64,
+             :reset, :uint64, :user, :pointer
     end
 
     class Feed < FFI::Struct
