@@ -113,22 +113,13 @@ static void resize(void)
     finish(id, CHLD_STATE_EXITED, 42);
 }
 
-/* Runs `part` in a forked copy, which may do what the scenario may not. */
-static void in_copy(void (*part)(void))
+/* In a session of its own, after which nothing is as it was. */
+static void take_terminal(void)
 {
-    int word = -1;
-    pid_t copy = fork();
-    if (copy == 0) {
-        part();
-        _exit(0);
+    need_terminals();
+    if (setsid() < 0) {
+        skip("this process leads a group");
     }
-    require(copy > 0 && waitpid(copy, &word, 0) == copy, "fork");
-    require(word == 0, "the copy has failed");
-}
-
-static void take_terminal_of_own_session(void)
-{
-    require(setsid() > 1, "setsid");
     int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     require(master > 2 && unlockpt(master) == 0, "posix_openpt");
     int terminal = open(ptsname(master), O_RDWR | O_CLOEXEC); /* becomes the session's */
@@ -143,32 +134,38 @@ static void take_terminal_of_own_session(void)
     bool worked = judge("chld_terminal_take", result, &seen);
     require(tcgetattr(terminal, &now) == 0, "tcgetattr");
     require((now.c_lflag == modes.c_lflag) == worked, "the modes");
+    _exit(0);
 }
 
-static void take_terminal(void)
-{
-    need_terminals();
-    in_copy(take_terminal_of_own_session);
-}
-
-static int inherited;
-
-static void give_up_what_is_inherited(void)
-{
-    window_open();
-    int result = chld_after_fork();
-    struct seen seen = window_close();
-    bool worked = judge("chld_after_fork", result, &seen);
-    require((fcntl(inherited, F_GETFD) < 0) == worked, "what was inherited");
-}
-
+/* Whatever fails in a start, a copy of this process closes what is open of it, and
+ * nothing else. */
 static void after_fork(void)
 {
-    chld_id id = start_gated();
-    inherited = chld_stdin_fd(id);
-    in_copy(give_up_what_is_inherited);
-    open_gate(id);
-    finish(id, CHLD_STATE_EXITED, 42);
+    static struct state before;
+    static const char *const argv[] = { child_program, "gate", "exit=42", NULL };
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.in.mode = options.out.mode = CHLD_STDIO_PIPE;
+    struct want want = { .argv = argv, .options = &options, .code = 42 };
+    chld_error error = { 0 };
+    chld_id id = CHLD_NONE;
+    int word = -1;
+    state_take(&before);
+    window_open();
+    int result = chld_spawn(&id, argv, &options, &error);
+    struct seen seen = window_close();
+    bool worked = judge_start(&want, result, &error, &seen);
+    pid_t copy = fork();
+    if (copy == 0) {
+        require(chld_after_fork() == 0, "chld_after_fork");
+        state_require(&before, "in the copy");
+        _exit(0);
+    }
+    require(copy > 0 && waitpid(copy, &word, 0) == copy, "fork");
+    require(word == 0, "the copy has failed");
+    if (worked) {
+        open_gate(id);
+        finish(id, CHLD_STATE_EXITED, 42);
+    }
 }
 
 static const struct scenario scenarios[] = {
