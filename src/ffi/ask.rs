@@ -185,10 +185,10 @@ pub unsafe extern "C" fn chld_release(id: chld_id, ret: *mut c_int) -> c_int {
 
 /// Gives up a child's handle, its pipes and its status.
 ///
-/// The child is not signalled, unless CHLD_SPAWN_KILL_ON_CLOSE was set. If it still runs, it goes on, and the library
-/// reaps it after its end: at the next call that starts, adopts, awaits (also as a
-/// set), captures, stops or closes a child, or with many such children, the next
-/// few; or at chld_reap(). Calls of other threads that are at work on it finish
+/// The child is not signalled, unless CHLD_SPAWN_KILL_ON_CLOSE was set. If it still
+/// runs, it goes on, and the library reaps it after its end: at the next call that
+/// starts, adopts, awaits (also as a set), captures, stops or closes a child, or with
+/// many such children, the next few; or at chld_reap(). Calls of other threads that are at work on it finish
 /// undisturbed; its pipes, and the descriptor of chld_exit_fd(), are closed after
 /// them, the latter not before the child has ended.
 ///
