@@ -232,11 +232,13 @@ static void orphans(int count)
 /* The child announces. */
 static void run_another_users(const char *program, const char *name)
 {
-    if (fork() == 0) {
+    pid_t child = fork();
+    if (child == 0) {
         execl(program, program, name, "another-users", (char *) NULL);
         _exit(1);
     }
-    stay();
+    waitpid(child, NULL, 0);
+    _exit(1);
 }
 
 /* The real user, too: else the caller may signal it. */

@@ -20,8 +20,8 @@ use super::process::{self, Process, Sight};
 use crate::sys::list::List;
 use crate::sys::{Errno, Result, host, poll};
 
-/// Between two rounds, and between two looks at what no descriptor reports.
-const PAUSE_NS: u64 = 500_000;
+/// Before each round, and between two looks at what no descriptor reports.
+const PAUSE_NS: u64 = 200_000;
 
 /// A process in a round of the search.
 #[derive(Clone, Copy)]
@@ -75,10 +75,15 @@ impl Search {
 
     /// Takes rounds until all members are found. ETIMEDOUT at the deadline.
     pub fn run(&mut self, child: &Child) -> Result<()> {
-        while !self.round(child)? {
-            sleep(None, self.deadline.within_ns(PAUSE_NS))?;
+        loop {
+            if self.kills {
+                // Whoever was sent SIGSTOP needs a moment to stop.
+                sleep(None, self.deadline.within_ns(PAUSE_NS))?;
+            }
+            if self.round(child)? {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Reads /proc once, and stops new members if they are to be killed. Returns
@@ -157,11 +162,15 @@ impl Search {
     }
 
     /// Finds members in what was read. Returns whether another round is needed.
+    ///
+    /// Children mostly have higher pids than their parents. Going up and down in turn
+    /// also finds long chains of others soon, as when pids have come round.
     fn find_new(&mut self) -> Result<bool> {
-        let mut needs_round = false;
+        let (mut needs_round, mut goes_up) = (false, true);
         loop {
-            let before = self.members.len();
-            for i in 0..self.all.len() {
+            let (before, count) = (self.members.len(), self.all.len());
+            for step in 0..count {
+                let i = if goes_up { step } else { count.wrapping_sub(step).wrapping_sub(1) };
                 let one = self.all.values().get(i).filter(|one| !one.is_member);
                 let Some(Seen { process, .. }) = one.copied() else { continue };
                 if let Some((link, relative)) = self.relative_of(&process) {
@@ -172,6 +181,7 @@ impl Search {
             if self.members.len() == before {
                 return Ok(needs_round);
             }
+            goes_up = !goes_up;
         }
     }
 
