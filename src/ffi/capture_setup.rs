@@ -4,6 +4,7 @@ use super::act::plan_of;
 use super::capture::*;
 use super::spawn::{self, chld_error, chld_spawn_options};
 use super::wait::{chld_resources, resources_of};
+use super::pipeline::{self, chld_pipeline_result};
 use super::{growth, to_c, write_out};
 use crate::capture::callback::Callback;
 use crate::capture::engine::{Capture, Setup, Turn};
@@ -191,11 +192,12 @@ pub unsafe fn finish(capture: &mut Capture, ret: *mut chld_capture_result) {
     unsafe { write_out(ret, result) };
 }
 
-fn result_of(capture: &mut Capture) -> chld_capture_result {
+pub fn result_of(capture: &mut Capture) -> chld_capture_result {
     let held = [capture.is_held(0), capture.is_held(1)];
     let (step, signal) = capture.ladder.reached();
-    let (status, pid, elapsed_ns) = (to_c(capture.status()), capture.pid(), capture.elapsed());
-    let usage = resources_of(capture.usage().unwrap_or_default());
+    let (status, elapsed_ns) = (to_c(capture.status()), capture.elapsed());
+    let pid = capture.child().pid();
+    let usage = resources_of(capture.child().usage().unwrap_or_default());
     let [out, err] = &mut capture.drains;
     chld_capture_result {
         status,
@@ -216,7 +218,8 @@ fn result_of(capture: &mut Capture) -> chld_capture_result {
 
 /// The result of a capture in a set, which belongs to the handle of the child.
 pub struct Kept {
-    result: chld_capture_result,
+    result: chld_pipeline_result,
+    is_pipeline: bool,
     /// The buffers in it that came from the heap.
     grown: [bool; 2],
 }
@@ -225,25 +228,35 @@ pub struct Kept {
 parcel!(Kept, 4);
 
 impl Kept {
-    pub fn of(capture: &mut Capture) -> Kept {
+    /// # Safety
+    /// See `pipeline::result_in_set`.
+    pub unsafe fn of(capture: &mut Capture, stages: Option<usize>) -> Kept {
         let grown = capture.drains.each_ref().map(|drain| matches!(drain.keeper.sink, Sink::Growing { .. }));
-        Kept { result: result_of(capture), grown }
+        // SAFETY: by this function's contract.
+        let result = unsafe { pipeline::result_in_set(capture, stages) };
+        Kept { result, is_pipeline: stages.is_some(), grown }
     }
 
     pub fn result(&self) -> *const chld_capture_result {
-        &raw const self.result
+        &raw const self.result.capture
+    }
+
+    /// NULL if it was no pipeline.
+    pub fn pipeline_result(&self) -> *const chld_pipeline_result {
+        if self.is_pipeline { &raw const self.result } else { core::ptr::null() }
     }
 
     /// What grew is the caller's then.
     pub fn give_away(&mut self) -> chld_capture_result {
         self.grown = [false; 2];
-        self.result
+        self.result.capture
     }
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        for (stream, grown) in [&self.result.out, &self.result.err].into_iter().zip(self.grown) {
+        let result = &self.result.capture;
+        for (stream, grown) in [&result.out, &result.err].into_iter().zip(self.grown) {
             if grown {
                 // SAFETY: released by a growing buffer, and not given away.
                 unsafe { heap::free(stream.data.cast()) };

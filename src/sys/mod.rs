@@ -21,6 +21,7 @@ pub mod pipe;
 pub mod poll;
 pub mod pty;
 pub mod raw;
+pub mod row;
 pub mod select;
 pub mod signal;
 pub mod timer;

@@ -1,0 +1,6 @@
+//! Pipelines: children of which each reads what the one before it writes.
+
+pub mod outcome;
+pub mod outline;
+pub mod start;
+pub mod started;

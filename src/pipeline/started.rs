@@ -1,0 +1,74 @@
+//! The stages of a pipeline that was started.
+
+use crate::capture::earlier::Earlier;
+use crate::capture::engine::{Capture, Setup};
+use crate::children::child::Child;
+use crate::children::state;
+use crate::stop::ladder::{self, Plan, Target};
+use crate::sys::fd::OwnedFd;
+use crate::sys::row::Row;
+use crate::sys::{Errno, Result};
+use crate::wait::ask;
+
+/// In their order. Their zombies are held.
+pub struct Started {
+    stages: Row<Child>,
+    /// Stages lead the groups that the stages are in.
+    pub in_own_groups: bool,
+}
+
+impl Started {
+    pub fn with_room(count: usize, in_own_groups: bool) -> Result<Started> {
+        Ok(Started { stages: Row::with_room(count)?, in_own_groups })
+    }
+
+    pub fn add(&mut self, stage: Child) -> Result<()> {
+        self.stages.push(stage)
+    }
+
+    pub fn stages(&self) -> &[Child] {
+        self.stages.get()
+    }
+
+    /// Captures the last stage, to which the others are attached.
+    pub fn capture<'a>(&self, setup: Setup<'a>) -> Result<Capture<'a>> {
+        let (last, earlier) = self.stages().split_last().ok_or(Errno::EINVAL)?;
+        let mut children = Row::with_room(earlier.len())?;
+        for child in earlier {
+            children.push(Child::hold(child.handle())?)?;
+        }
+        let earlier = Earlier::new(children, self.in_own_groups);
+        Capture::of(Child::hold(last.handle())?, earlier, setup)
+    }
+
+    /// A capture finds all ends that it needs with the last stage: that of the first
+    /// stage's stdin, and of the stderr that all have between them.
+    pub fn give_ends_to_last(&self, errors: Option<OwnedFd>) -> Result<()> {
+        let (first, last) = self.stages().first().zip(self.stages().last()).ok_or(Errno::EINVAL)?;
+        let mut section = state::enter_if_used()?;
+        let input = section.slots.get(first.index()).and_then(|slot| slot.streams[0].take());
+        let slot = section.slots.get(last.index()).ok_or(Errno::EBADF)?;
+        if let Some(end) = input {
+            slot.streams[0].put(OwnedFd::own(end));
+        }
+        if let Some(end) = errors {
+            slot.streams[2].put(end);
+        }
+        Ok(())
+    }
+
+    /// For stages that nobody else knows. Waits until they have exited, two seconds at
+    /// most.
+    pub fn kill(&self, target: Target) {
+        if let Ok(plan) = Plan::killing(target) {
+            let _ = ladder::stop_all(self.stages(), plan);
+        }
+    }
+
+    /// Closes the handles of the stages.
+    pub fn close(&self) {
+        for stage in self.stages() {
+            let _ = ask::close(stage.handle());
+        }
+    }
+}
