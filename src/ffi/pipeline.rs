@@ -8,10 +8,11 @@ use super::{to_c, valid, write_out};
 use crate::capture::engine::{Capture, Setup};
 use crate::children::child::Child;
 use crate::pipeline::outcome::pipefail;
-use crate::pipeline::start::{self, Blame, Stages};
+use crate::pipeline::stage::Stages;
+use crate::pipeline::start;
 use crate::pipeline::started::Started;
 use crate::set::task::{self, Purpose};
-use crate::start::failure::{Failure, Reason, Step};
+use crate::start::failure::{At, Failure, ITEM_BYTES, Item, Reason, Step};
 use crate::status::word::Status;
 use crate::sys::Result;
 use crate::sys::host::Undisturbed;
@@ -104,12 +105,13 @@ pub unsafe extern "C" fn chld_pipeline(
     let _host = Undisturbed::enter();
     // SAFETY: all is what the header says, for the length of this call.
     unsafe {
-        let started = match begin(stages, count, None) {
+        let mut item = NO_ITEM;
+        let started = match begin(stages, count, None, &mut item) {
             Ok(started) => started,
-            Err(blame) => return refuse(&blame, reterr),
+            Err(failure) => return refuse(failure, &item, reterr),
         };
         for (stage, child) in places(stages, count).iter_mut().zip(started.stages()) {
-            (stage.id, stage.pid) = (child.handle(), child.pid());
+            stage.id = child.handle();
         }
     }
     0
@@ -155,16 +157,18 @@ pub unsafe extern "C" fn chld_run_pipeline(
     // SAFETY: all is what the header says, for the length of this call.
     unsafe {
         write_out(ret, nothing_of_all());
-        let (started, setup) = match begin_captured(stages, count, capture_options) {
+        let mut item = NO_ITEM;
+        let begun = begin_captured(stages, count, capture_options, &mut item);
+        let (started, setup) = match begun {
             Ok(both) => both,
-            Err(blame) => return refuse(&blame, reterr),
+            Err(failure) => return refuse(failure, &item, reterr),
         };
         let result = capture_own(&started, setup, ret);
         report(places(stages, count), started.stages().iter(), ret.as_mut());
         started.close();
         match result {
             Ok(()) => 0,
-            Err(errno) => refuse(&Blame::of_all(Failure::new(Step::Capture, 0, errno)), reterr),
+            Err(errno) => refuse(Failure::new(Step::Capture, 0, errno), &NO_ITEM, reterr),
         }
     }
 }
@@ -199,13 +203,12 @@ pub unsafe extern "C" fn chld_set_run_pipeline(
     let _host = Undisturbed::enter();
     // SAFETY: all is what the header says; what the capture points to stays.
     unsafe {
-        let (started, setup) = match begin_captured(stages, count, capture_options) {
+        let mut item = NO_ITEM;
+        let begun = begin_captured(stages, count, capture_options, &mut item);
+        let (started, setup) = match begun {
             Ok(both) => both,
-            Err(blame) => return refuse(&blame, reterr),
+            Err(failure) => return refuse(failure, &item, reterr),
         };
-        for (stage, child) in places(stages, count).iter_mut().zip(started.stages()) {
-            stage.pid = child.pid();
-        }
         let target = setup.plan.target;
         let last = started.stages().last().map_or(0, Child::handle);
         let purpose = Purpose::Pipeline(stages as usize);
@@ -214,7 +217,7 @@ pub unsafe extern "C" fn chld_set_run_pipeline(
         if let Err(errno) = entered {
             started.kill(target);
             started.close();
-            return refuse(&Blame::of_all(Failure::new(Step::Capture, 0, errno)), reterr);
+            return refuse(Failure::new(Step::Capture, 0, errno), &NO_ITEM, reterr);
         }
         write_out(ret, last);
     }
@@ -231,24 +234,31 @@ unsafe fn places<'a>(stages: *mut chld_stage, count: usize) -> &'a mut [chld_sta
     unsafe { core::slice::from_raw_parts_mut(stages, count) }
 }
 
+const NO_ITEM: Item = [0; ITEM_BYTES];
+
 /// # Safety
 /// `stages` must be what the header says, for the length of the call.
 unsafe fn begin(
     stages: *mut chld_stage,
     count: usize,
     setup: Option<&Setup>,
-) -> Result<Started, Blame> {
+    item: &mut Item,
+) -> Result<Started, Failure> {
     // SAFETY: by the contract.
     let places = unsafe { places(stages, count) };
     if places.is_empty() {
-        return Err(Blame::of_all(Failure::misuse(Reason::Stages, 0)));
+        return Err(Failure::misuse(Reason::Stages, 0));
     }
     for stage in places.iter_mut() {
         (stage.id, stage.pid, stage.status) = (0, 0, to_c(Status::RUNNING));
         stage.usage = resources_of([0; 9]);
     }
     // SAFETY: by the contract.
-    start::start(count, unsafe { requests_of(places) }, setup)
+    let started = start::start(count, unsafe { requests_of(places) }, setup, item)?;
+    for (stage, child) in places.iter_mut().zip(started.stages()) {
+        stage.pid = child.pid();
+    }
+    Ok(started)
 }
 
 /// # Safety
@@ -258,12 +268,12 @@ unsafe fn begin_captured<'a>(
     stages: *mut chld_stage,
     count: usize,
     options: *const chld_capture_options,
-) -> Result<(Started, Setup<'a>), Blame> {
+    item: &mut Item,
+) -> Result<(Started, Setup<'a>), Failure> {
     // SAFETY: by the contract.
     unsafe {
-        let setup = setup_of(options)
-            .map_err(|errno| Blame::of_all(Failure::new(Step::Capture, 0, errno)))?;
-        Ok((begin(stages, count, Some(&setup))?, setup))
+        let setup = setup_of(options).at(Step::Capture, 0)?;
+        Ok((begin(stages, count, Some(&setup), item)?, setup))
     }
 }
 
@@ -282,10 +292,10 @@ unsafe fn requests_of<'a>(stages: &[chld_stage]) -> impl Stages<'a> {
 
 /// # Safety
 /// `reterr` must be NULL or valid for a write.
-unsafe fn refuse(blame: &Blame, reterr: *mut chld_error) -> c_int {
-    let item = blame.item.split(|byte| *byte == 0).next().unwrap_or_default();
+unsafe fn refuse(failure: Failure, item: &Item, reterr: *mut chld_error) -> c_int {
+    let item = item.split(|byte| *byte == 0).next().unwrap_or_default();
     // SAFETY: by this function's contract.
-    unsafe { spawn::failed(blame.failure, item, reterr) }
+    unsafe { spawn::failed(failure, item, reterr) }
 }
 
 /// For stages whose handles nobody else has: they must not go on running, unless the

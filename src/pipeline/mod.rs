@@ -2,5 +2,6 @@
 
 pub mod outcome;
 pub mod outline;
+pub mod stage;
 pub mod start;
 pub mod started;

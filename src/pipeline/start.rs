@@ -1,9 +1,10 @@
 //! Starting a | b | c.
 
-use super::outline::{Outline, Place, common_group, joins};
+use super::outline::Outline;
+use super::stage::{Place, Stages, blame, common_group, joins};
 use super::started::Started;
 use crate::capture::engine::Setup;
-use crate::start::failure::{At, Failure, ITEM_BYTES, Item, Step};
+use crate::start::failure::{At, Failure, Item, Step};
 use crate::start::plan::give;
 use crate::start::request::{Group, Request, Stdio};
 use crate::start::spawn;
@@ -12,46 +13,20 @@ use crate::sys::fd::{self, OwnedFd};
 use crate::sys::raw::{self, Foreground};
 use crate::sys::signal::AllBlocked;
 
-/// Why a pipeline could not be started, and what the step was about.
-pub struct Blame {
-    pub failure: Failure,
-    pub item: Item,
-}
-
-impl Blame {
-    /// By the fault of a stage, counted from 0.
-    pub fn of(number: usize, request: Option<&Request>, failure: Failure) -> Blame {
-        let mut item = [0; ITEM_BYTES];
-        let name = request.map_or(&[] as &[u8], |request| request.item(&failure));
-        for (place, byte) in item.iter_mut().zip(name).take(ITEM_BYTES - 1) {
-            *place = *byte;
-        }
-        Blame { failure: Failure { stage: number.wrapping_add(1) as i32, ..failure }, item }
-    }
-
-    /// By no stage's.
-    pub fn of_all(failure: Failure) -> Blame {
-        Blame { failure, item: [0; ITEM_BYTES] }
-    }
-}
-
-/// Makes the request of a stage, counted from 0, with its `user` pointer. It is called
-/// twice for each stage: to check it, and to start it.
-pub trait Stages<'a>: Fn(usize) -> Result<(Request<'a>, usize), Failure> {}
-impl<'a, F: Fn(usize) -> Result<(Request<'a>, usize), Failure>> Stages<'a> for F {}
-
 /// Starts `count` stages, for a capture if there is one. If one of them cannot be
-/// started, the earlier ones are stopped and reaped.
+/// started, the earlier ones are stopped and reaped, and `item` is what its step was
+/// about.
 pub fn start<'a>(
     count: usize,
     stages: impl Stages<'a>,
     setup: Option<&Setup>,
-) -> Result<Started, Blame> {
-    let outline = Outline::check(count, &stages, setup)?;
+    item: &mut Item,
+) -> Result<Started, Failure> {
+    let outline = Outline::check(count, &stages, setup, item)?;
     let started = Started::with_room(count, outline.in_own_groups);
     let mut starting = Starting {
         count,
-        started: started.at(Step::Memory, 0).map_err(Blame::of_all)?,
+        started: started.at(Step::Memory, 0)?,
         wanted: setup.map_or([false; 3], Setup::wanted),
         shares_errors: outline.shares_errors,
         errors: None,
@@ -59,11 +34,10 @@ pub fn start<'a>(
         group: Group::Inherit,
         foreground: None,
     };
-    let mut result = (0..count).try_for_each(|number| starting.start(number, &stages));
+    let mut result = (0..count).try_for_each(|number| starting.start(number, &stages, item));
     if result.is_ok() && setup.is_some() {
         let errors = starting.errors.take().map(|(read, _)| read);
-        let given = starting.started.give_ends_to_last(errors);
-        result = given.at(Step::Memory, 0).map_err(Blame::of_all);
+        result = starting.started.give_ends_to_last(errors).at(Step::Memory, 0);
     }
     starting.end(result)
 }
@@ -85,11 +59,16 @@ struct Starting {
 }
 
 impl Starting {
-    fn start<'a>(&mut self, number: usize, stages: &impl Stages<'a>) -> Result<(), Blame> {
+    fn start<'a>(
+        &mut self,
+        number: usize,
+        stages: &impl Stages<'a>,
+        item: &mut Item,
+    ) -> Result<(), Failure> {
         let (mut request, user) =
-            stages(number).map_err(|failure| Blame::of(number, None, failure))?;
+            stages(number).map_err(|failure| blame(number, None, failure, item))?;
         let started = self.start_stage(Place::of(number, self.count), &mut request, user);
-        started.map_err(|failure| Blame::of(number, Some(&request), failure))
+        started.map_err(|failure| blame(number, Some(&request), failure, item))
     }
 
     fn start_stage(
@@ -143,9 +122,9 @@ impl Starting {
         Ok(Some((read, write)))
     }
 
-    fn end(self, result: Result<(), Blame>) -> Result<Started, Blame> {
+    fn end(self, result: Result<(), Failure>) -> Result<Started, Failure> {
         if result.is_err() {
-            self.started.kill(if self.started.in_own_groups { Target::Group } else { Target::Child });
+            self.started.kill(Target::Group);
             self.started.close();
         }
         if let Some(foreground) = self.foreground {

@@ -5,6 +5,7 @@ use crate::capture::engine::{Capture, Setup};
 use crate::children::child::Child;
 use crate::children::state;
 use crate::stop::ladder::{self, Plan, Target};
+use crate::stop::signal;
 use crate::sys::fd::OwnedFd;
 use crate::sys::row::Row;
 use crate::sys::{Errno, Result};
@@ -14,7 +15,7 @@ use crate::wait::ask;
 pub struct Started {
     stages: Row<Child>,
     /// Stages lead the groups that the stages are in.
-    pub in_own_groups: bool,
+    in_own_groups: bool,
 }
 
 impl Started {
@@ -58,9 +59,15 @@ impl Started {
     }
 
     /// For stages that nobody else knows. Waits until they have exited, two seconds at
-    /// most.
+    /// most. If the target is a group, those go that stages lead.
     pub fn kill(&self, target: Target) {
-        if let Ok(plan) = Plan::killing(target) {
+        if target == Target::Group {
+            for leader in self.stages().iter().filter(|stage| stage.leads_group) {
+                let _ = signal::send_to_group(leader, libc::SIGKILL);
+            }
+        }
+        let each = if target == Target::Tree { target } else { Target::Child };
+        if let Ok(plan) = Plan::killing(each) {
             let _ = ladder::stop_all(self.stages(), plan);
         }
     }
