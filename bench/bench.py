@@ -1,5 +1,7 @@
-"""Runs the contenders against each other, pinned to one CPU, and shows how many
-times the cost of raw system calls each one has.
+"""Runs the contenders against each other, and shows how many times the cost of raw
+system calls each one has. Most rows are pinned to one CPU: two copies of the same
+program differ less there. The rows whose names begin with "not pinned" are about two
+processes at work at the same time.
 
 A round visits every row, in random order; those on which two runs have to agree
 three times. In a visit each contender runs in a process of its own, in random
@@ -67,10 +69,13 @@ class Runner:
         environment = dict(self.environment, BENCH_MS=str(self.ms * row.longer))
         if row.deny:
             environment["BENCH_DENY"] = row.deny
+        if not row.pinned:
+            del environment["BENCH_CPU"]
         command = [*self.programs[name], *row.command.split()]
         try:
             done = subprocess.run(command, env=environment, capture_output=True, text=True,
-                                  stdin=subprocess.DEVNULL, timeout=120)
+                                  stdin=subprocess.DEVNULL, timeout=120,
+                                  preexec_fn=None if row.pinned else be_ordinary)
         except subprocess.TimeoutExpired:
             self.failed[row.label, name] = "did not end in two minutes"
             return {}
@@ -179,6 +184,11 @@ def be_preferred():
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     except PermissionError:
         print("left out: real-time priority (not permitted)")
+
+
+def be_ordinary():
+    """As a user's program is."""
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def main():

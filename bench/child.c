@@ -3,11 +3,11 @@
  * and the end of a process and not those of a C library. What it does is the
  * first letter of its argument:
  *
- *   x       ends at once
- *   r       reads stdin to its end first
- *   h       the same, and writes a byte to stdout when it begins
- *   t MS    sleeps, then writes the monotonic time to stdout as its last act
- *   w MIB   writes that many MiB to stdout
+ *   x          ends at once
+ *   r          reads stdin to its end first
+ *   h          the same, and writes a byte to stdout when it begins
+ *   t MS       sleeps, then writes the monotonic time to stdout as its last act
+ *   w MIB KIB  writes that many MiB to stdout, in blocks of that many KiB
  *
  * It ends with code 7.
  */
@@ -62,12 +62,14 @@ static void stamp_after(long ms)
 }
 
 /* Text, and not the kernel's page of zeros: some contenders take only text. */
-static void write_all(long bytes)
+static void write_all(long bytes, long at_once)
 {
-    for (unsigned long i = 0; i < sizeof block; i++)
+    if (at_once <= 0 || at_once > (long)sizeof block)
+        call(SYS_exit_group, 2, 0, 0);
+    for (long i = 0; i < at_once; i++)
         block[i] = 'x';
     while (bytes > 0) {
-        long most = bytes < (long)sizeof block ? bytes : (long)sizeof block;
+        long most = bytes < at_once ? bytes : at_once;
         long wrote = call(SYS_write, 1, (long)block, most);
         if (wrote < 0)
             call(SYS_exit_group, 1, 0, 0);
@@ -79,6 +81,7 @@ __attribute__((used)) void run(long *stack)
 {
     const char *mode = stack[0] > 1 ? (const char *)stack[2] : "x";
     const char *argument = stack[0] > 2 ? (const char *)stack[3] : NULL;
+    const char *second = stack[0] > 3 ? (const char *)stack[4] : NULL;
     if (mode[0] == 'h')
         call(SYS_write, 1, (long)block, 1);
     if (mode[0] == 'r' || mode[0] == 'h')
@@ -87,6 +90,6 @@ __attribute__((used)) void run(long *stack)
     else if (mode[0] == 't')
         stamp_after(number(argument));
     else if (mode[0] == 'w')
-        write_all(number(argument) << 20);
+        write_all(number(argument) << 20, number(second) << 10);
     call(SYS_exit_group, 7, 0, 0);
 }

@@ -96,7 +96,7 @@ static const struct {
     {"spawn", row_spawn, 3},   {"exit", row_exit, 1},
     {"burst", row_burst, 1},   {"many", row_many, 2},
     {"wake", row_wake, 1},     {"limit", row_limit, 0},
-    {"overshoot", row_overshoot, 0}, {"capture", row_capture, 2},
+    {"overshoot", row_overshoot, 0}, {"capture", row_capture, 3},
     {"cycles", row_cycles, 1},
 };
 

@@ -119,15 +119,15 @@ def row_overshoot():
     return {"wall": wall, "wakeups": typical(switches)}
 
 
-def row_capture(mebibytes, form):
-    size = int(mebibytes) << 20
+def row_capture(mebibytes, form, kibibytes):
+    size, command = int(mebibytes) << 20, [CHILD, "w", mebibytes, kibibytes]
     # In memory already: a slice of it is written to each page.
     buffer = bytearray(size) if form == "into" else None
     if buffer:
         buffer[::4096] = bytes(size // 4096)
 
     def into_buffer():
-        with subprocess.Popen([CHILD, "w", mebibytes], stdout=subprocess.PIPE, bufsize=0) as child:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0) as child:
             got, view = 0, memoryview(buffer)
             while piece := child.stdout.readinto(view[got:]):
                 got += piece
@@ -136,7 +136,7 @@ def row_capture(mebibytes, form):
             expect(child.wait(), 7)
 
     def growing():
-        done = subprocess.run([CHILD, "w", mebibytes], stdout=subprocess.PIPE)
+        done = subprocess.run(command, stdout=subprocess.PIPE)
         expect((len(done.stdout), done.returncode), (size, 7))
 
     return {"wall": measured(timed(into_buffer if buffer else growing), 1)}

@@ -42,6 +42,13 @@ TARGETS = {
     "many short children, 2 threads": {"wall": 1.0},
     "capture, caller's buffer": {"wall": 1.02},
     "capture, growing": {"wall": 0.8},
+    "not pinned: 1 MiB in blocks of 64 KiB": {"wall": 0.95},
+    "not pinned: 16 MiB in blocks of 64 KiB": {"wall": 0.6},
+    "not pinned: 16 MiB in blocks of 4 KiB": {"wall": 1.0},
+    "not pinned: 256 MiB in blocks of 64 KiB": {"wall": 0.55},
+    "not pinned: 256 MiB in blocks of 4 KiB": {"wall": 0.95},
+    "not pinned: 256 MiB, growing": {"wall": 0.6},
+    "not pinned: 256 MiB, callback": {"wall": 0.6},
     "wake-up, blocking": {"wall": 1.1},
     "wake-up, loop": {"wall": 1.1},
     "wait with a limit: exit to return": {"wall": 1.05, "wakeups": 1},
@@ -66,6 +73,9 @@ class Row:
     heavy: bool = False
     # How many times as long as others it measures: what precedes is long, too.
     longer: int = 1
+    # To one CPU, as what is compared is work. Two processes at work at the same time
+    # are not.
+    pinned: bool = True
 
     @property
     def limits(self):
@@ -94,12 +104,14 @@ class Sizes:
     burst: int
     many: int
     mebibytes: int
+    flow: tuple
 
 
 SIZES = {
-    "smoke": Sizes((5, 16), (100,), (10, 50), 20, 128, 1),
-    "quick": Sizes((5, 256), (1000, 8000), (10, 100, 1000), 200, 512, 32),
-    "full": Sizes((5, 256, 4096), (1000, 8000), (10, 100, 1000, 8000), 1000, 1024, 256),
+    "smoke": Sizes((5, 16), (100,), (10, 50), 20, 128, 1, (1,)),
+    "quick": Sizes((5, 256), (1000, 8000), (10, 100, 1000), 200, 512, 32, (1, 16)),
+    "full": Sizes((5, 256, 4096), (1000, 8000), (10, 100, 1000, 8000), 1000, 1024, 256,
+                  (1, 16, 256)),
 }
 
 
@@ -137,7 +149,7 @@ def loop_rows(sizes):
 
 def other_rows(sizes):
     def capture(label, form, contenders):
-        return Row(f"capture, {label}", f"capture {sizes.mebibytes} {form}",
+        return Row(f"capture, {label}", f"capture {sizes.mebibytes} {form} 128",
                    contenders=contenders, megabytes=3 * sizes.mebibytes,
                    heavy=sizes.mebibytes > 100)
     limited = ("wall", "wakeups")
@@ -153,9 +165,22 @@ def other_rows(sizes):
     ]
 
 
+def flow_rows(sizes):
+    """What a child writes while it is captured, each on a CPU of its own if there are
+    two that are idle."""
+    def flow(size, label, form, kib, contenders):
+        return Row(f"not pinned: {size} MiB{label}", f"capture {size} {form} {kib}",
+                   contenders=contenders, megabytes=3 * size, heavy=size > 100, pinned=False)
+    few = ["raw", "chld", "posix_spawn", "libuv", "rust", "python"]
+    blocks = [flow(size, f" in blocks of {kib} KiB", "into", kib, few)
+              for size in sizes.flow for kib in (64, 4)]
+    return [*blocks, flow(sizes.flow[-1], ", growing", "growing", 64, few),
+            flow(sizes.flow[-1], ", callback", "pieces", 64, ["raw", "chld", "libuv"])]
+
+
 def rows(size):
     sizes = SIZES[size]
-    return spawn_rows(sizes) + loop_rows(sizes) + other_rows(sizes)
+    return spawn_rows(sizes) + loop_rows(sizes) + other_rows(sizes) + flow_rows(sizes)
 
 
 def targets_without_row():

@@ -32,10 +32,10 @@ static void capture_by(void (*form)(struct capture *), struct capture *given)
     report("wall", typical(walls, done));
 }
 
-/* MIB FORM */
+/* MIB FORM KIB */
 void row_capture(char **arguments)
 {
-    char *argv[] = {(char *)child_path, "w", arguments[0], NULL};
+    char *argv[] = {(char *)child_path, "w", arguments[0], arguments[2], NULL};
     struct capture capture = {.argv = argv, .size = (size_t)atoi(arguments[0]) << 20, .fd = -1};
     const char *form = arguments[1];
     if (strcmp(form, "into") == 0) {

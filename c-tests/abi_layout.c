@@ -53,7 +53,7 @@ AT(chld_limit, reserved, 4, 4, 4, 4);
 AT(chld_limit, soft, 8, 8, 8, 8);
 AT(chld_limit, hard, 8, 16, 16, 16);
 
-SIZE(chld_spawn_options, 272, 208, 200);
+SIZE(chld_spawn_options, 280, 216, 208);
 AT(chld_spawn_options, size, POINTER, 0, 0, 0);
 AT(chld_spawn_options, flags, 8, 8, 8, 4);
 AT(chld_spawn_options, program, POINTER, 16, 16, 12);
@@ -89,7 +89,8 @@ AT(chld_spawn_options, signals_mode, 4, 240, 176, 172);
 AT(chld_spawn_options, mask_mode, 4, 244, 180, 176);
 AT(chld_spawn_options, ignored, 8, 248, 184, 180);
 AT(chld_spawn_options, blocked, 8, 256, 192, 188);
-AT(chld_spawn_options, user, POINTER, 264, 200, 196);
+AT(chld_spawn_options, reset, 8, 264, 200, 196);
+AT(chld_spawn_options, user, POINTER, 272, 208, 204);
 
 SIZE(chld_error, 132, 132, 132);
 AT(chld_error, code, 4, 0, 0, 0);

@@ -26,7 +26,7 @@ from check import tools
 from check.header import must_fail, spoilt_header
 from runner import report
 from runner.counts import FAILED, NOTHING, PASSED, SKIPPED, plus, sentence
-from runner.lanes import Lane, run_tests
+from runner.lanes import Lane, listed, run_tests
 
 # A target as Rust names it; the prefix of its C compiler and binutils, and for
 # musl the compiler's own name; the emulator, or None where the kernel of an
@@ -123,17 +123,6 @@ def check_imports(target, out):
     tools.require(len(needed) == 1 and "[libc.so" in needed[0], "\n".join(needed))
 
 
-def left_out():
-    """{(program, test or "*"): why} of what an emulator cannot run."""
-    found, why = {}, None
-    for line in (tools.LISTS / "emulated.txt").read_text().splitlines():
-        if line.startswith("["):
-            why = line.strip("[]")
-        elif line and not line.startswith("#"):
-            found[tuple(line.split())] = why
-    return found
-
-
 def tests_of(target, out):
     prefix = [target.emulator] if target.emulator else []
     for program in sorted((out / "c-tests/static").glob("test_*")):
@@ -145,7 +134,7 @@ def tests_of(target, out):
 
 def without_left_out(tests):
     """The tests that an emulator can run; a line that names none is an error."""
-    out, names = left_out(), {program.name for program, _ in tests}
+    out, names = listed("emulated.txt"), {program.name for program, _ in tests}
     there = {(program.name, test) for program, test in tests} | {(name, "*") for name in names}
     tools.require(set(out) <= there, f"emulated.txt lists what is not there: {set(out) - there}")
     return [(program, test) for program, test in tests
@@ -221,7 +210,7 @@ def main(words):
               if not words or any(word in target.name for word in words)]
     if any(target.emulator for target in wanted):
         let_libcs_signals_in()
-        for (program, test), why in left_out().items():
+        for (program, test), why in listed("emulated.txt").items():
             report.say(f"left out: {program} {test}: {why}")
     total = NOTHING
     # One build is a compiler that is busy with one crate most of the time.

@@ -2,6 +2,7 @@
 #include "ends.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -130,6 +131,19 @@ int storm_end(void)
     REQUIRE(sigaction(SIGALRM, &before_storm, NULL) == 0);
     arm_alarm();
     return gusts;
+}
+
+void stay_on_one_cpu(void)
+{
+    cpu_set_t all, one;
+    REQUIRE(sched_getaffinity(0, sizeof all, &all) == 0);
+    CPU_ZERO(&one);
+    for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++) {
+        if (CPU_ISSET(cpu, &all)) {
+            CPU_SET(cpu, &one);
+        }
+    }
+    REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
 }
 
 static void change_mask(int how, int signal)

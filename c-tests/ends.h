@@ -61,6 +61,10 @@ void storm_begin(void);
 /** No longer; returns how often it has. */
 int storm_end(void);
 
+/** Leaves this process one processor: a thread with priority then keeps the others from
+ * running, and a child runs only while its parent does not. */
+void stay_on_one_cpu(void);
+
 /** Blocks or unblocks a signal in the calling thread. */
 void block_signal(int signal);
 void unblock_signal(int signal);

@@ -145,9 +145,11 @@ static bool fits_child(const struct want *want, const chld_error *error, const s
     case SYS_execve: /* the kernel says ENOENT of an interpreter, too */
         return step == CHLD_STEP_EXEC
             || (step == CHLD_STEP_INTERPRETER && seen->error == ENOENT);
-    case SYS_faccessat: /* asked which of the two it is, and nobody answered */
-        return want->refused.step == CHLD_STEP_INTERPRETER && step == CHLD_STEP_EXEC
-            && error->code == want->refused.error;
+    case SYS_faccessat: /* a candidate is passed over; or nobody says whose fault it is */
+        return step == CHLD_STEP_EXEC
+            && (error->code == seen->error || error->code == want->refused.error);
+    case SYS_read: /* of a program's beginning; if none works, the report's neither */
+        return step == CHLD_STEP_CLONE;
     case SYS_dup3:
         return is_about(want, error, seen->arguments[1], true);
     }

@@ -241,6 +241,12 @@ static void warm_up(void)
     finish(start(ARGV(ONLY_STANDARD), NULL), CHLD_STATE_EXITED, 42);
 }
 
+static void ids_later(void)
+{
+    warm_up();
+    ids();
+}
+
 static void detached_later(void)
 {
     warm_up();
@@ -289,6 +295,7 @@ static void shell(void)
 
 static const struct scenario scenarios[] = {
     { "ids", ids },
+    { "ids_later", ids_later },
     { "limits", limits },
     { "scheduling", scheduling },
     { "by_descriptor", by_descriptor },

@@ -177,7 +177,6 @@ static void stop_pipeline(void)
     fill(stages, options);
     options[0].in.mode = CHLD_STDIO_FD;
     options[0].in.fd = ends[0];
-    options[STAGES - 1].err.mode = CHLD_STDIO_NULL;
     capture.timeout_ms = 20;
     capture.stop = &plan;
     window_open();

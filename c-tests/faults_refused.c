@@ -67,6 +67,24 @@ static void interpreter(void)
     close(fd);
 }
 
+/* A user of its own, so that the report comes by a pipe, with the interpreter. */
+static void interpreter_as_other_user(void)
+{
+    static const char script[] = "#!/nonexistent/interpreter\n";
+    char name[64];
+    if (geteuid() != 0) {
+        skip("this is not root");
+    }
+    int fd = memfd_create("script", 0);
+    require(fd >= 0 && write(fd, script, sizeof script - 1) > 0 && fchmod(fd, 0755) == 0, "memfd");
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.flags = CHLD_SPAWN_GID;
+    options.gid = getgid();
+    check(ARGV(name), &options, CHLD_STEP_INTERPRETER, 0, ENOENT);
+    close(fd);
+}
+
 /* Everything is opened and made, and then the directory is missing. */
 static void directory(void)
 {
@@ -202,6 +220,7 @@ static const struct scenario scenarios[] = {
     { "missing_in_path", missing_in_path },
     { "not_executable", not_executable },
     { "interpreter", interpreter },
+    { "interpreter_as_other_user", interpreter_as_other_user },
     { "directory", directory },
     { "directory_later", directory_later },
     { "output_path", output_path },

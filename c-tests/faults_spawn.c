@@ -270,6 +270,42 @@ static void signals(void)
     signal(SIGHUP, SIG_DFL);
 }
 
+/* The caller does not stop with its group, so its child must not be stopped before
+ * its exec, either. */
+static void stoppable(void)
+{
+    struct sigaction handle = { .sa_handler = on_signal };
+    sigaction(SIGTSTP, &handle, NULL);
+    check(ARGV(ONLY_STANDARD), NULL);
+    signal(SIGTSTP, SIG_DFL);
+}
+
+static void stoppable_later(void)
+{
+    warm_up();
+    stoppable();
+}
+
+/* The path does not show that it leads to a descriptor: that takes two attempts. */
+static void detour(void)
+{
+    char name[64];
+    int fd = open(child_program, O_RDONLY | O_CLOEXEC);
+    require(fd >= 0, "open");
+    snprintf(name, sizeof name, "self/fd/%d", fd);
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.cwd = "/proc";
+    options.program = name;
+    check(ARGV(ONLY_STANDARD, "cwd=/proc"), &options);
+    close(fd);
+}
+
+static void detour_later(void)
+{
+    warm_up();
+    detour();
+}
+
 /* The thirty-third child that is not closed needs a second slab. */
 static void table_grows(void)
 {
@@ -302,6 +338,10 @@ static const struct scenario scenarios[] = {
     { "swap_at_limit", swap_at_limit },
     { "inherit", inherit },
     { "signals", signals },
+    { "stoppable", stoppable },
+    { "stoppable_later", stoppable_later },
+    { "detour", detour },
+    { "detour_later", detour_later },
     { "table_grows", table_grows },
 };
 

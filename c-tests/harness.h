@@ -37,7 +37,9 @@
 #define REQUIRE(condition) \
     ((condition) ? (void) 0 : require_failed(__FILE__, __LINE__, #condition))
 
-/** Ends the test, neither passed nor failed. */
+/** Ends the test, neither passed nor failed: its exit code. In a forked copy, the
+ * test itself ends with the copy (in_copy() in support.h). */
+enum { TEST_SKIPPED = 77 };
 #define SKIP_TEST(...) skip_test(__VA_ARGS__)
 
 /** The result of a library call, which must leave errno as it was. */

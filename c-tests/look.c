@@ -103,6 +103,7 @@ static char *proc_read(int pid, const char *file, char *buffer, size_t size)
 {
     char path[128];
     REQUIRE(pid > 0);
+    need_proc();
     snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
     int input = open(path, O_RDONLY | O_CLOEXEC);
     REQUIRE(input >= 0);
@@ -159,6 +160,7 @@ long long proc_stat(int pid, int field)
 const char *proc_link(int pid, const char *name)
 {
     char path[128], *target = next_text();
+    need_proc();
     snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
     ssize_t size = readlink(path, target, PATH_MAX - 1);
     REQUIRE(size > 0);

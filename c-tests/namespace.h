@@ -20,10 +20,14 @@
         if (exit_of_part == NO_PROC) { \
             SKIP_TEST("/proc cannot be mounted here for a pid namespace"); \
         } \
+        if (exit_of_part == NOT_HERE) { \
+            SKIP_TEST("what " #part " needs is not allowed here"); \
+        } \
         check_int(__FILE__, __LINE__, "the exit of " #part, exit_of_part, 0); \
     } while (0)
 
-enum { NO_PROC = 78, WORKER_KILLED, WORKER_LOST };
+/* NOT_HERE: for a part that cannot do what it needs. */
+enum { NO_PROC = 78, NOT_HERE, WORKER_KILLED, WORKER_LOST };
 
 static int exit_of(pid_t pid)
 {

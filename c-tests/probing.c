@@ -58,6 +58,9 @@ const char *probe_nth(const struct probe *probe, const char *key, int position)
 int probe_count(const struct probe *probe, const char *key)
 {
     int count = 0;
+    if (strcmp(key, "fd") == 0) {
+        need_proc();
+    }
     while (probe_nth(probe, key, count)) {
         count++;
     }
@@ -67,6 +70,7 @@ int probe_count(const struct probe *probe, const char *key)
 const char *probe_fd(const struct probe *probe, int fd)
 {
     const char *entry;
+    need_proc();
     for (int i = 0; (entry = probe_nth(probe, "fd", i)); i++) {
         if (atoi(entry) == fd) {
             return strchr(entry, ' ') + 1;
@@ -80,6 +84,7 @@ const char *own_fd(int fd)
     static const char *const modes[] = { "r", "w", "rw", "?" };
     static char text[PATH_MAX + 8];
     char path[64], target[PATH_MAX];
+    need_proc();
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     ssize_t size = readlink(path, target, sizeof target - 1);
     REQUIRE(size >= 0);

@@ -27,7 +27,7 @@ class Clock:
     """How much time there is, and how much of it an item will take."""
 
     def __init__(self, minutes):
-        self.left_at_start = minutes * 60 if minutes else math.inf
+        self.left_at_start = math.inf if minutes is None else minutes * 60
         self.began = time.monotonic()
         self.took = self.estimated = 0
 

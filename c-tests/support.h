@@ -88,6 +88,11 @@ void reap_closed_children(void);
 /** The calling thread's number. */
 int own_thread(void);
 
+/** Ends the test, neither passed nor failed, where /proc is not mounted, or where
+ * /dev is empty. The functions here that need these call them. */
+void need_proc(void);
+void need_dev(void);
+
 /** The letter that /proc has for the state of a process or thread, 'S' if it
  * sleeps, 'Z' for a zombie; 0 if there is no such process. */
 char process_state(int pid);
@@ -95,7 +100,7 @@ char process_state(int pid);
 /** Whether a process is a zombie, or gone. */
 bool has_ended(int pid);
 
-/** Whether /proc has this process at all, a zombie included. */
+/** Whether there is this process, a zombie included. */
 bool process_is_there(int pid);
 
 /** Whether this runs under valgrind, which has limits of its own. */
@@ -103,6 +108,9 @@ bool under_valgrind(void);
 
 /** Whether the kernel tells how a process ended that was reaped already. */
 bool ends_can_be_recovered(void);
+
+/** Whether waitid() takes pidfds: P_PIDFD, since Linux 5.4. */
+bool waitid_takes_pidfds(void);
 
 /** Runs `part` in a forked copy of the test, where checks count as well. */
 #define IN_COPY(part) check_int(__FILE__, __LINE__, "the exit of " #part, in_copy(part), 0)

@@ -23,7 +23,10 @@ static int step_when_ready(chld_capture_id capturing, chld_capture_wait *wait)
 {
     struct pollfd fds[CHLD_CAPTURE_FDS];
     REQUIRE(wait->count > 0 && wait->count <= CHLD_CAPTURE_FDS);
-    CHECK(wait->timeout_ms > 0 && wait->timeout_ms <= FAR);
+    CHECK(wait->timeout_ms >= 0 && wait->timeout_ms <= FAR);
+    if (wait->timeout_ms == 0) { /* more can be done at once */
+        return CALL(chld_capture_step(capturing, wait));
+    }
     for (uint32_t i = 0; i < wait->count; i++) {
         fds[i] = (struct pollfd) { wait->fds[i].fd, wait->fds[i].events, 0 };
     }
@@ -113,22 +116,36 @@ static chld_stop_plan plan_of(const chld_stop_step *steps, size_t count)
     return plan;
 }
 
-static void check_killed(const char *const *argv, int signal, int step, const char *output)
+/* False, and nothing is checked, if the child had not written by then: on a slow
+ * machine it has not even begun when a short timeout is over. */
+static bool check_killed_after(int timeout_ms, const char *const *argv, int signal, int step,
+                               const char *output)
 {
     chld_stop_plan plan = plan_of(two, 2);
-    chld_capture_options options = growing(300);
+    chld_capture_options options = growing(timeout_ms);
     options.stop = &plan;
     chld_capture_result result;
     long long begin = now_ms();
     CHECK_CALL(chld_run(argv, NULL, &options, &result, NULL), 0);
     long long took = now_ms() - begin;
-    CHECK(took >= (step == 1 ? 300 : 500) && took < 10000);
-    CHECK_STATUS(result.status, CHLD_STATE_KILLED, signal);
-    CHECK_INT(result.timed_out, 1);
-    CHECK_INT(result.step, step);
-    CHECK_INT(result.signal, signal);
-    CHECK_STR(result.out.data, output);
+    bool begun = result.out.data && strcmp(result.out.data, output) == 0;
     CHECK_CALL(chld_buffer_free(result.out.data), 0);
+    if (begun) {
+        CHECK(took >= timeout_ms + (step == 1 ? 0 : 200) && took < timeout_ms + 10000);
+        CHECK_STATUS(result.status, CHLD_STATE_KILLED, signal);
+        CHECK_INT(result.timed_out, 1);
+        CHECK_INT(result.step, step);
+        CHECK_INT(result.signal, signal);
+    }
+    return begun;
+}
+
+static void check_killed(const char *const *argv, int signal, int step, const char *output)
+{
+    int timeout_ms = 300;
+    while (!check_killed_after(timeout_ms, argv, signal, step, output) && !failures()) {
+        REQUIRE((timeout_ms *= 2) < 10000);
+    }
 }
 
 TEST(a_limit_ends_the_child_and_keeps_what_it_wrote)
@@ -141,9 +158,9 @@ TEST(a_child_that_ignores_term_is_killed_after_the_grace)
     check_killed(ARGV(helper("flow"), "deaf"), SIGKILL, 2, "start\n");
 }
 
-TEST(a_stopped_child_is_killed)
+TEST(a_stopped_child_acts_on_the_first_signal)
 {
-    check_killed(ARGV(helper("flow"), "stop"), SIGKILL, 2, "start\n");
+    check_killed(ARGV(helper("flow"), "stop"), SIGTERM, 1, "start\n");
 }
 
 TEST(a_child_that_hangs_on_a_fifo_is_ended)
@@ -180,6 +197,8 @@ TEST(a_child_that_no_step_ends_is_reported_and_not_waited_for)
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
     spawn.out.mode = CHLD_STDIO_PIPE;
     chld_id id = START(ARGV(helper("flow"), "deaf"), &spawn);
+    struct pollfd written = { CALL(chld_stdout_fd(id)), POLLIN, 0 };
+    REQUIRE(poll(&written, 1, FAR) == 1); /* from now on it ignores SIGTERM */
     chld_capture_options options = growing(100);
     options.stop = &plan;
     chld_capture_result result = { 0 };
@@ -231,7 +250,7 @@ TEST(an_event_loop_can_capture_step_by_step)
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
     spawn.in.mode = spawn.out.mode = CHLD_STDIO_PIPE;
     chld_id id = START(ACT("cat"), &spawn);
-    static char input[300000];
+    static char input[3000000]; /* more than a turn moves */
     memset(input, 'y', sizeof input - 1);
     chld_capture_options options = growing(FAR);
     options.in.mode = CHLD_FEED_BUFFER;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -332,4 +333,49 @@ TEST(nothing_is_lost_on_a_terminal)
         CHECK_INT((long long) result.out.total, 6 * sizes[i % 2]); /* "1001\r\n" */
         CHECK_CALL(chld_buffer_free(result.out.data), 0);
     }
+}
+
+/* Little more than a start needs, whatever becomes of the output. */
+enum { SMALL_STACK = 20 * 1024 };
+
+static int ignore(void *argument, const char *data, size_t size)
+{
+    (void) argument;
+    (void) data;
+    return size == 0;
+}
+
+static void *run_each_sink(void *argument)
+{
+    static const uint32_t modes[] = { CHLD_SINK_NONE, CHLD_SINK_TAIL, CHLD_SINK_GROW,
+                                      CHLD_SINK_CALLBACK, CHLD_SINK_FD, CHLD_SINK_LINES };
+    static chld_capture_result result;
+    static char buffer[100];
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        chld_sink sink = { .mode = modes[i], .buffer = buffer, .callback = ignore,
+                           .size = sizeof buffer, .fd = *(const int *) argument };
+        chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+        options.out = sink;
+        CHECK_CALL(chld_run(ARGV(helper("flow"), "pour", "200"), NULL, &options, &result, NULL), 0);
+        CHECK_CALL(chld_buffer_free(modes[i] == CHLD_SINK_GROW ? result.out.data : NULL), 0);
+    }
+    return argument;
+}
+
+TEST(a_capture_needs_little_stack)
+{
+#if defined __SANITIZE_ADDRESS__
+    SKIP_TEST("sanitizers need a larger stack");
+#endif
+    pthread_t thread;
+    pthread_attr_t attributes;
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    REQUIRE(null >= 0 && pthread_attr_init(&attributes) == 0);
+    if (under_valgrind() || pthread_attr_setstacksize(&attributes, SMALL_STACK) != 0) {
+        SKIP_TEST("a stack cannot be that small here");
+    }
+    REQUIRE(pthread_create(&thread, &attributes, run_each_sink, &null) == 0);
+    pthread_join(thread, NULL);
+    pthread_attr_destroy(&attributes);
+    close(null);
 }

@@ -90,7 +90,7 @@ static const struct stream_row {
       "/", "open %s /", NULL },
     { EINVAL, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_PATH, .path = NULL }, "", "stdio %s",
       "CHLD_STDIO_PATH needs path, which is NULL" },
-    { EINVAL, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_PTY + 1 }, "", "stdio %s",
+    { EINVAL, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_STDERR + 1 }, "", "stdio %s",
       "mode is no CHLD_STDIO_*" },
     { EINVAL, CHLD_STEP_STDIO, { .mode = 0xffffffff }, "", "stdio %s",
       "mode is no CHLD_STDIO_*" },
@@ -126,6 +126,21 @@ TEST(only_stderr_can_go_where_stdout_goes)
     options.in.mode = CHLD_STDIO_INHERIT;
     options.out.mode = CHLD_STDIO_STDOUT;
     CHECK_FAILS(ACT("exit", "0"), &options, EINVAL, CHLD_STEP_STDIO, 1);
+}
+
+TEST(only_stdout_can_go_where_stderr_goes)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.in.mode = CHLD_STDIO_STDERR;
+    CHECK_FAILS(ACT("exit", "0"), &options, EINVAL, CHLD_STEP_STDIO, 0);
+    options.in.mode = CHLD_STDIO_INHERIT;
+    options.err.mode = CHLD_STDIO_STDERR;
+    CHECK_FAILS(ACT("exit", "0"), &options, EINVAL, CHLD_STEP_STDIO, 2);
+    options.out.mode = CHLD_STDIO_STDERR;
+    options.err.mode = CHLD_STDIO_STDOUT;
+    CHECK_FAILS(ACT("exit", "0"), &options, EINVAL, CHLD_STEP_STDIO, 2);
+    options.err.mode = CHLD_STDIO_CLOSED;
+    CHECK_FAILS(ACT("exit", "0"), &options, EBADF, CHLD_STEP_STDIO, 1);
 }
 
 TEST(what_was_opened_before_a_failure_is_closed)
@@ -363,6 +378,10 @@ TEST(misuse_names_the_member_and_the_remedy)
     check_text(SET(.env_unset = no_name), "environment 0 A=1: an entry of env_unset must be a name");
     check_text(SET(.out.mode = CHLD_STDIO_STDOUT),
                "stdio stdout: only err can have CHLD_STDIO_STDOUT");
+    check_text(SET(.err.mode = CHLD_STDIO_STDERR),
+               "stdio stderr: only out can have CHLD_STDIO_STDERR");
+    check_text(SET(.out.mode = CHLD_STDIO_STDERR, .err.mode = CHLD_STDIO_STDOUT),
+               "stdio stderr: out and err refer to each other");
     check_text(SET(.fds_count = 1), "map 0: fds is NULL, or fds_count too large");
     check_text(SET(.fds = negative, .fds_count = 2), "map 1: target is negative");
     check_text(SET(.fds = twice, .fds_count = 2),

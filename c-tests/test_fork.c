@@ -1,11 +1,13 @@
 /* A forked copy of the program begins with an empty library. */
 #include "support.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -150,4 +152,59 @@ TEST(copies_made_while_other_threads_are_at_work)
     for (int i = 0; i < 2; i++) {
         pthread_join(threads[i], NULL);
     }
+}
+
+/* A copy that is made inside a call, in a callback, and returns from that call: what the
+ * call has of its child is the original's. */
+
+static pid_t copy_of_capture;
+
+static int fork_at_first(void *gate, const char *data, size_t size)
+{
+    (void) data;
+    (void) size;
+    if (copy_of_capture == 0) {
+        copy_of_capture = fork();
+        REQUIRE(copy_of_capture >= 0);
+        gate_open(gate);
+    }
+    if (copy_of_capture == 0) {
+        copy_of_capture = -1;
+        arm_alarm();
+    }
+    return 0;
+}
+
+TEST(a_copy_that_returns_from_a_capture_leaves_descriptor_0_alone)
+{
+    int before = failures(), input[2], saved = dup(0), unread = 0;
+    struct gate gate = gate_make();
+    REQUIRE(pipe2(input, O_CLOEXEC) == 0 && write(input[1], "x", 1) == 1 && saved > 2);
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.in = (chld_stdio) { .mode = CHLD_STDIO_FD, .fd = gate.wait_end };
+    options.out.mode = options.err.mode = CHLD_STDIO_PIPE;
+    chld_id id = START(ARGV("/bin/sh", "-c", "echo one; read line; echo two"), &options);
+    REQUIRE(dup2(input[0], 0) == 0);
+
+    chld_capture_options capture = CHLD_CAPTURE_OPTIONS_INIT;
+    capture.out = (chld_sink) { .mode = CHLD_SINK_CALLBACK, .callback = fork_at_first };
+    capture.out.argument = &gate;
+    capture.err = (chld_sink) { .mode = CHLD_SINK_GROW, .size = 1 };
+    int result = CALL(chld_capture(id, &capture, NULL));
+    bool is_intact = fcntl(0, F_GETFD) >= 0 && ioctl(0, FIONREAD, &unread) == 0 && unread == 1;
+    CHECK(is_intact);
+    if (copy_of_capture < 0) {
+        CHECK_INT(result, -EBADF);
+        CHECK_CALL(chld_peek(id, NULL), -EBADF);
+        _exit(failures() > before);
+    }
+    int word = -1;
+    CHECK_INT(result, 0);
+    CHECK_INT(waitpid(copy_of_capture, &word, 0), copy_of_capture);
+    CHECK_INT(word, 0);
+    CHECK_EXITED(FINISH(id), 0);
+    REQUIRE(dup2(saved, 0) == 0);
+    close(saved);
+    close(input[0]);
+    close(input[1]);
 }

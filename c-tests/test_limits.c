@@ -159,6 +159,39 @@ TEST(waiting_needs_no_descriptors)
     REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
+/* A child that was adopted when no descriptor was left has none of its own. */
+static void add_without_descriptors(void)
+{
+    chld_id id;
+    chld_set set;
+    chld_event event = { 0 };
+    struct gate gate = gate_make();
+    bool needs_pidfd = CALL(chld_engine()) == CHLD_ENGINE_PIDFD;
+    CHECK_CALL(chld_set_open(0, &set), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char byte;
+        close(gate.hold_end);
+        _exit(read(gate.wait_end, &byte, 1) == 0 ? 9 : 1);
+    }
+    leave_free(0);
+    CHECK_CALL(chld_adopt(&id, pid), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), needs_pidfd ? -EMFILE : 0);
+    close(LIMIT - 1);
+    CHECK_CALL(chld_set_add(set, id, 0), needs_pidfd ? 0 : -EEXIST);
+    CHECK_INT(count_free(), !needs_pidfd);
+    gate_open(&gate);
+    CHECK_CALL(chld_set_wait(set, 10000, &event), 0);
+    CHECK(event.id == id);
+    CHECK_EXITED(FINISH(id), 9);
+    CHECK_CALL(chld_set_close(set), 0);
+}
+
+TEST(a_set_takes_a_child_without_a_descriptor_as_soon_as_one_is_free)
+{
+    IN_COPY(add_without_descriptors);
+}
+
 TEST(a_list_may_be_longer_than_the_limit_on_descriptors)
 {
     struct rlimit before;

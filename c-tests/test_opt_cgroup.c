@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <mntent.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -209,40 +211,121 @@ TEST(a_cgroup_that_is_not_the_callers_is_refused)
 
 enum { MEMBERS = 20 };
 
-/* Half of them have left the session and lost their parents: only the cgroup
- * still knows whose they are. */
-TEST(a_tree_in_a_cgroup_of_its_own_is_killed_to_the_last)
+/* A family in the cgroup that is open at `fd`; their pids. */
+static chld_id start_family(int fd, int pids[MEMBERS], int *hold)
 {
-    struct group group = make_group();
-    if (faccessat(group.fd, "cgroup.kill", F_OK, 0) != 0) {
-        remove_group(&group);
-        SKIP_TEST("this kernel has no cgroup.kill");
-    }
-    int names[2], gate[2], pids[MEMBERS];
+    int names[2], gate[2];
     REQUIRE(pipe2(names, O_CLOEXEC) == 0 && pipe2(gate, O_CLOEXEC) == 0);
     chld_fd_map map[] = { { names[1], 3 }, { gate[0], 4 } };
-    chld_spawn_options options = into(group.fd);
+    chld_spawn_options options = into(fd);
     options.flags = CHLD_SPAWN_CGROUP_OWN;
     options.fds = map;
     options.fds_count = 2;
     chld_id id = START(ARGV(helper("family"), DECIMAL(MEMBERS), "strays"), &options);
     for (int i = 0; i < MEMBERS; i++) {
         REQUIRE(read(names[0], &pids[i], sizeof(int)) == sizeof(int));
-        CHECK(is_in(pids[i], &group));
+    }
+    close(names[0]);
+    close(names[1]);
+    close(gate[0]);
+    *hold = gate[1];
+    return id;
+}
+
+/* Half of them have left the session and lost their parents: only the cgroup
+ * still knows whose they are. */
+static void kill_family(const struct group *group, const struct group *below)
+{
+    int pids[MEMBERS], hold;
+    chld_id id = start_family(group->fd, pids, &hold);
+    for (int i = 0; i < MEMBERS; i++) {
+        CHECK(is_in(pids[i], group));
+    }
+    if (below) {
+        FILE *procs = fdopen(openat(below->fd, "cgroup.procs", O_WRONLY | O_CLOEXEC), "w");
+        REQUIRE(procs && fprintf(procs, "%d", pids[MEMBERS - 1]) > 0 && fclose(procs) == 0);
     }
     uint32_t left = 99;
     CHECK_CALL(chld_kill_tree(id, SIGKILL, &left), 0);
     CHECK_INT(left, 0);
+    for (int i = 0; i < MEMBERS; i++) {
+        CHECK(has_ended(pids[i]));
+    }
     chld_status status;
     CHECK_CALL(chld_wait(id, -1, &status), 0);
     CHECK_STATUS(status, CHLD_STATE_KILLED, SIGKILL);
     CHECK_CALL(chld_kill_tree(id, SIGKILL, &left), 0); /* empty, and still its own */
     CHECK_INT(left, 0);
     CHECK_CALL(chld_close(id), 0);
-    int ends[] = { names[0], names[1], gate[0], gate[1] };
-    for (int i = 0; i < 4; i++) {
-        close(ends[i]);
+    close(hold);
+}
+
+TEST(a_tree_in_a_cgroup_of_its_own_is_killed_to_the_last)
+{
+    struct group group = make_group();
+    kill_family(&group, NULL);
+    remove_group(&group);
+}
+
+static struct group below(const struct group *group)
+{
+    struct group inner = *group;
+    strcat(inner.path, "/below");
+    REQUIRE(mkdir(inner.path, 0755) == 0);
+    inner.fd = open(inner.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    REQUIRE(inner.fd > 2);
+    return inner;
+}
+
+TEST(a_cgroup_below_its_own_is_killed_too)
+{
+    struct group group = make_group(), inner = below(&group);
+    kill_family(&group, &inner);
+    remove_group(&inner);
+    remove_group(&group);
+}
+
+static struct group incapable;
+
+/* In mounts of its own, cgroup.kill is a device that takes nothing: as if the kernel
+ * had none. */
+static void kill_one_after_the_other(void)
+{
+    char top[PATH_MAX], file[PATH_MAX + 16];
+    snprintf(file, sizeof file, "%s/cgroup.kill", incapable.path);
+    REQUIRE(find_mount(top, sizeof top) && unshare(CLONE_NEWNS) == 0);
+    REQUIRE(mount("none", top, "none", MS_PRIVATE, NULL) == 0);
+    REQUIRE(mount("/dev/full", file, "none", MS_BIND, NULL) == 0 || errno == ENOENT);
+    incapable.fd = open(incapable.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    REQUIRE(incapable.fd > 2);
+    struct group inner = below(&incapable);
+    kill_family(&incapable, &inner);
+    kill_family(&incapable, NULL); /* it is not frozen any more */
+    remove_group(&inner);
+}
+
+TEST(a_cgroup_without_cgroup_kill_is_killed_one_after_the_other)
+{
+    incapable = make_group();
+    IN_COPY(kill_one_after_the_other);
+    remove_group(&incapable);
+}
+
+/* A frozen process does not stop. */
+TEST(a_frozen_tree_can_be_killed)
+{
+    struct group group = make_group();
+    chld_spawn_options options = into(group.fd);
+    chld_id id = START(ARGV("sleep", "60"), &options);
+    int freeze = openat(group.fd, "cgroup.freeze", O_WRONLY | O_CLOEXEC);
+    if (freeze >= 0) {
+        REQUIRE(write(freeze, "1", 1) == 1);
     }
+    uint32_t left = 99;
+    CHECK_CALL(chld_kill_tree(id, SIGKILL, &left), 0);
+    CHECK_INT(left, 0);
+    CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
+    close(freeze);
     remove_group(&group);
 }
 

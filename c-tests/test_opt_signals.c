@@ -166,6 +166,67 @@ TEST(exactly_what_is_asked_for_is_ignored)
     }
 }
 
+/* On top of each mode, and nothing else changes. */
+TEST(signals_can_be_reset_to_their_default)
+{
+    need_real_kernel();
+    static const uint32_t modes[] = { CHLD_SIGNALS_INHERIT, CHLD_SIGNALS_USUAL,
+                                      CHLD_SIGNALS_IGNORING };
+    const uint64_t reset = signal_bit(SIGHUP) | signal_bit(64) | signal_bit(SIGUSR1)
+                         | signal_bit(SIGURG) | never;
+    uint64_t ignored = set_dispositions(false);
+    for (int i = 0; i < 3; i++) {
+        chld_spawn_options options = with_signals(modes[i], ignored);
+        options.reset = reset;
+        uint64_t gone = modes[i] == CHLD_SIGNALS_USUAL ? reset | signal_bit(SIGPIPE) : reset;
+        check_signals(options, 0, ignored & ~gone);
+        options.reset = ~0ull;
+        check_signals(options, 0, 0);
+    }
+    restore_dispositions();
+}
+
+/* Sets in both forms */
+
+TEST(a_signal_set_has_two_forms)
+{
+    sigset_t set, back;
+    uint64_t bits = 1;
+    sigemptyset(&set);
+    CHECK_CALL(chld_sigset_decode(&set, &bits), 0);
+    CHECK_INT((long long) bits, 0);
+    for (int number = 1; number <= 64; number++) {
+        if (sigemptyset(&set) != 0 || sigaddset(&set, number) != 0) {
+            continue; /* one of libc's own */
+        }
+        CHECK_CALL(chld_sigset_decode(&set, &bits), 0);
+        CHECK_INT((long long) bits, (long long) signal_bit(number));
+        memset(&back, 0xff, sizeof back);
+        CHECK_CALL(chld_sigset_encode(bits, &back), 0);
+        for (int other = 1; other <= 64; other++) {
+            CHECK_INT(sigismember(&back, other) == 1, other == number);
+        }
+    }
+    CHECK_CALL(chld_sigset_encode(~0ull, &back), 0);
+    CHECK_CALL(chld_sigset_decode(&back, &bits), 0);
+    CHECK_INT((long long) (bits | 3ull << 31), (long long) ~0ull);
+    CHECK_CALL(chld_sigset_decode(NULL, &bits), -EINVAL);
+    CHECK_CALL(chld_sigset_decode(&back, NULL), -EINVAL);
+    CHECK_CALL(chld_sigset_encode(0, NULL), -EINVAL);
+}
+
+TEST(a_decoded_set_is_what_the_child_blocks)
+{
+    sigset_t set;
+    uint64_t bits = 0;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGUSR2);
+    CHECK_CALL(chld_sigset_decode(&set, &bits), 0);
+    check_signals(with_mask(CHLD_MASK_BLOCKED, bits),
+                  signal_bit(SIGTERM) | signal_bit(SIGUSR2), 0);
+}
+
 TEST(mask_and_dispositions_are_independent)
 {
     need_real_kernel();

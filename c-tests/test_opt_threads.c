@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { STARTERS = 3, EACH = 60 };
@@ -162,4 +163,98 @@ TEST(a_death_signal_is_for_the_thread_that_asked_for_it)
     CHECK_STATUS(FINISH(others), CHLD_STATE_KILLED, SIGTERM);
     CHECK_CALL(chld_wait(own, 0, NULL), -ETIMEDOUT);
     LEAVE(own);
+}
+
+/* The smallest stack that a thread can have is enough for a start, whatever the
+ * child's half has to do. */
+
+static void *start_on_a_small_stack(void *kind)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    chld_error error = { .code = 0 };
+    chld_id id = CHLD_NONE;
+    options.env_set = ARGV("A=1", "B=2");
+    options.out.mode = CHLD_STDIO_NULL;
+    const char *what = kind;
+    if (strcmp(what, "detached") == 0) {
+        options.flags = CHLD_SPAWN_DETACHED;
+        CHECK_CALL(chld_spawn(NULL, ARGV("true"), &options, &error), 0);
+    } else if (strcmp(what, "ids") == 0) {
+        options.flags = CHLD_SPAWN_UID;
+        options.uid = getuid();
+        CHECK_CALL(chld_spawn(&id, ARGV("true"), &options, &error), 0);
+    } else if (strcmp(what, "script") == 0) {
+        CHECK_CALL(chld_spawn(&id, ARGV(scratch("script")), &options, &error), -ENOENT);
+        CHECK_INT(error.step, CHLD_STEP_INTERPRETER);
+    } else {
+        CHECK_CALL(chld_spawn(&id, ARGV("true"), &options, &error), 0);
+    }
+    if (id != CHLD_NONE) {
+        CHECK_CALL(chld_wait(id, 10000, NULL), 0);
+        CHECK_CALL(chld_close(id), 0);
+    }
+    return NULL;
+}
+
+TEST(the_smallest_stack_of_a_thread_is_enough)
+{
+    need_real_kernel();
+    if (getenv("ASAN_OPTIONS")) {
+        SKIP_TEST("sanitizers need a larger stack themselves");
+    }
+    static char *const kinds[] = { "plain", "detached", "ids", "script" };
+    scratch_file("script", "#!/nonexistent/interpreter\n", 0755);
+    pthread_attr_t attributes;
+    REQUIRE(pthread_attr_init(&attributes) == 0);
+    REQUIRE(pthread_attr_setstacksize(&attributes, (size_t) sysconf(_SC_THREAD_STACK_MIN)) == 0);
+    for (int i = 0; i < 4; i++) {
+        pthread_t thread;
+        REQUIRE(pthread_create(&thread, &attributes, start_on_a_small_stack, kinds[i]) == 0);
+        pthread_join(thread, NULL);
+    }
+    pthread_attr_destroy(&attributes);
+}
+
+/* Where memory is not shared, a failure comes by a pipe. A copy of the process
+ * that another thread makes meanwhile has that pipe open, too. */
+
+static struct gate copies_wait;
+static atomic_bool copies_enough;
+enum { COPIES = 60 };
+
+static void *make_copies(void *unused)
+{
+    for (int i = 0; i < COPIES && !atomic_load(&copies_enough); i++) {
+        pid_t copy = fork();
+        if (copy == 0) {
+            char byte;
+            close(copies_wait.hold_end);
+            _exit(read(copies_wait.wait_end, &byte, 1) != 0);
+        }
+        CHECK(copy > 0);
+        poll(NULL, 0, 3);
+    }
+    return unused;
+}
+
+TEST(no_start_waits_for_copies_of_the_process)
+{
+    need_real_kernel();
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    if (geteuid() == 0) {
+        options.flags = CHLD_SPAWN_UID;
+        options.uid = NOBODY;
+    }
+    CHECK_EXITED(RUN(ARGV("/bin/true"), &options), 0);
+    copies_wait = gate_make();
+    pthread_t copier;
+    REQUIRE(pthread_create(&copier, NULL, make_copies, NULL) == 0);
+    for (int i = 0; i < scaled(200); i++) {
+        CHECK_EXITED(RUN(ARGV("/bin/true"), &options), 0);
+    }
+    atomic_store(&copies_enough, true);
+    pthread_join(copier, NULL);
+    gate_open(&copies_wait);
+    while (waitpid(-1, NULL, 0) > 0) {
+    }
 }

@@ -2,6 +2,8 @@
  * not; removed below it; put on top again; inherited by a forked copy. */
 #include "ends.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -223,6 +225,188 @@ TEST(a_set_keeps_the_handler_when_the_program_removes_it)
     CHECK_CALL(chld_sigchld_remove(), -ENOENT);
 }
 
+/* Whatever else needs the handler keeps it, in whatever order it comes and goes. */
+
+static struct {
+    struct gate gate;
+    chld_id id;
+    chld_set set;
+    pthread_t thread;
+    atomic_int sleeper;
+} holder;
+
+static void start_held(void)
+{
+    holder.gate = gate_make();
+    holder.id = START_AT(&holder.gate, 4);
+}
+
+static void finish_held(void)
+{
+    gate_open(&holder.gate);
+    CHECK_EXITED(FINISH(holder.id), 4);
+}
+
+static bool hold_by_set(void)
+{
+    holder.set = SET_OPEN(CHLD_SET_SIGCHLD);
+    return true;
+}
+
+static void let_go_of_set(void)
+{
+    CHECK_CALL(chld_set_close(holder.set), 0);
+}
+
+static bool hold_by_watch(void)
+{
+    start_held();
+    holder.set = SET_OPEN(0);
+    CHECK_CALL(chld_set_add(holder.set, holder.id, CHLD_WATCH_STOPPED), 0);
+    return true;
+}
+
+static void let_go_of_watch(void)
+{
+    CHECK_CALL(chld_set_close(holder.set), 0);
+    finish_held();
+}
+
+static void *sleep_in_wait(void *unused)
+{
+    atomic_store(&holder.sleeper, own_thread());
+    CHECK_CALL(chld_wait_change(holder.id, 0, 60000, NULL), 0);
+    return unused;
+}
+
+static bool hold_by_wait(void)
+{
+    start_held();
+    atomic_store(&holder.sleeper, 0);
+    REQUIRE(pthread_create(&holder.thread, NULL, sleep_in_wait, NULL) == 0);
+    AWAIT(atomic_load(&holder.sleeper) && process_state(holder.sleeper) == 'S');
+    return true;
+}
+
+static void let_go_of_wait(void)
+{
+    gate_open(&holder.gate);
+    pthread_join(holder.thread, NULL);
+    CHECK_EXITED(FINISH(holder.id), 4);
+}
+
+static bool hold_by_exit_fd(void)
+{
+    start_held();
+    CHECK(CALL(chld_exit_fd(holder.id)) > 2);
+    return CALL(chld_engine()) == CHLD_ENGINE_SIGCHLD;
+}
+
+static const struct way_to_hold {
+    const char *name;
+    bool (*hold)(void); /* whether it needs the handler */
+    void (*let_go)(void);
+} ways_to_hold[] = {
+    { "a set of the SIGCHLD engine", hold_by_set, let_go_of_set },
+    { "a set that watches stops", hold_by_watch, let_go_of_watch },
+    { "a call that sleeps", hold_by_wait, let_go_of_wait },
+    { "an exit descriptor", hold_by_exit_fd, finish_held },
+};
+
+static bool ours_in_force(void)
+{
+    struct sigaction now;
+    REQUIRE(sigaction(SIGCHLD, NULL, &now) == 0);
+    return now.sa_handler != SIG_DFL && !foreign_in_force(0) && !foreign_in_force(1);
+}
+
+static void install_hold_remove_let_go(const struct way_to_hold *way)
+{
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    bool needs = way->hold();
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    CHECK_INT(ours_in_force(), needs);
+    CHECK_CALL(chld_sigchld_remove(), -ENOENT);
+    CHECK_INT(ours_in_force(), needs);
+    way->let_go();
+    CHECK_CALL(chld_sigchld_remove(), needs ? 0 : -ENOENT);
+}
+
+static void hold_install_let_go_remove(const struct way_to_hold *way)
+{
+    way->hold();
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    way->let_go();
+    CHECK(ours_in_force());
+    CHECK_CALL(chld_sigchld_remove(), 0);
+}
+
+static void hold_remove_let_go(const struct way_to_hold *way)
+{
+    bool needs = way->hold();
+    CHECK_CALL(chld_sigchld_remove(), -ENOENT);
+    CHECK_INT(ours_in_force(), needs);
+    way->let_go();
+    CHECK_CALL(chld_sigchld_remove(), needs ? 0 : -ENOENT);
+}
+
+static void hold_cover_remove_let_go_uncover(const struct way_to_hold *way)
+{
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    way->hold();
+    foreign_install(1);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    check_one_round(2);
+    way->let_go();
+    CHECK_CALL(chld_sigchld_remove(), -ENOENT);
+    foreign_remove(1);
+    CHECK(ours_in_force());
+    CHECK_CALL(chld_sigchld_remove(), 0);
+}
+
+static void hold_cover_let_go_uncover_remove(const struct way_to_hold *way)
+{
+    bool needs = way->hold();
+    foreign_install(1);
+    way->let_go();
+    foreign_remove(1);
+    CHECK_INT(ours_in_force(), needs);
+    CHECK_CALL(chld_sigchld_remove(), needs ? 0 : -ENOENT);
+}
+
+static void check_order(void (*order)(const struct way_to_hold *))
+{
+    for (size_t i = 0; i < sizeof ways_to_hold / sizeof *ways_to_hold; i++) {
+        int before = failures();
+        foreign_install(0);
+        order(&ways_to_hold[i]);
+        CHECK(foreign_in_force(0));
+        check_one_round(1);
+        CHECK_CALL(chld_sigchld_remove(), -ENOENT);
+        restore_default();
+        if (failures() > before) {
+            fail(__FILE__, __LINE__, "with %s", ways_to_hold[i].name);
+        }
+    }
+}
+
+TEST(removed_while_it_is_needed_the_handler_goes_with_a_later_call)
+{
+    check_order(install_hold_remove_let_go);
+    check_order(hold_remove_let_go);
+}
+
+TEST(removed_after_it_was_needed_the_handler_goes_at_once)
+{
+    check_order(hold_install_let_go_remove);
+}
+
+TEST(removed_while_it_is_needed_below_a_foreign_handler_it_goes_with_a_later_call)
+{
+    check_order(hold_cover_remove_let_go_uncover);
+    check_order(hold_cover_let_go_uncover_remove);
+}
+
 /* A handler that replaces ours and does not chain: a set does not depend on it. */
 TEST(a_set_wait_looks_although_a_foreign_handler_does_not_chain)
 {
@@ -334,6 +518,32 @@ TEST(a_forked_copy_can_install_anew)
     CHECK_CALL(chld_sigchld_install(0), 0);
     IN_COPY(use_the_library_in_the_copy);
     check_reaping();
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    foreign_remove(0);
+}
+
+/* In another process that shares the memory, such as a child of vfork(), the handler only
+ * chains: what it found there would be taken for the truth in the original. */
+TEST(a_child_of_vfork_only_chains)
+{
+    struct gate gate = gate_make();
+    chld_status status = { -1, -1, -1, -1 };
+    foreign_install(0);
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    chld_id id = START_AT(&gate, 4), exited = START(ACT("exit", "6"), NULL);
+    await_end(exited);
+    pid_t pid = vfork();
+    if (pid == 0) {
+        calls[0] = 0;
+        kill(getpid(), SIGCHLD);
+        _exit(calls[0] != 1); /* the memory is shared */
+    }
+    FOREIGN_REAP(pid, 0);
+    CHECK_CALL(chld_peek(id, &status), 0);
+    CHECK_STATUS(status, CHLD_STATE_RUNNING, -1);
+    gate_open(&gate);
+    CHECK_EXITED(FINISH(id), 4);
+    CHECK_EXITED(FINISH(exited), 6);
     CHECK_CALL(chld_sigchld_remove(), 0);
     foreign_remove(0);
 }

@@ -3,7 +3,6 @@
 #include "ends.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 
 /* A handler of the program's own, installed while ours comes or goes. */
@@ -34,7 +33,10 @@ static void dawdle(int steps)
     }
 }
 
-enum { ROUNDS = 30000, STEPS = 199 };
+enum { ROUNDS = 30000, STEPS = 199, MANY_STEPS = 4001 };
+
+/* How late the foreign handler is installed at most. */
+static int foreign_steps = STEPS;
 
 static void *install_foreign(void *unused)
 {
@@ -42,7 +44,7 @@ static void *install_foreign(void *unused)
     action.sa_sigaction = foreign;
     for (int i = 0; i < scaled(ROUNDS); i++) {
         pthread_barrier_wait(&both);
-        dawdle(i * 7 % STEPS);
+        dawdle(i * 7 % foreign_steps);
         set_handler(&action, &below);
         pthread_barrier_wait(&both);
     }
@@ -84,6 +86,30 @@ TEST(a_handler_installed_while_ours_comes_is_kept)
     set_handler(&none, NULL);
 }
 
+/* The same while ours goes. */
+TEST(a_handler_installed_while_ours_goes_is_kept)
+{
+    struct sigaction none = { .sa_handler = SIG_DFL };
+    pthread_t other;
+    bool kept = true;
+    foreign_steps = MANY_STEPS;
+    pthread_barrier_init(&both, NULL, 2);
+    REQUIRE(pthread_create(&other, NULL, install_foreign, NULL) == 0);
+    for (int i = 0; i < scaled(ROUNDS); i++) {
+        (void) CALL(chld_sigchld_remove());
+        set_handler(&none, NULL);
+        CHECK_CALL(chld_sigchld_install(CHLD_SIGCHLD_NOTIFY), 0);
+        pthread_barrier_wait(&both);
+        dawdle(i * 11 % STEPS);
+        CHECK_CALL(chld_sigchld_remove(), 0);
+        pthread_barrier_wait(&both);
+        kept = kept && is_called_once();
+    }
+    pthread_join(other, NULL);
+    pthread_barrier_destroy(&both);
+    set_handler(&none, NULL);
+}
+
 /* Priorities */
 
 static atomic_bool enough;
@@ -99,21 +125,6 @@ static void *open_and_close_until_enough(void *unused)
         open_and_close();
     }
     return unused;
-}
-
-/* Leaves this process one processor, so that a thread with priority keeps the
- * others from running. */
-static void stay_on_one_cpu(void)
-{
-    cpu_set_t all, one;
-    REQUIRE(sched_getaffinity(0, sizeof all, &all) == 0);
-    CPU_ZERO(&one);
-    for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++) {
-        if (CPU_ISSET(cpu, &all)) {
-            CPU_SET(cpu, &one);
-        }
-    }
-    REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
 }
 
 /* If it did not let that thread run whose call it waits for, it would be stuck

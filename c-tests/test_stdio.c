@@ -313,6 +313,52 @@ TEST(stderr_goes_to_the_new_stdout_even_if_stdout_is_the_old_stderr)
     close(file);
 }
 
+/* The same the other way round, as 1>&2 does. */
+TEST(stdout_can_go_where_stderr_goes)
+{
+    int file = new_file("both"), saved = fcntl(1, F_DUPFD_CLOEXEC, 50);
+    static const uint32_t modes[] = { CHLD_STDIO_INHERIT, CHLD_STDIO_NULL, CHLD_STDIO_FD };
+    for (int i = 0; i < 3; i++) {
+        chld_spawn_options options =
+            with_modes(CHLD_STDIO_NULL, CHLD_STDIO_STDERR, modes[i]);
+        options.err.fd = file;
+        struct probe seen = PROBE(&options, "x");
+        CHECK_STR(probe_fd(&seen, 1), probe_fd(&seen, 2));
+        if (modes[i] == CHLD_STDIO_FD) {
+            check_same(&seen, 1, file);
+        }
+        probe_free(&seen);
+    }
+    /* The new stderr, even if that is the old stdout, or comes by a map. */
+    REQUIRE(dup2(file, 1) == 1);
+    chld_spawn_options options = with_modes(CHLD_STDIO_NULL, CHLD_STDIO_STDERR, CHLD_STDIO_FD);
+    options.err.fd = 1;
+    struct probe seen = PROBE(&options, "x");
+    check_same(&seen, 1, file);
+    check_same(&seen, 2, file);
+    probe_free(&seen);
+    options = with_modes(CHLD_STDIO_NULL, CHLD_STDIO_STDERR, CHLD_STDIO_INHERIT);
+    options.fds = (const chld_fd_map[]) { { file, 2 } };
+    options.fds_count = 1;
+    seen = PROBE(&options, "x");
+    check_same(&seen, 1, file);
+    check_same(&seen, 2, file);
+    probe_free(&seen);
+    REQUIRE(dup2(saved, 1) == 1);
+    close(saved);
+    close(file);
+}
+
+TEST(a_pipe_carries_both_in_their_order)
+{
+    chld_spawn_options options = with_modes(CHLD_STDIO_NULL, CHLD_STDIO_STDERR, CHLD_STDIO_PIPE);
+    chld_id id = START(ARGV("/bin/sh", "-c", "echo 1; echo 2 >&2; echo 3"), &options);
+    char text[32];
+    CHECK_STR(read_all(CALL(chld_stderr_fd(id)), text, sizeof text), "1\n2\n3\n");
+    CHECK_CALL(chld_stdout_fd(id), -ENOENT);
+    CHECK_EXITED(FINISH(id), 0);
+}
+
 TEST(closed_is_not_open_in_the_child)
 {
     for (int mask = 0; mask < 8; mask++) {

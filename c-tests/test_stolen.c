@@ -2,7 +2,7 @@
  * status is recovered if the kernel still tells it, else it is lost; it is
  * never invented. And the other way round: children that are not the library's
  * are left alone. */
-#include "support.h"
+#include "ends.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -25,8 +25,8 @@ static const struct end {
 };
 enum { ENDS = sizeof ends / sizeof *ends };
 
-/* The status of a child that somebody else has reaped. */
-static void check_stolen(chld_status status, const struct end *end)
+/* To be asked first while nothing of the library reaps by itself. */
+static bool can_be_recovered(void)
 {
     static int recoverable = -1;
     if (recoverable < 0) {
@@ -35,7 +35,13 @@ static void check_stolen(chld_status status, const struct end *end)
         recoverable = ends_can_be_recovered();
         sigaction(SIGCHLD, &old, NULL);
     }
-    if (recoverable || status.state != CHLD_STATE_LOST) {
+    return recoverable;
+}
+
+/* The status of a child that somebody else has reaped. */
+static void check_stolen(chld_status status, const struct end *end)
+{
+    if (can_be_recovered() || status.state != CHLD_STATE_LOST) {
         CHECK_STATUS(status, end->state, end->code);
     } else {
         CHECK_STATUS(status, CHLD_STATE_LOST, -1);
@@ -94,6 +100,43 @@ TEST(other_functions_see_a_stolen_end_too)
         id = START(ACT(ends[i].how, ends[i].with), NULL);
         steal(id);
         CHECK_CALL(chld_close(id), 0);
+    }
+}
+
+static void look_by_set(chld_id id)
+{
+    chld_set set;
+    CHECK_CALL(chld_set_open(0, &set), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
+    CHECK_CALL(chld_set_close(set), 0);
+}
+
+static void look_by_exit_fd(chld_id id)
+{
+    struct pollfd fd = { .fd = CALL(chld_exit_fd(id)), .events = POLLIN };
+    CHECK_INT(poll(&fd, 1, 10000), 1);
+}
+
+static void look_by_kill(chld_id id)
+{
+    CHECK_CALL(chld_kill(id, SIGTERM), -ESRCH);
+}
+
+static void look_by_reap(chld_id id)
+{
+    (void) id;
+    CHECK_CALL(chld_reap(), 1);
+}
+
+/* A look of other calls than a wait finds it gone; nobody asks how it exited. */
+TEST(a_stolen_child_that_nobody_asks_about_can_be_closed)
+{
+    void (*const looks[])(chld_id) = { look_by_set, look_by_exit_fd, look_by_kill, look_by_reap };
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
+        chld_id id = START(ACT("exit", "7"), NULL);
+        steal(id);
+        looks[i](id);
+        CHECK_CALL(chld_close(id), 0); /* the audit finds its descriptors */
     }
 }
 
@@ -211,6 +254,21 @@ TEST(without_zombies_the_end_is_recovered_or_lost)
     for_all_surroundings(wait_without_zombies);
 }
 
+/* The task that exits may need the only CPU before the kernel has the status ready. */
+TEST(without_zombies_on_one_cpu_no_status_is_lost)
+{
+    struct sigaction old, action = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT };
+    if (!can_be_recovered()) {
+        SKIP_TEST("the kernel does not tell how a process exited that was reaped");
+    }
+    stay_on_one_cpu();
+    REQUIRE(sigaction(SIGCHLD, &action, &old) == 0);
+    for (int i = 0; i < scaled(300) && !failures(); i++) {
+        CHECK_EXITED(RUN(ACT("exit", DECIMAL(i % 200)), NULL), i % 200);
+    }
+    REQUIRE(sigaction(SIGCHLD, &old, NULL) == 0);
+}
+
 static void time_out_without_zombies(void)
 {
     struct gate gate = gate_make();
@@ -265,6 +323,111 @@ static void detach_without_zombies(void)
 TEST(without_zombies_detached_children_are_let_go)
 {
     for_all_surroundings(detach_without_zombies);
+}
+
+/* One SIGCHLD stands for two exits, and one of the two is stolen before the handler runs,
+ * so that nothing shows it to the handler. */
+struct pair {
+    chld_id ids[2];
+    int exit_fds[2];
+    chld_set set;
+};
+
+static void start_pair(struct pair *pair, const struct gate *gate)
+{
+    pair->set = SET_OPEN(CHLD_SET_SIGCHLD);
+    for (int i = 0; i < 2; i++) {
+        pair->ids[i] = START_AT(gate, 7);
+        pair->exit_fds[i] = CALL(chld_exit_fd(pair->ids[i]));
+        CHECK_CALL(chld_set_add(pair->set, pair->ids[i], 0), 0);
+    }
+}
+
+static void steal_one_of_pair(int which, void (*check)(const struct pair *))
+{
+    struct pair pair;
+    (void) can_be_recovered();
+    struct gate gate = gate_make();
+    start_pair(&pair, &gate);
+    block_signal(SIGCHLD);
+    gate_open(&gate);
+    await_end(pair.ids[!which]);
+    steal(pair.ids[which]);
+    unblock_signal(SIGCHLD); /* the handler runs */
+    check(&pair);
+    for (int i = 0; i < 2; i++) {
+        check_stolen(FINISH(pair.ids[i]), &ends[1]);
+    }
+    CHECK_CALL(chld_set_close(pair.set), 0);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+}
+
+static void check_set_is_told(const struct pair *pair)
+{
+    chld_event events[2] = { 0 };
+    for (int i = 0; i < 2; i++) {
+        CHECK(SET_AWAIT(pair->set, &events[i]));
+        check_stolen(events[i].status, &ends[1]);
+    }
+    CHECK(events[0].id != events[1].id);
+}
+
+static void check_set_wait_returns(const struct pair *pair)
+{
+    for (int i = 0; i < 2; i++) {
+        CHECK_CALL(chld_set_wait(pair->set, -1, NULL), 0);
+    }
+}
+
+static void check_exit_fds(const struct pair *pair)
+{
+    AWAIT(is_readable(pair->exit_fds[0]));
+    AWAIT(is_readable(pair->exit_fds[1]));
+}
+
+TEST(a_child_stolen_behind_another_is_reported_by_its_set)
+{
+    steal_one_of_pair(0, check_set_is_told);
+    steal_one_of_pair(1, check_set_is_told);
+}
+
+TEST(a_child_stolen_behind_another_ends_the_wait_of_its_set)
+{
+    steal_one_of_pair(0, check_set_wait_returns);
+    steal_one_of_pair(1, check_set_wait_returns);
+}
+
+TEST(a_child_stolen_behind_another_makes_its_exit_descriptor_readable)
+{
+    steal_one_of_pair(0, check_exit_fds);
+    steal_one_of_pair(1, check_exit_fds);
+}
+
+/* The handler looks at a few children per signal; a call that sleeps looks at the rest. */
+TEST(one_of_many_children_that_was_stolen_is_reported_by_its_set)
+{
+    enum { MANY = 100 };
+    chld_id ids[MANY];
+    chld_event event = { 0 };
+    struct gate gate = gate_make();
+    chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
+    const int many = scaled(MANY);
+    for (int i = 0; i < many; i++) {
+        ids[i] = START_AT(&gate, 1);
+        CHECK_CALL(chld_set_add(set, ids[i], 0), 0);
+    }
+    block_signal(SIGCHLD);
+    CHECK_CALL(chld_kill(ids[many / 2], SIGKILL), 0);
+    steal(ids[many / 2]);
+    unblock_signal(SIGCHLD);
+    CHECK_CALL(chld_set_wait(set, -1, &event), 0);
+    CHECK(event.id == ids[many / 2]);
+    gate_open(&gate);
+    for (int i = 0; i < many; i++) {
+        FINISH(ids[i]);
+    }
+    CHECK_CALL(chld_set_close(set), 0);
+    CHECK_CALL(chld_sigchld_remove(), 0);
 }
 
 /* Other people's children */

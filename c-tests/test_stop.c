@@ -1,4 +1,4 @@
-/* Ending children by degrees, and whole groups. */
+/* Stopping children by a sequence of signals, and whole groups. */
 #include "support.h"
 
 #include "namespace.h"
@@ -43,7 +43,7 @@ TEST(a_child_that_obeys_is_ended_by_the_first_step)
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGTERM);
 }
 
-TEST(any_steps_can_be_climbed)
+TEST(any_steps_can_be_taken)
 {
     static const chld_stop_step steps[] = { { 0, 50 }, { SIGTERM, 0 }, { SIGHUP, 20000 } };
     chld_status status;
@@ -66,6 +66,55 @@ TEST(a_child_that_survives_all_steps_is_reported)
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
 }
 
+static void stop_by_signal(chld_id id)
+{
+    CHECK_CALL(chld_kill(id, SIGSTOP), 0);
+    CHECK_CALL(chld_wait_change(id, CHLD_WATCH_STOPPED, -1, NULL), 0);
+}
+
+static void check_stopped_one_acts(uint32_t target)
+{
+    static const chld_stop_step usr1[] = { { SIGUSR1, 20000 } };
+    chld_status status;
+    chld_id id = start_flow("usr1", CHLD_GROUP_NEW);
+    stop_by_signal(id);
+    CHECK_INT(stop_with(id, usr1, 1, target, &status), 0);
+    CHECK_EXITED(status, 123);
+    CHECK_EXITED(FINISH(id), 123);
+}
+
+static void stop_stopped_ones(void)
+{
+    check_stopped_one_acts(CHLD_TARGET_CHILD);
+    check_stopped_one_acts(CHLD_TARGET_GROUP);
+    check_stopped_one_acts(CHLD_TARGET_TREE);
+}
+
+TEST(a_stopped_child_acts_on_the_signal)
+{
+    IN_NAMESPACE(stop_stopped_ones);
+}
+
+TEST(a_stopped_child_acts_on_the_default_plan)
+{
+    chld_status status;
+    chld_id id = start_flow("term", CHLD_GROUP_INHERIT);
+    stop_by_signal(id);
+    CHECK_CALL(chld_stop(id, NULL, &status), 0);
+    CHECK_EXITED(status, 123);
+    CHECK_EXITED(FINISH(id), 123);
+}
+
+TEST(a_step_that_stops_the_child_leaves_it_stopped)
+{
+    static const chld_stop_step stop[] = { { SIGSTOP, 50 }, { SIGWINCH, 50 } };
+    chld_id id = start_flow("deaf", CHLD_GROUP_INHERIT);
+    CHECK_INT(stop_with(id, stop, 2, CHLD_TARGET_CHILD, NULL), -ETIMEDOUT);
+    CHECK_INT(process_state(CALL(chld_pid(id))), 'T');
+    CHECK_CALL(chld_kill(id, SIGKILL), 0);
+    CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
+}
+
 static void hear(int signal)
 {
     (void) signal;
@@ -79,8 +128,8 @@ TEST(a_storm_of_signals_and_a_stopped_child_do_not_prolong_it)
     struct itimerspec every = { { 0, 500000 }, { 0, 500000 } };
     timer_t timer;
     chld_status status;
-    chld_id id = start_flow("stop", CHLD_GROUP_INHERIT);
-    CHECK_CALL(chld_wait_change(id, CHLD_WATCH_STOPPED, -1, &status), 0);
+    chld_id id = start_flow("deaf", CHLD_GROUP_INHERIT);
+    stop_by_signal(id);
     REQUIRE(sigaction(SIGVTALRM, &action, &before) == 0);
     REQUIRE(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
     REQUIRE(timer_settime(timer, 0, &every, NULL) == 0);
@@ -121,7 +170,8 @@ static void kill_groups(void)
     CHECK_CALL(chld_kill_group(id, SIGKILL), 0);
     AWAIT(has_ended(second));
     CHECK_CALL(chld_wait(id, -1, NULL), 0);
-    CHECK_CALL(chld_kill_group(id, SIGKILL), -ESRCH);
+    AWAIT(!process_is_there(second) || chld_reap_foreign(NULL, NULL) == 1);
+    CHECK_CALL(chld_kill_group(id, SIGKILL), -ESRCH); /* nobody is left in it */
     CHECK_EXITED(FINISH(id), 0);
     CHECK_CALL(chld_kill_group(id, SIGKILL), -EBADF);
 

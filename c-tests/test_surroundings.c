@@ -2,12 +2,14 @@
  * children are taken, no status is invented, and nothing hangs. */
 #include "ends.h"
 
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { AMPLE_MS = 10000 };
+enum { AMPLE_MS = 10000, ROUNDS = 200 };
 
 static void set_sigchld(void (*function)(int), int flags)
 {
@@ -149,6 +151,117 @@ TEST(ignored_then_installed_in_notify_mode_foreign_children_go_when_the_program_
 TEST(no_child_wait_then_installed_foreign_children_go_as_before)
 {
     check_installed_over(nothing, SA_NOCLDWAIT | SA_RESTART, 0);
+}
+
+/* A forked copy of a program that ignores SIGCHLD inherits the handler, and an empty
+ * library. */
+static void check_copy_has_no_zombies(void)
+{
+    for (int i = 0; i < 5; i++) {
+        check_auto_reaped(0);
+    }
+    CHECK_EXITED(RUN(ACT("exit", "7"), NULL), 7);
+    check_auto_reaped(0);
+}
+
+/* Not IN_COPY(): the copy is a foreign child itself, whose status nobody gets. */
+static void check_in_ignored_copy(void (*part)(void))
+{
+    int told[2], result = -1;
+    REQUIRE(pipe2(told, O_CLOEXEC) == 0);
+    pid_t copy = fork();
+    REQUIRE(copy >= 0);
+    if (copy == 0) {
+        arm_alarm();
+        part();
+        result = failures();
+        _exit(write(told[1], &result, sizeof result) != sizeof result);
+    }
+    close(told[1]);
+    CHECK_INT(read(told[0], &result, sizeof result), sizeof result);
+    CHECK_INT(result, 0);
+    close(told[0]);
+    AWAIT(!process_is_there(copy));
+}
+
+TEST(ignored_then_installed_a_forked_copy_has_no_zombies)
+{
+    set_sigchld(SIG_IGN, 0);
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    check_in_ignored_copy(check_copy_has_no_zombies);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    set_sigchld(SIG_DFL, 0);
+}
+
+TEST(ignored_then_a_set_opened_a_forked_copy_has_no_zombies)
+{
+    set_sigchld(SIG_IGN, 0);
+    chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
+    check_in_ignored_copy(check_copy_has_no_zombies);
+    CHECK_CALL(chld_set_close(set), 0);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    set_sigchld(SIG_DFL, 0);
+}
+
+static void use_the_library_as_a_grandchild(void)
+{
+    check_in_ignored_copy(check_copy_has_no_zombies);
+}
+
+TEST(ignored_then_installed_a_copy_of_a_copy_has_no_zombies)
+{
+    set_sigchld(SIG_IGN, 0);
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    check_in_ignored_copy(use_the_library_as_a_grandchild);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    set_sigchld(SIG_DFL, 0);
+}
+
+/* While a start is under way, nobody knows whose child has just exited. Its SIGCHLD is
+ * the only one: the child that is started stays until its gate is opened. */
+struct start_beside {
+    pthread_barrier_t begin, done;
+    struct gate gate;
+    chld_id id;
+};
+
+static void *start_in_thread(void *argument)
+{
+    struct start_beside *beside = argument;
+    for (int i = 0; i < scaled(ROUNDS); i++) {
+        pthread_barrier_wait(&beside->begin);
+        beside->id = START_AT(&beside->gate, 5);
+        pthread_barrier_wait(&beside->done);
+    }
+    return NULL;
+}
+
+TEST(ignored_then_installed_a_foreign_child_that_exits_during_a_start_leaves_no_zombie)
+{
+    struct start_beside beside;
+    pthread_t thread;
+    set_sigchld(SIG_IGN, 0);
+    CHECK_CALL(chld_sigchld_install(0), 0);
+    pthread_barrier_init(&beside.begin, NULL, 2);
+    pthread_barrier_init(&beside.done, NULL, 2);
+    REQUIRE(pthread_create(&thread, NULL, start_in_thread, &beside) == 0);
+    for (int i = 0; i < scaled(ROUNDS); i++) {
+        beside.gate = gate_make();
+        pthread_barrier_wait(&beside.begin);
+        pid_t foreign = fork();
+        if (foreign == 0) {
+            _exit(0);
+        }
+        pthread_barrier_wait(&beside.done);
+        AWAIT(!process_is_there(foreign));
+        gate_open(&beside.gate);
+        CHECK_EXITED(FINISH(beside.id), 5);
+    }
+    pthread_join(thread, NULL);
+    pthread_barrier_destroy(&beside.begin);
+    pthread_barrier_destroy(&beside.done);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    set_sigchld(SIG_DFL, 0);
 }
 
 /* Without a handler the kernel is asked how it ended, if it can tell. */

@@ -245,3 +245,94 @@ TEST(waiting_is_no_cancellation_point)
         CHECK_EXITED(FINISH(cancelled.id), 17);
     }
 }
+
+/* Several threads see the exit descriptor become readable. Each has the status at once,
+ * although another thread is reaping the child at that moment. */
+struct crowd {
+    chld_id id;
+    int code;
+    int (*ask)(chld_id id, chld_status *status);
+    pthread_barrier_t start, done;
+};
+
+static int ask_by_wait(chld_id id, chld_status *status)
+{
+    return CALL(chld_wait(id, 0, status));
+}
+
+static int ask_by_wait_any(chld_id id, chld_status *status)
+{
+    chld_event event = { 0 };
+    int result = CALL(chld_wait_any(&id, 1, 0, &event));
+    *status = event.status;
+    return result;
+}
+
+static int ask_by_reap_and_peek(chld_id id, chld_status *status)
+{
+    CHECK(CALL(chld_reap()) >= 0);
+    return CALL(chld_peek(id, status));
+}
+
+static void ask_once_readable(const struct crowd *crowd)
+{
+    chld_status status = { -1, -1, -1, -1 };
+    struct pollfd exit_fd = { .fd = CALL(chld_exit_fd(crowd->id)), .events = POLLIN };
+    AWAIT(poll(&exit_fd, 1, 10000) == 1);
+    CHECK_INT(crowd->ask(crowd->id, &status), 0);
+    CHECK_EXITED(status, crowd->code);
+}
+
+static void *ask_in_crowd(void *argument)
+{
+    struct crowd *crowd = argument;
+    for (;;) {
+        pthread_barrier_wait(&crowd->start);
+        if (crowd->id == CHLD_NONE) {
+            return NULL;
+        }
+        ask_once_readable(crowd);
+        pthread_barrier_wait(&crowd->done);
+    }
+}
+
+static void check_crowd(int (*ask)(chld_id id, chld_status *status))
+{
+    struct crowd crowd = { .ask = ask };
+    pthread_t threads[THREADS - 1];
+    pthread_barrier_init(&crowd.start, NULL, THREADS);
+    pthread_barrier_init(&crowd.done, NULL, THREADS);
+    for (int i = 0; i < THREADS - 1; i++) {
+        REQUIRE(pthread_create(&threads[i], NULL, ask_in_crowd, &crowd) == 0);
+    }
+    for (int i = 0; i < scaled(1000) && !failures(); i++) {
+        crowd.code = i % 200;
+        crowd.id = START(ACT("exit", DECIMAL(crowd.code)), NULL);
+        pthread_barrier_wait(&crowd.start);
+        ask_once_readable(&crowd);
+        pthread_barrier_wait(&crowd.done);
+        CHECK_CALL(chld_close(crowd.id), 0);
+    }
+    crowd.id = CHLD_NONE;
+    pthread_barrier_wait(&crowd.start);
+    for (int i = 0; i < THREADS - 1; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    pthread_barrier_destroy(&crowd.start);
+    pthread_barrier_destroy(&crowd.done);
+}
+
+TEST(a_wait_of_0_has_the_status_once_the_exit_descriptor_is_readable)
+{
+    check_crowd(ask_by_wait);
+}
+
+TEST(a_wait_for_any_of_0_has_the_status_once_the_exit_descriptor_is_readable)
+{
+    check_crowd(ask_by_wait_any);
+}
+
+TEST(a_peek_after_a_reap_has_the_status_once_the_exit_descriptor_is_readable)
+{
+    check_crowd(ask_by_reap_and_peek);
+}

@@ -18,6 +18,10 @@ $(T)/helpers/%: c-tests/helpers/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $<
 
+$(T)/helpers/crowd: c-tests/helpers/crowd.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -pthread -o $@ $<
+
 $(T)/helpers/untidy: c-tests/helpers/untidy.c $(T)/plain/harness.o c-tests/harness.h
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -Ic-tests -pthread -o $@ $(filter %.c %.o,$^)
@@ -90,5 +94,11 @@ test: all test-programs
 test-all: all test-all-programs
 	$(RUN_TESTS) --all $(if $(MINUTES),--minutes $(MINUTES))
 
+## sandboxes: the C tests in bubblewrap, in a container, and in a chroot without /proc and /dev
+sandboxes: test-static
+	$(PYTHON) c-tests/run.py --build $(O) --lane bwrap --lane container --lane chroot
+
 .PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
-.PHONY: test test-all test-static test-sanitize test-programs test-all-programs
+.PHONY: test test-all sandboxes test-static test-sanitize test-programs test-all-programs
+
+include c-tests/kernels.mk

@@ -30,6 +30,24 @@
 extern "C" {
 #endif
 
+/**
+ * The arguments of a program, NULL at the end: char *argv[], as main() has it, or
+ * const char *argv[]. In C++ both convert to one pointer. In C they do not, but gcc
+ * and clang pass either of them as it is. Define CHLD_PLAIN_ARGV before you include
+ * this header to have the pointer in C, too, as tools do that call C functions from
+ * another language.
+ */
+#if defined(__GNUC__) && !defined(__cplusplus) && !defined(CHLD_PLAIN_ARGV)
+/* gcc's -Wpedantic objects to each such call, except to functions from here on. */
+#pragma GCC system_header
+typedef union {
+    const char *const *constant;
+    char *const *variable;
+} chld_argv __attribute__((__transparent_union__));
+#else
+typedef const char *const *chld_argv;
+#endif
+
 /*
  * Statuses and signals
  */
@@ -176,6 +194,32 @@ const char *chld_signal_text(int signal);
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_signal_number(const char *name);
+
+/**
+ * The signals of a sigset_t as a number, as chld_spawn_options has them: bit n - 1
+ * is signal n.
+ *
+ * `set`: a sigset_t. Must not be NULL.
+ * `ret`: where the number goes. Must not be NULL.
+ *
+ * Returns 0, -EINVAL if an argument is NULL.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_sigset_decode(const void *set,
+                       uint64_t *ret);
+
+/**
+ * The reverse: makes a sigset_t of a number. Signals that the C library keeps for
+ * itself are left out.
+ *
+ * `signals`: bit n - 1 is signal n.
+ * `ret`: a sigset_t, which need not be initialized. Must not be NULL.
+ *
+ * Returns 0, -EINVAL if `ret` is NULL.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_sigset_encode(uint64_t signals,
+                       void *ret);
 
 /*
  * Starting a child
@@ -388,6 +432,11 @@ int chld_signal_number(const char *name);
  * process has the other side open any more.
  */
 #define CHLD_STDIO_PTY 7
+
+/**
+ * Where the child's stderr goes. For `out` only.
+ */
+#define CHLD_STDIO_STDERR 8
 
 /**
  * The caller's process group.
@@ -751,6 +800,11 @@ typedef struct chld_spawn_options {
      */
     uint64_t blocked;
     /**
+     * These signals have their default disposition in the child, in every
+     * `signals_mode`: bit n - 1 is signal n.
+     */
+    uint64_t reset;
+    /**
      * For chld_user() and for events. The library never follows it.
      */
     void *user;
@@ -831,7 +885,7 @@ typedef struct chld_error {
  * open() would. Not a cancellation point. Since 0.1.
  */
 int chld_spawn(chld_id *ret,
-               const char *const *argv,
+               chld_argv argv,
                const struct chld_spawn_options *options,
                struct chld_error *reterr);
 
@@ -1014,45 +1068,54 @@ typedef struct chld_resources {
 } chld_resources;
 
 /**
- * Waits until a child has ended, and says how.
+ * Waits until a child has exited, and returns its status.
  *
  * `id`: the child.
- * `timeout_ms`: how long at most, in milliseconds on the monotonic clock; -1
- * without limit, 0 to look and not wait.
- * `ret`: where the status goes; may be NULL. Written on success only.
+ * `timeout_ms`: the most milliseconds to wait, on the monotonic clock. Use -1 to wait
+ * forever and 0 to check without waiting.
+ * `ret`: where the status goes; may be NULL. It is written on success only.
  *
- * It can be called again, and by several threads at once: each gets the same
- * answer, until chld_close(). The zombie is gone when it returns, unless
- * another call is still at work on this child. Signal handlers run meanwhile,
- * but the call goes on after them: there is no -EINTR.
+ * You can call it again, and from several threads at once: each call returns the same
+ * status until chld_close(). The zombie is gone when the call returns, unless another call
+ * needs it. Signal handlers run meanwhile, but the call goes on after them: there is no
+ * -EINTR.
  *
- * Returns 0, -ETIMEDOUT if it has not ended by then, -EBADF if `id` is no
- * child, -EINVAL if `timeout_ms` is below -1, -EAGAIN if more than 16,000
- * calls are at work on this child. With a limit and without pidfds, also what
- * chld_set_open() says.
- * Thread-safe. Not async-signal-safe: see chld_peek(). Blocks, no longer than
- * it is told to. Not a cancellation point. Since 0.1.
+ * A signal that the calling thread has blocked stays blocked. Without pidfds, a thread
+ * that has SIGCHLD blocked looks at the child every 10 to 50 milliseconds.
+ *
+ * Returns 0, or
+ * -ETIMEDOUT the child has not exited before the timeout;
+ * -EBADF `id` is not valid;
+ * -EINVAL `timeout_ms` is below -1;
+ * -EMFILE, -ENFILE, -ENOMEM with a timeout and without pidfds: no descriptor or memory left
+ * for the self-pipe.
+ * Thread-safe. Not async-signal-safe: see chld_peek(). Blocks, no longer than the timeout.
+ * Not a cancellation point. Since 0.1.
  */
-int chld_wait(chld_id id, int timeout_ms, chld_status *ret);
+int chld_wait(chld_id id,
+              int timeout_ms,
+              chld_status *ret);
 
 /**
- * Waits until one of several children has ended.
+ * Waits until one of several children has exited.
  *
- * `ids`, `count`: the children; CHLD_NONE entries are passed over, so that a
- * caller can strike out those it is done with.
+ * `ids`, `count`: the children. Entries that are CHLD_NONE are skipped, so that you can
+ * strike out the children that you are done with.
  * `timeout_ms`: as for chld_wait().
- * `ret`: which one and how; may be NULL. If several have ended, the first in
- * the list. A child that has been reported stays ended: it is reported again.
+ * `ret`: which one, and how; may be NULL. If several have exited, the first in the list. A
+ * child that was reported is reported again.
  *
- * Costs one look per child: a program with hundreds of children keeps a set.
+ * Each call looks at every child. A program with hundreds of children uses a set.
  *
- * Returns 0, -ETIMEDOUT if none has ended by then, -ECHILD if there is no child
- * in the list, -EBADF if one of them is none, -EINVAL for NULL with a count, more
- * than 4,194,304 children, or a `timeout_ms` below -1, -EAGAIN as chld_wait()
- * does, -ENOMEM without memory for a long list. With more than 32 children, or
- * without pidfds, also what chld_set_open() says.
- * Thread-safe, not async-signal-safe. Blocks, no longer than it is told to.
- * Not a cancellation point. Since 0.1.
+ * Returns 0, or
+ * -ETIMEDOUT none has exited before the timeout;
+ * -ECHILD the list has no child;
+ * -EBADF one of the handles is not valid;
+ * -EINVAL NULL with a count, more than 4,194,304 children, or a `timeout_ms` below -1;
+ * -ENOMEM no memory left for a long list;
+ * -EMFILE, -ENFILE with more than 32 children, or without pidfds: no descriptor left.
+ * Thread-safe, not async-signal-safe. Blocks, no longer than the timeout. Not a cancellation
+ * point. Since 0.1.
  */
 int chld_wait_any(const chld_id *ids,
                   size_t count,
@@ -1060,21 +1123,24 @@ int chld_wait_any(const chld_id *ids,
                   struct chld_event *ret);
 
 /**
- * Waits until a child has stopped, was continued, or has ended.
+ * Waits until a child has stopped, was continued, or has exited.
  *
- * `changes`: CHLD_WATCH_STOPPED, CHLD_WATCH_CONTINUED, both, or 0 for both.
- * An end is always told.
+ * `changes`: CHLD_WATCH_STOPPED, CHLD_WATCH_CONTINUED, both, or 0 for both. The exit is
+ * always reported.
  * `timeout_ms`: as for chld_wait().
  * `ret`: what happened; may be NULL.
  *
- * Each stop and each continuation is told once, to one caller; the kernel
- * keeps only the latest. The end is told as chld_wait() tells it.
+ * Each stop and each continuation is reported once, to one caller; the kernel keeps only
+ * the latest. The exit is reported as by chld_wait().
  *
- * Returns as chld_wait() does, and -EINVAL for unknown bits in `changes`. With a
- * limit it keeps a SIGCHLD handler installed, and may say what chld_set_open()
- * says.
- * Thread-safe, not async-signal-safe. Blocks, no longer than it is told to.
- * Not a cancellation point. Since 0.1.
+ * Returns 0, or
+ * -ETIMEDOUT nothing happened before the timeout;
+ * -EBADF `id` is not valid;
+ * -EINVAL unknown bits in `changes`, or `timeout_ms` is below -1;
+ * -EMFILE, -ENFILE, -ENOMEM with a timeout: no descriptor or memory left for the self-pipe.
+ * With a timeout the call installs the SIGCHLD handler, which then only wakes the call.
+ * Thread-safe, not async-signal-safe. Blocks, no longer than the timeout. Not a cancellation
+ * point. Since 0.1.
  */
 int chld_wait_change(chld_id id,
                      uint32_t changes,
@@ -1082,21 +1148,26 @@ int chld_wait_change(chld_id id,
                      chld_status *ret);
 
 /**
- * What is known about a child without asking the kernel: how it ended, if a
- * call of this library has seen that, else CHLD_STATE_RUNNING.
+ * Returns what the library knows about a child without asking the kernel: the status, if a
+ * call or the SIGCHLD handler has seen the exit; else CHLD_STATE_RUNNING.
  *
- * Returns 0, or -EBADF if `id` is no child.
+ * `ret`: where the status goes; may be NULL.
+ *
+ * Returns 0, or -EBADF if `id` is not valid.
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
-int chld_peek(chld_id id, chld_status *ret);
+int chld_peek(chld_id id,
+              chld_status *ret);
 
 /**
- * What an ended child has used up, as wait4() would have told.
+ * Returns the resources that a child has used, as wait4() does.
  *
- * `ret`: where it goes; may be NULL.
+ * `ret`: where they go; may be NULL.
  *
- * Returns 0, -EBUSY if no call has seen it end yet, -ENODATA if nobody could
- * ask (somebody else reaped it), -EBADF if `id` is no child.
+ * Returns 0, or
+ * -EBUSY no call has seen the exit yet;
+ * -ENODATA the kernel could not be asked, as other code reaped the child;
+ * -EBADF `id` is not valid.
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_usage(chld_id id, struct chld_resources *ret);
@@ -1106,8 +1177,8 @@ int chld_usage(chld_id id, struct chld_resources *ret);
  */
 
 /**
- * The handler only sets the flag and pokes the pipe; reaping is left to the
- * program's own calls.
+ * The handler only sets the flag and pokes the pipe. Your program reaps by its own
+ * calls.
  */
 #define CHLD_SIGCHLD_NOTIFY 1
 
@@ -1160,36 +1231,41 @@ int chld_usage(chld_id id, struct chld_resources *ret);
 #define CHLD_ENV_STDERR_CLOSED 128
 
 /**
- * Installs a SIGCHLD handler that reaps the children of this library, and
- * nobody else's, as soon as they end. Their statuses are kept: chld_peek() and
- * chld_wait() tell them at any later time. A program that never calls in
- * again collects no zombies.
+ * Installs a SIGCHLD handler that reaps the children of this library as soon as they exit,
+ * and no other children. Their statuses are kept: chld_peek() and chld_wait() return them
+ * at any later time. A program that calls nothing else collects no zombies.
  *
  * `flags`: 0, or CHLD_SIGCHLD_NOTIFY.
  *
- * The handler that was there before keeps being called, as it asked to be
- * (SA_SIGINFO, mask, SA_NOCLDSTOP, …). A handler installed on top later works
- * if it calls ours, as it should. The handler leaves errno as it was, also if
- * the one before does not. System calls of the program that SIGCHLD interrupts
- * are restarted where signal(7) says that SA_RESTART does that (read(), waitpid();
- * never poll(), select(), epoll_wait(), nanosleep()), unless an earlier handler was
- * installed without it. Calling this again changes the mode, and puts the handler
- * back on top if it was overwritten.
+ * The handler that was there before is still called, as it asked to be (SA_SIGINFO, mask,
+ * SA_NOCLDSTOP). The handler leaves errno as it was, even if the earlier one does not.
+ * System calls that SIGCHLD interrupts are restarted where signal(7) says that SA_RESTART
+ * does that (read(), waitpid(); never poll(), select(), epoll_wait(), nanosleep()), unless
+ * an earlier handler was installed without it.
+ *
+ * The handler is installed once. A handler that other code installs over it later must call
+ * it: if it does not, chld_environment() reports CHLD_ENV_HANDLER_OVERWRITTEN. If the
+ * disposition is SIG_DFL or SIG_IGN by now, a call installs the handler anew. Calling this
+ * again changes the mode.
  *
  * At least one thread must have SIGCHLD unblocked: see chld_environment().
  *
- * Returns 0, -EINVAL for unknown flags, -EMFILE, -ENFILE, -ENOMEM, -EAGAIN
- * without descriptors or memory, -EBUSY if four foreign handlers lie on top.
+ * Returns 0, or
+ * -EINVAL unknown flags;
+ * -EMFILE, -ENFILE, -ENOMEM, -EAGAIN no descriptor or memory left.
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_sigchld_install(uint32_t flags);
 
 /**
- * Undoes chld_sigchld_install(). What was installed before comes back, if our
- * handler is still the one in force; else ours stays below the foreign one and
- * does nothing but chain. Sets that need the handler keep it.
+ * Ends what chld_sigchld_install() began, and removes the handler if nothing else needs it.
  *
- * Returns 0, or -ENOENT if it is not installed.
+ * The handler stays if another handler lies over it, or if a set, an exit descriptor or a
+ * sleeping call needs it. A set, a wait or an exit descriptor may have installed it
+ * without chld_sigchld_install(): it stays when that is closed. A later call removes it
+ * then. What was installed before comes back.
+ *
+ * Returns 0, or -ENOENT if there is nothing to remove.
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_sigchld_remove(void);
@@ -1298,10 +1374,10 @@ int chld_reap_foreign(void (*callback)(int pid,
 #define CHLD_TARGET_TREE 2
 
 /**
- * When the child has ended, what is left of its group or tree gets SIGKILL. Of
- * a tree, that is then the child's own group and session: the others cannot be
- * found any more. If nobody may survive, let the first step be SIGKILL. A capture
- * sweeps only if a step was taken. Nothing is left of CHLD_TARGET_CHILD.
+ * When the child has exited, what is left of its group or tree gets SIGKILL. Of a
+ * tree, that is then the child's own group and session: the others cannot be found
+ * any more. To let no process survive, use SIGKILL as the first step. A capture
+ * sweeps only if a step was taken. Has no effect with CHLD_TARGET_CHILD.
  */
 #define CHLD_STOP_SWEEP 1
 
@@ -1310,18 +1386,20 @@ int chld_reap_foreign(void (*callback)(int pid,
  */
 typedef struct chld_stop_step {
     /**
-     * The signal; 0 sends none, and only waits.
+     * The signal; 0 sends none, and only waits. SIGCONT follows each signal whose
+     * default action is to terminate, except SIGKILL: a stopped process acts on
+     * the signal only when it continues.
      */
     int32_t signal;
     /**
-     * How long to wait for the end after it, in milliseconds; -1 without limit,
-     * 0 goes on at once.
+     * How long to wait for the exit after it, in milliseconds; -1 waits forever, 0
+     * goes on at once.
      */
     int32_t wait_ms;
 } chld_stop_step;
 
 /**
- * How to end a child. Begin with CHLD_STOP_PLAN_INIT.
+ * How to stop a child: a sequence of signals. Begin with CHLD_STOP_PLAN_INIT.
  */
 typedef struct chld_stop_plan {
     /**
@@ -1329,7 +1407,7 @@ typedef struct chld_stop_plan {
      */
     size_t size;
     /**
-     * One of CHLD_TARGET_*: whom the signals go to.
+     * One of CHLD_TARGET_*: which processes get the signals.
      */
     uint32_t target;
     /**
@@ -1341,7 +1419,7 @@ typedef struct chld_stop_plan {
      */
     const struct chld_stop_step *steps;
     /**
-     * How many. 0: SIGTERM, 2000 ms, SIGKILL, 2000 ms.
+     * The number of steps. 0: SIGTERM, 2000 ms, SIGKILL, 2000 ms.
      */
     size_t steps_count;
 } chld_stop_plan;
@@ -1388,63 +1466,88 @@ int chld_kill_group(chld_id id,
                     int signal);
 
 /**
- * Sends a signal to a child and all its descendants, as far as they can be
- * found, also those in groups and sessions of their own; and says how many are
- * left.
+ * Sends a signal to a child and all its descendants, including those in groups and
+ * sessions of their own, and returns how many of them are left.
  *
- * `signal`: as for chld_kill(). With SIGKILL everybody is stopped first, so
- * that nobody can start more meanwhile, and the call waits until they are gone,
- * a second at most.
- * `survivors`: how many of the tree live when the call returns: those that
- * have not ended by the signal, or may not be signalled; may be NULL.
+ * `signal`: as for chld_kill(). With SIGKILL, every process is stopped first, so
+ * that none can start more, and the call waits until they are gone.
+ * `survivors`: the number of processes of the tree that live when the call returns:
+ * those that have not exited, and those that cannot be signalled. May be NULL.
  *
- * They are found in /proc: children of the tree, and members of a group or a
- * session that a process of the tree leads. A process whose parent has ended
- * ("double fork"), and which is in a group and a session of its own besides,
- * is found only if the child was started with CHLD_SPAWN_SUBREAPER and lives.
- * Without that it has become a child of init, and is neither found nor
- * counted; or, if the caller is a subreaper or init itself, a child of the
- * caller's. There nobody can tell whose it was: it is left alone, and counted
- * with the survivors, as is every other child that the program has started
- * after this one by other means than this library.
- * A cgroup of the child's own (CHLD_SPAWN_CGROUP_OWN) has no such gaps: SIGKILL
- * ends all that is in it by one write to its cgroup.kill (since Linux 5.14),
- * also after the child's end has been told, until chld_close().
- * Signals go to exactly the processes that were found, by pidfd; before Linux
- * 5.3, by pid right after a look.
+ * The descendants are found in /proc. A process is of the tree if its parent is. It
+ * is also of the tree if its group or session is led by a process of the tree, even
+ * if that one has exited and its parent has not waited for it yet.
  *
- * Returns 0; -ENOSYS if /proc is not there or is another pid namespace's: then
- * the child's group was signalled if it leads one, else the child alone, and
- * `survivors` is not written; -ESRCH once a call has told the child's end
- * (until then, what is left of its group and session is found); -EINVAL if
- * `signal` is none; -EBADF if `id` is no child; -EMFILE, -ENFILE, -ENOMEM
- * without descriptors or memory for the search.
- * Thread-safe, not async-signal-safe. Blocks for a second at most, see above, and
- * reads all of /proc. Since 0.1.
+ * A process whose parent has exited ("double fork"), and which has a group and a
+ * session of its own, is found only if the child was started with
+ * CHLD_SPAWN_SUBREAPER and still runs. Otherwise it has become a child of init, and
+ * is neither found nor counted. If the caller is a subreaper or init itself, it has
+ * become a child of the caller. Nobody can tell whose it was, so it gets no signal,
+ * but it is counted. So is every other child that the program has started after this
+ * one without this library.
+ *
+ * A cgroup of the child's own (CHLD_SPAWN_CGROUP_OWN) has no such gaps. SIGKILL
+ * reaches all processes in it and in the cgroups below it, even after the child's
+ * exit was reported, until chld_close(). It takes one write to cgroup.kill (since
+ * Linux 5.14). Without that file, the cgroup is frozen and its processes are killed
+ * one after the other.
+ *
+ * Signals go to exactly the processes that were found, by pidfd; before Linux 5.3,
+ * by pid right after a look.
+ *
+ * A process that neither runs nor stops is waited for 50 ms, and then killed as it
+ * is: the parent in a vfork(), a process in a frozen cgroup.
+ *
+ * The number of survivors is true, or the call fails. It is written if the call
+ * returns 0 or -ETIMEDOUT. If the search fails, SIGKILL still goes to the processes
+ * that were found up to then, at least to the child; another signal is not sent at
+ * all.
+ *
+ * Returns 0;
+ * -ETIMEDOUT if the search was not complete after a second (the processes found by
+ * then got the signal, and `survivors` counts those of them that live);
+ * -ESRCH once a call has reported the child's exit (before that, what is left of its
+ * group and session is found);
+ * -ENOSYS if /proc is not there, belongs to another pid namespace, or hides the
+ * child (the child's group got the signal if the child leads one, else the child
+ * alone);
+ * -EPERM, -EACCES if /proc hides processes from the caller, by its mount option
+ * hidepid or by a security module (they may be of the tree; all others got the
+ * signal);
+ * -EINVAL if `signal` is none;
+ * -EBADF if `id` is no child;
+ * -EMFILE, -ENFILE, -ENOMEM without two descriptors, or memory, for the search.
+ * Thread-safe, not async-signal-safe. Blocks for a second at most, and while the
+ * signals are sent; reads all of /proc. Since 0.1.
  */
 int chld_kill_tree(chld_id id,
                    int signal,
                    uint32_t *survivors);
 
 /**
- * Ends a child by degrees: sends the first signal, waits, sends the next.
- * Returns as soon as the child has ended; if it has already, at once.
+ * Stops a child by a sequence of signals: sends the first signal, waits, sends the
+ * next. Returns as soon as the child has exited; at once if it has already.
  *
  * `plan`: NULL for SIGTERM and, two seconds later, SIGKILL, to the child alone.
- * `ret`: how it ended; may be NULL.
+ * `ret`: how it exited; may be NULL.
  *
- * Its group can be signalled to the last, as it is not reaped before the call
- * returns. Afterwards it cannot: CHLD_STOP_SWEEP sees to those that are left.
+ * A stopped child is continued after each signal that is meant to terminate it, so
+ * that it can act on it: see chld_stop_step.
  *
- * Returns 0; -ETIMEDOUT if it has not ended after the last step (it is in the
- * kernel, or the plan has no SIGKILL); -EPERM, or what else sending says, if the
- * last signal could not be sent; -EINVAL for a plan that has unknown targets,
- * flags or signals, NULL for its steps, a wait below -1, or a group that the child
- * does not lead; -E2BIG for a later version's plan; -EBADF if `id` is no child.
- * Without pidfds also what chld_set_open() says.
- * Thread-safe, not async-signal-safe. Blocks, no longer than the plan's waits
- * together, and what chld_kill_tree() takes. Not a cancellation point.
- * Since 0.1.
+ * The child is not reaped before the call returns, so its group can be signalled to
+ * the last. After that it cannot: use CHLD_STOP_SWEEP for what may be left of it.
+ *
+ * Returns 0;
+ * -ETIMEDOUT if the child has not exited after the last step (it sleeps in the
+ * kernel, or the plan has no SIGKILL);
+ * -EPERM, or another error of sending, if the last signal could not be sent;
+ * -EINVAL for a plan that has an unknown target, flag or signal, NULL for its steps,
+ * a wait below -1, or a group that the child does not lead;
+ * -E2BIG for a later version's plan;
+ * -EBADF if `id` is no child. Without pidfds, it may also return what
+ * chld_set_open() returns.
+ * Thread-safe, not async-signal-safe. Blocks no longer than the plan's waits
+ * together, and what chld_kill_tree() takes. Not a cancellation point. Since 0.1.
  */
 int chld_stop(chld_id id,
               const struct chld_stop_plan *plan,
@@ -1905,7 +2008,7 @@ int chld_capture(chld_id id,
  * Thread-safe, as chld_spawn() is. Not async-signal-safe. Blocks, as chld_spawn()
  * and chld_capture() do. Not a cancellation point. Since 0.1.
  */
-int chld_run(const char *const *argv,
+int chld_run(chld_argv argv,
              const chld_spawn_options *spawn_options,
              const struct chld_capture_options *capture_options,
              struct chld_capture_result *ret,
@@ -2050,7 +2153,9 @@ int chld_set_remove(chld_set set,
                     chld_id id);
 
 /**
- * Returns the number of children in a set, or -EBADF if `set` is not valid.
+ * The number of children in a set.
+ *
+ * Returns the number, or -EBADF if `set` is not valid.
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_set_count(chld_set set);
@@ -2126,10 +2231,10 @@ int chld_set_capture(chld_set set,
  * Returns 0, or what chld_spawn() and chld_set_capture() return. Then no child is left:
  * one that could not be captured gets SIGKILL.
  * Ownership: as for chld_spawn() and chld_set_capture(). Close the handle.
- * Thread-safe, not async-signal-safe, blocks as chld_spawn() does. Since 0.1.
+ * Thread-safe, not async-signal-safe. Blocks, as chld_spawn() does. Since 0.1.
  */
 int chld_set_run(chld_set set,
-                 const char *const *argv,
+                 chld_argv argv,
                  const chld_spawn_options *spawn_options,
                  const chld_capture_options *capture_options,
                  chld_id *ret,

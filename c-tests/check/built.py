@@ -77,13 +77,12 @@ def needs():
     return f"needs {needed[0]}, is {soname[0]}"
 
 
-# The first aim, 48 KB, was that of starting, waiting and statuses alone (46,680
-# bytes then); with sets, all options, capture and trees it is more than that:
-# docs/performance.md. This is to see when it grows.
-LIMIT = 84 * 1024
+# With sets that capture and stop, lines, trees and every option. The aim is 104 KB:
+# docs/performance.md. This shows when it grows.
+LIMIT = 124 * 1024
 
 
-@check("the stripped shared library is smaller than 84 KB")
+@check("the stripped shared library is smaller than 124 KB")
 def size():
     stripped = scratch() / "stripped.so"
     run(need("strip"), "--strip-unneeded", "-o", stripped, LIBRARY)
@@ -112,7 +111,7 @@ pub extern "C" fn chld_seeded_panic(index: usize) -> c_int {
 }
 """)
         run_head = "fn run(&self) -> ! {"
-        copy.spoil("src/child.rs", run_head, run_head + " let _ = crate::sys::host::pid();")
+        copy.spoil("src/start/child.rs", run_head, run_head + " let _ = crate::sys::host::pid();")
         _seeded = copy.object("chld_prove_no_panic")
     return _seeded
 

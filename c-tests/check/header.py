@@ -101,8 +101,9 @@ def compile_header(command, standard, header):
     file.write_text(PROGRAM)
     flags = ["-std=" + standard, *WARNINGS, "-fsyntax-only", "-x", language]
     run(*command, *flags, "-I", header.parent, file)
+    # What is behind the pragma would be spared.
     alone = scratch() / ("alone." + language)
-    alone.write_text(f'#include "{header}"\n')
+    alone.write_text(header.read_text().replace("#pragma GCC system_header\n", ""))
     run(*command, *flags, alone)
 
 
@@ -137,6 +138,52 @@ def clean():
         remarks.append(f"{command[0]}: {', '.join(standards)}")
     unguarded = spoilt_header("#ifndef CHLD_H\n#define CHLD_H\n", "#ifndef CHLD_H\n")
     must_fail(compile_header, CC, "c11", unguarded)
+    return "\n".join(remarks)
+
+
+ARGUMENTS = """\
+#include <chld.h>
+
+int main(int argc, char *argv[])
+{
+    char name[] = "true", *variable[] = { name, 0 }, *const fixed[] = { name, 0 };
+    const char *constant[] = { "true", 0 };
+    const char *const both[] = { "true", 0 }, *const *pointer = constant;
+    chld_id id;
+
+    return argc + chld_spawn(&id, variable, 0, 0) + chld_spawn(&id, constant, 0, 0)
+        + chld_spawn(&id, both, 0, 0) + chld_spawn(&id, fixed, 0, 0)
+        + chld_spawn(&id, pointer, 0, 0) + chld_spawn(&id, 0, 0, 0)
+        + chld_spawn(&id, argv, 0, 0) + chld_run(argv + 1, 0, 0, 0, 0);
+}
+"""
+EVERY_C, EVERY_CPP = [*C, "c2x"], ["c++11", "c++14", "c++17", "c++20"]
+
+
+def pass_arguments(command, standard, program, *more):
+    language = "c++" if "++" in standard else "c"
+    pointers = [] if language == "c++" else ["-Wincompatible-pointer-types"]
+    file = scratch() / ("arguments." + language)
+    file.write_text(program)
+    run(*command, "-std=" + standard, *WARNINGS, "-Wpedantic", "-Wcast-qual", *pointers, *more,
+        "-fsyntax-only", "-x", language, "-I", HEADER.parent, file)
+
+
+@check("argv is taken without a cast, as main() has it and as constants")
+def arguments():
+    remarks = []
+    for command, standards in [(CC, EVERY_C), (["clang"], EVERY_C), (["g++"], EVERY_CPP),
+                               (["clang++"], EVERY_CPP)]:
+        try:
+            need(command[0])
+        except Skipped as why:
+            remarks.append(f"skipped {', '.join(standards)}: {why}")
+            continue
+        for standard in standards:
+            pass_arguments(command, standard, ARGUMENTS)
+        remarks.append(f"{command[0]}: {', '.join(standards)}")
+    must_fail(pass_arguments, CC, "c11", ARGUMENTS, "-DCHLD_PLAIN_ARGV")
+    must_fail(pass_arguments, CC, "c11", ARGUMENTS.replace("(&id, argv,", "(&id, name,"))
     return "\n".join(remarks)
 
 

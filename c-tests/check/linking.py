@@ -64,12 +64,12 @@ def sizes(program):
     return sections, program.stat().st_size
 
 
-# The aim is 16 KB: docs/performance.md says what is in the way. This is to see
-# when it grows.
-LIMIT = 40 * 1024
+# The aim is 24 KB: docs/performance.md says what is in the way. This shows when it
+# grows.
+LIMIT = 56 * 1024
 
 
-@check("a static program that spawns, waits and decodes grows by less than 40 KB")
+@check("a static program that spawns, waits and decodes grows by less than 56 KB")
 def growth():
     try:
         empty = static_program("empty", EMPTY)

@@ -9,6 +9,7 @@
  *                          end of descriptor 3 ("same" or "session"); exits 5
  *   flow deaf              ignores SIGTERM, writes "start", and stays
  *   flow usr1              writes "start"; at SIGUSR1 "signal received", exits 123
+ *   flow term              the same at SIGTERM
  *   flow stop              writes "start" and stops
  */
 #define _GNU_SOURCE
@@ -153,8 +154,8 @@ int main(int argc, char **argv)
     } else if (strcmp(what, "deaf") == 0) {
         signal(SIGTERM, SIG_IGN);
         stay();
-    } else if (strcmp(what, "usr1") == 0) {
-        signal(SIGUSR1, receive);
+    } else if (strcmp(what, "usr1") == 0 || strcmp(what, "term") == 0) {
+        signal(*what == 'u' ? SIGUSR1 : SIGTERM, receive);
         stay();
     } else if (strcmp(what, "stop") == 0) {
         put(1, "start\n", 6);

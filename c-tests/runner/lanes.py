@@ -9,11 +9,13 @@ import re
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 from . import report
 from .alone import run_alone
 from .counts import FAILED, NOTHING, PASSED, SKIPPED, plus
 
+HERE = Path(__file__).resolve().parents[1]
 AT_ONCE = 2
 
 
@@ -27,6 +29,7 @@ class Lane:
     environment: dict = dataclasses.field(default_factory=dict)  # more variables
     takes: int = 8  # seconds, all of it, on two quiet cores
     quick: bool = False  # part of `make test`
+    except_for: str = ""  # a list of tests that are left out, in c-tests/lists
 
 
 # What a kernel, or a sandbox in front of it, may refuse: each is refused to the
@@ -48,6 +51,11 @@ KILLED = ["clone3:library", "clone:pidfd", "pidfd_send_signal", "close_range", "
           "ioctl:pidfd"]
 
 
+# A root that is the only user there is, in namespaces of its own.
+BWRAP = ["bwrap", "--unshare-all", "--new-session", "--die-with-parent", "--ro-bind", "/", "/",
+         "--dev", "/dev", "--proc", "/proc", "--bind", "/tmp", "/tmp"]
+
+
 def lanes(build):
     valgrind = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
                 "--child-silent-after-fork=yes"]
@@ -63,6 +71,9 @@ def lanes(build):
         *(fallback(build, name, errno)
           for name in FALLBACKS for errno in ("ENOSYS", "EPERM", "EINVAL")),
         without_probes(build),
+        Lane("bwrap", "static", BWRAP, 20, 20, takes=30),
+        Lane("chroot", "static", ["sh", str(HERE / "sandboxes/chroot.sh"), str(build)], 20, 20,
+             takes=40, except_for="chroot.txt"),
     ]
 
 
@@ -86,8 +97,13 @@ def why_not(lane, build):
     """The reason why a lane cannot run here, or None."""
     if not (build / "c-tests" / lane.directory).is_dir():
         return "this compiler has no sanitizers" if lane.name == "sanitize" else "nothing is built"
-    if lane.prefix and not shutil.which(lane.prefix[0]):
+    if not lane.prefix:
+        return None
+    if not shutil.which(lane.prefix[0]):
         return f"{lane.prefix[0]} is not installed"
+    status, text = run_alone([*lane.prefix, "true"], {}, 60)
+    if status != 0:
+        return f"it cannot run here: {' '.join(text.split()) or outcome(status, 60)}"
     return None
 
 
@@ -121,6 +137,7 @@ VALGRINDS_OWN = re.compile(r"ppoll\(sigmask\) points to unaddressable(?s:.*) in 
 
 
 def left_out(lane, program):
+    """Whether a lane is without a whole program."""
     if lane.name == "valgrind":
         return program.name in NOT_UNDER_VALGRIND
     if lane.name.startswith("fallback:") and program.name.startswith(NOT_REFUSED):
@@ -129,15 +146,29 @@ def left_out(lane, program):
             and program.name.startswith(REFUSED_ONE_WAY))
 
 
+def listed(name):
+    """{(program, test or "*"): why} of a list in c-tests/lists."""
+    found, why = {}, None
+    for line in (HERE / "lists" / name).read_text().splitlines():
+        if line.startswith("["):
+            why = line.strip("[]")
+        elif line and not line.startswith("#"):
+            found[tuple(line.split())] = why
+    return found
+
+
 def tests_of(lane, build, substring):
     """(program, test) of all whose name has `substring` in it."""
     environment = {**os.environ, **lane.environment}
+    without = listed(lane.except_for) if lane.except_for else {}
     for program in sorted((build / "c-tests" / lane.directory).glob("test_*")):
         if left_out(lane, program):
             continue
-        listed = subprocess.run([program, "--list"], env=environment, text=True, check=True,
-                                stdout=subprocess.PIPE)
-        for test in listed.stdout.split():
+        names = subprocess.run([program, "--list"], env=environment, text=True, check=True,
+                               stdout=subprocess.PIPE).stdout.split()
+        for test in names:
+            if {(program.name, test), (program.name, "*")} & set(without):
+                continue
             if substring in f"{program.name} {test}":
                 yield program, test
 

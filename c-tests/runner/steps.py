@@ -41,8 +41,11 @@ def steps(unit):
         Step("checks", python("checks.py"), 120, quick=True),
         Step("faults", python("faults.py", "--short"), 30, quick=True),
         Step("faults: all else", python("faults.py", "--long"), 240),
+        Step("container", python("sandboxes/container.py"), 50),
         Step("bench-smoke", make("bench-smoke"), 60),
         Step("cross", make("cross"), 300),
+        Step("kernel 5.10", [*make("kernels"), "KERNELS=5.10"], 360),
+        Step("kernel newest", [*make("kernels"), "KERNELS=newest"], 360),
     ]
 
 

@@ -115,7 +115,7 @@ static void run(const char *engine, unsigned flags)
         codes[i] = i % CODES;
         start_one_of_many(set, &codes[i]);
     }
-    capture_begin(&capture, "tr a-z A-Z; echo begun; exec sleep 60", "fed, ", 500);
+    capture_begin(&capture, "tr a-z A-Z; echo begun; exec sleep 60", "fed, ", 1500);
     step();
     for (; left > 0; rounds++)
         go_round(set);

@@ -80,7 +80,7 @@ int main(void)
     start(set, "sleep 0.1");
     start(set, "sleep 0.2; kill -9 $$");
     watch("sort | tr '\\n' ' '; echo", "pear\nfig\nplum\n", 10000);
-    watch("echo begun; exec sleep 60", "", 500);
+    watch("echo begun; exec sleep 60", "", 1500);
     g_main_loop_run(loop);
     g_source_remove(ends);
     g_main_loop_unref(loop);

@@ -60,7 +60,7 @@ int main(void)
     start(set, "sleep 0.1");
     start(set, "sleep 0.2; kill -9 $$");
     capture_begin(&captures[0], "sort | tr '\\n' ' '; echo", "pear\nfig\nplum\n", 10000);
-    capture_begin(&captures[1], "echo begun; exec sleep 60", "", 500);
+    capture_begin(&captures[1], "echo begun; exec sleep 60", "", 1500);
 
     for (;;) {
         struct pollfd fds[CAPTURES + 2 * CHLD_CAPTURE_FDS] = {

@@ -100,7 +100,7 @@ int main(void)
     start(set, "sleep 0.1");
     start(set, "sleep 0.2; kill -9 $$");
     capture_begin(&sorted.capture, "sort | tr '\\n' ' '; echo", "pear\nfig\nplum\n", 10000);
-    capture_begin(&endless.capture, "echo begun; exec sleep 60", "", 500);
+    capture_begin(&endless.capture, "echo begun; exec sleep 60", "", 1500);
     watch(&sorted);
     watch(&endless);
     uv_run(loop, UV_RUN_DEFAULT); /* until no handle is left */

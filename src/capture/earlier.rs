@@ -3,13 +3,13 @@
 
 use crate::children::child::Child;
 use crate::sys::Result;
-use crate::sys::row::Row;
+use crate::sys::list::List;
 use crate::wait::ask;
 use crate::wait::watch::Watch;
 
 /// Nobody else has their handles: they are closed with this.
 pub struct Earlier {
-    children: Row<Child>,
+    children: List<Child>,
     /// How many of them, from the first on, have exited. All must, so the others need
     /// not be looked at before.
     exited: usize,
@@ -18,14 +18,14 @@ pub struct Earlier {
 }
 
 impl Earlier {
-    pub const NONE: Earlier = Earlier { children: Row::empty(), exited: 0, in_own_groups: false };
+    pub const NONE: Earlier = Earlier { children: List::new(), exited: 0, in_own_groups: false };
 
-    pub fn new(children: Row<Child>, in_own_groups: bool) -> Earlier {
+    pub fn new(children: List<Child>, in_own_groups: bool) -> Earlier {
         Earlier { children, exited: 0, in_own_groups }
     }
 
     pub fn children(&self) -> &[Child] {
-        self.children.get()
+        self.children.values()
     }
 
     /// Whether signals to the groups of the stages reach all stages. `last` is the last
@@ -34,16 +34,13 @@ impl Earlier {
         if self.children().is_empty() { last.leads_group } else { self.in_own_groups }
     }
 
-    /// Whether all have exited. If not, `watch` becomes that of one that has not.
+    /// Whether all have exited. If not, `watch` is then that of one that has not.
     pub fn look(&mut self, watch: &mut Watch) -> Result<bool> {
-        while let Some(child) = self.children.get().get(self.exited) {
+        while let Some(child) = self.children.values().get(self.exited) {
             if child.look()?.is_some() {
                 self.exited = self.exited.wrapping_add(1);
-            } else if watch.is_of(child) {
+            } else if !watch.follow(child)? {
                 return Ok(false);
-            } else {
-                // It tells of what happens from now on: look once more.
-                *watch = Watch::of(child)?;
             }
         }
         Ok(true)

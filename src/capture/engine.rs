@@ -17,7 +17,7 @@ use super::sink::Sink;
 use crate::children::child::Child;
 use crate::children::state;
 use crate::status::word::Status;
-use crate::stop::ladder::{Ladder, Plan, Target};
+use crate::stop::sequence::{Plan, Sequence, Target};
 use crate::sys::deadline::Deadline;
 use crate::sys::poll::{self, PollFd};
 use crate::sys::{Errno, Result, clock};
@@ -66,7 +66,7 @@ pub struct Capture<'a> {
     pub drains: [Drain<'a>; 2],
     until_eof: bool,
     cancel: Option<i32>,
-    pub ladder: Ladder,
+    pub sequence: Sequence,
     status: Option<Status>,
     /// The child and all earlier stages have exited.
     is_over: bool,
@@ -137,7 +137,7 @@ impl<'a> Capture<'a> {
             drains: [Drain::new(out, also_out, reads_out), Drain::new(err, also_err, reads_err)],
             until_eof: setup.until_eof,
             cancel: setup.cancel,
-            ladder: Ladder::new(setup.plan, setup.timeout),
+            sequence: Sequence::new(setup.plan, setup.timeout),
             status: None,
             is_over: false,
             timed_out: false,
@@ -153,20 +153,30 @@ impl<'a> Capture<'a> {
     /// Takes turns until all is done. ETIMEDOUT, or why the signals could not be
     /// sent, if the child has survived the stop sequence.
     pub fn run(&mut self) -> Result<()> {
-        let mut hint = Hint::ALL;
+        let (mut hint, mut asked) = (Hint::ALL, 0);
         loop {
             hint = match self.turn(hint)? {
                 Turn::Complete => return self.outcome(),
-                Turn::Busy => Hint::ALL,
+                Turn::Busy => Self::hint_after(&mut asked),
                 // Much is on its way. On the same CPU the child goes on at once, and
                 // nobody has to be woken; on another, this costs nothing.
                 Turn::Moved if self.is_large() => {
                     poll::give_way();
-                    Hint::ALL
+                    Self::hint_after(&mut asked)
                 }
                 Turn::Moved | Turn::Idle => self.sleep()?,
             };
         }
+    }
+
+    /// While bytes flow, everything else is asked about once in a millisecond.
+    fn hint_after(asked: &mut u64) -> Hint {
+        let now = clock::now_ns();
+        if now.wrapping_sub(*asked) < 1_000_000 {
+            return Hint { exit: false, cancel: false };
+        }
+        *asked = now;
+        Hint::ALL
     }
 
     fn sleep(&mut self) -> Result<Hint> {
@@ -185,7 +195,7 @@ impl<'a> Capture<'a> {
 
     /// Once all is done.
     pub fn outcome(&self) -> Result<()> {
-        if self.gave_up { Err(self.ladder.failure()) } else { Ok(()) }
+        if self.gave_up { Err(self.sequence.failure()) } else { Ok(()) }
     }
 
     /// Does what can be done now.
@@ -194,19 +204,19 @@ impl<'a> Capture<'a> {
             return Ok(Turn::Complete);
         }
         // The child is looked at first: what it wrote is in the pipes by then.
-        if hint.exit || self.ladder.is_due() {
+        if hint.exit || self.sequence.is_due() {
             self.watch.drain();
             self.look()?;
         }
         let flow = self.move_bytes();
         // After the timeout, nobody is waited for who does not take his bytes.
-        let is_late = self.ladder.reached().0 > 0 && !self.until_eof;
+        let is_late = self.sequence.reached().0 > 0 && !self.until_eof;
         let read = self.drains.iter().all(|one| one.is_done() || (is_late && one.is_stuck()));
         if self.is_over && read {
             self.finish();
         } else {
             self.look_for_cancel(hint);
-            if self.ladder.is_due() {
+            if self.sequence.is_due() {
                 self.expire();
             }
         }
@@ -220,10 +230,13 @@ impl<'a> Capture<'a> {
         if self.status.is_none() {
             self.status = self.pipes.child.look()?;
         }
+        if self.status.is_none() && self.watch.follow(&self.pipes.child)? {
+            self.status = self.pipes.child.look()?;
+        }
         self.is_over = self.status.is_some() && self.earlier.look(&mut self.watch)?;
         if self.is_over {
-            let is_stopping = self.ladder.reached().0 > 0;
-            if !self.until_eof || (is_stopping && self.ladder.target() == Target::Child) {
+            let is_stopping = self.sequence.reached().0 > 0;
+            if !self.until_eof || (is_stopping && self.sequence.target() == Target::Child) {
                 self.settle();
             }
         }
@@ -265,7 +278,7 @@ impl<'a> Capture<'a> {
         }
         // A callback that wants no more wants the child to be stopped.
         if self.drains.iter().any(|drain| drain.keeper.stopped != 0) {
-            self.ladder.hurry();
+            self.sequence.hurry();
         }
         match self.moved().wrapping_sub(before) {
             _ if goes_on != [false; 3] => Turn::Busy,
@@ -312,25 +325,25 @@ impl<'a> Capture<'a> {
         let is_cancelled = |fd| hint.cancel && poll::is_readable(fd);
         if self.cancel.is_some_and(is_cancelled) {
             self.cancel = None;
-            self.cancelled = self.ladder.reached().0 == 0;
-            self.ladder.hurry();
+            self.cancelled = self.sequence.reached().0 == 0;
+            self.sequence.hurry();
         }
     }
 
     /// The timeout, or the time of a step, is over.
     fn expire(&mut self) {
-        let (reached, _) = self.ladder.reached();
+        let (reached, _) = self.sequence.reached();
         let is_wanted = self.cancelled || self.drains.iter().any(|drain| drain.keeper.stopped != 0);
         self.timed_out |= reached == 0 && !is_wanted;
         if !self.is_over {
-            if !self.climb() {
+            if !self.step() {
                 self.gave_up = true;
                 self.earlier.look_at_all();
                 self.finish();
             }
-        } else if self.until_eof && self.ladder.target() != Target::Child {
+        } else if self.until_eof && self.sequence.target() != Target::Child {
             // Somebody of the group or the tree has the pipes.
-            if !self.climb() {
+            if !self.step() {
                 self.settle();
             }
         } else if self.until_eof {
@@ -342,15 +355,15 @@ impl<'a> Capture<'a> {
         }
     }
 
-    fn climb(&mut self) -> bool {
-        self.ladder.climb(stages(&self.pipes, &self.earlier))
+    fn step(&mut self) -> bool {
+        self.sequence.step(stages(&self.pipes, &self.earlier))
     }
 
     fn finish(&mut self) {
         if self.is_over {
             self.end_feeding();
-            if self.ladder.reached().0 > 0 {
-                self.ladder.sweep(stages(&self.pipes, &self.earlier));
+            if self.sequence.reached().0 > 0 {
+                self.sequence.sweep(stages(&self.pipes, &self.earlier));
             }
         }
         for (drain, stream) in self.drains.iter_mut().zip(1..) {
@@ -377,7 +390,7 @@ impl<'a> Capture<'a> {
 
     /// And until when.
     pub fn until(&self) -> Deadline {
-        self.ladder.until()
+        self.sequence.until()
     }
 
     pub fn status(&self) -> Status {
@@ -425,13 +438,13 @@ impl Setup<'static> {
 impl Capture<'_> {
     /// When the next turn is to be taken, even if nothing was reported.
     pub fn due(&self) -> Deadline {
-        self.watch.slice(self.ladder.until())
+        self.watch.slice(self.sequence.until())
     }
 
     /// Another stop sequence, which begins at `first`, takes the place of what was to be
     /// done.
     pub fn stop_by(&mut self, plan: Plan, first: Deadline) {
-        self.ladder = Ladder::new(plan, first);
+        self.sequence = Sequence::new(plan, first);
     }
 }
 

@@ -14,7 +14,7 @@ const AT_ONCE: u32 = 32;
 /// Reaps every child of the library that has exited, and no other code's; returns how
 /// many. `hint` is the pid that a SIGCHLD named. Async-signal-safe.
 pub fn reap_after_signal(hint: i32) -> u32 {
-    let mut count = by_number(hint).0;
+    let mut count = by_number(hint).map_or(0, Seen::is_new);
     let (found, _) = walk(reaps_foreign(), |_| ());
     count = count.wrapping_add(found);
     // One SIGCHLD may stand for several exits, of which other code has reaped one:
@@ -50,10 +50,18 @@ pub fn reaps_foreign() -> bool {
 enum Seen {
     /// One of ours, and whether this look was the first to see its exit.
     Ours(bool),
+    /// The same, but other code has reaped it: whoever has its number, it is not ours.
+    Gone(bool),
     /// Other code's, and it was reaped.
     Foreign(Change),
     /// Other code's, or one that is being started: it stays in front.
     Unknown,
+}
+
+impl Seen {
+    fn is_new(self) -> u32 {
+        matches!(self, Seen::Ours(true) | Seen::Gone(true)) as u32
+    }
 }
 
 /// Goes through the children that have exited, as the kernel shows them: one at a
@@ -73,7 +81,11 @@ pub fn walk(reaps_foreign: bool, mut report: impl FnMut(&Change)) -> (u32, u32) 
         }
         last = pid;
         match look_in_front(pid, reaps_foreign) {
-            Seen::Ours(is_new) => ours = ours.wrapping_add(is_new as u32),
+            seen @ Seen::Ours(_) => ours = ours.wrapping_add(seen.is_new()),
+            seen @ Seen::Gone(_) => {
+                ours = ours.wrapping_add(seen.is_new());
+                last = 0; // the next look is at the foreign child
+            }
             Seen::Foreign(change) => {
                 foreign = foreign.wrapping_add(1);
                 report(&change);
@@ -84,8 +96,8 @@ pub fn walk(reaps_foreign: bool, mut report: impl FnMut(&Change)) -> (u32, u32) 
 }
 
 fn look_in_front(pid: i32, reaps_foreign: bool) -> Seen {
-    if let (count, true) = by_number(pid) {
-        return Seen::Ours(count != 0);
+    if let Some(seen) = by_number(pid) {
+        return seen;
     }
     let Ok(mut section) = state::enter() else { return Seen::Unknown };
     // Under the lock nobody starts or reaps a child of ours.
@@ -102,22 +114,21 @@ fn look_in_front(pid: i32, reaps_foreign: bool) -> Seen {
     }
 }
 
-/// Looks at the child that has this number, if it is ours: 1 if this look was the
-/// first to see the exit, and whether it is ours.
-fn by_number(pid: i32) -> (u32, bool) {
-    let Ok(mut section) = state::enter_if_used() else { return (0, false) };
-    let Some(index) = (pid > 0).then(|| section.by_pid(pid)).flatten() else { return (0, false) };
+/// Looks at the child that has this number, if it is ours.
+fn by_number(pid: i32) -> Option<Seen> {
+    let mut section = state::enter_if_used().ok()?;
+    let index = (pid > 0).then(|| section.by_pid(pid)).flatten()?;
     let was_running = section.is_running(index);
     let handle = section.slots.get(index).map_or(0, |slot| slot.handle);
     let look = section.look(index);
     drop(section);
     match look {
-        Ok(Look::Exited(_)) => (was_running as u32, true),
+        Ok(Look::Exited(_)) => Some(Seen::Ours(was_running)),
         Ok(Look::Gone) => {
             lost::ask_once(handle);
-            (was_running as u32, true)
+            Some(Seen::Gone(was_running))
         }
-        _ => (0, true),
+        _ => Some(Seen::Ours(false)),
     }
 }
 

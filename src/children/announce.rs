@@ -5,7 +5,7 @@ use super::handle;
 use super::list;
 use super::members::{Listener, Member};
 use super::state::State;
-use crate::sys::{fd, raw};
+use crate::sys::fd;
 
 impl State {
     /// The child has just exited, or is gone.
@@ -42,17 +42,13 @@ impl State {
         set.update_bell();
     }
 
-    /// A SIGCHLD has come. A pipe that is full has been poked already; an empty one
-    /// may have no memory for a byte at this moment.
+    /// A SIGCHLD has come.
     pub fn poke_listeners(&mut self) {
         let mut next = self.notice.listeners.first();
         while let Some(index) = next {
             next = list::after(&mut self.listeners, index, Listener::links);
             let end = self.listeners.get(index).and_then(|listener| listener.write_end.get());
-            if let Some(end) = end {
-                let refused = || raw::write(end, b"!").is_err_and(|errno| errno.0 != libc::EAGAIN);
-                let _ = (0..100).find(|_| !refused());
-            }
+            end.into_iter().for_each(fd::poke);
         }
     }
 }

@@ -92,12 +92,9 @@ impl State {
         self.disown_pid(index);
         let Some(slot) = self.slots.get(index) else { return };
         slot.phase = Phase::Gone;
-        let is_asked_for = slot.is_open || slot.uses != 0;
         self.running = self.running.wrapping_sub(1);
         self.announce(index);
-        if !is_asked_for {
-            self.found(index, Status::LOST);
-        }
+        self.release(index);
     }
 
     /// What the kernel has said of a child that is gone.

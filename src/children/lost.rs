@@ -68,7 +68,10 @@ fn answer(index: u32, status: Option<Status>) {
     slot.uses = slot.uses.wrapping_sub(1);
     match status {
         Some(status) => section.found(index, status),
-        None => slot.phase = Phase::Gone,
+        None => {
+            slot.phase = Phase::Gone;
+            section.release(index); // its handle may have been closed meanwhile
+        }
     }
 }
 

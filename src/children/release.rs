@@ -2,7 +2,9 @@
 
 use super::handle;
 use super::members::Member;
+use super::slot::Phase;
 use super::state::State;
+use crate::status::word::Status;
 use crate::sys::{epoll, pidfd};
 use crate::sys::wait::{self, Whom};
 
@@ -13,6 +15,10 @@ impl State {
         let Some(slot) = self.slots.get(index).filter(|slot| slot.uses == 0) else { return };
         if !slot.is_open {
             slot.streams.iter_mut().for_each(|stream| self.closing.push(stream.take()));
+            // Nobody will ask how it exited.
+            if slot.phase == Phase::Gone {
+                slot.record(Status::LOST, None);
+            }
         }
         if !slot.has_exited() {
             return;

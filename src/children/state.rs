@@ -5,12 +5,12 @@ use super::list::List;
 use super::members::{Listener, Member, Set};
 use super::slot::Slot;
 use crate::sys::fd::{Closing, Held};
-use crate::sys::lock::{Guarded, Locked};
+use crate::sys::lock::{self, Guarded, Leave, Locked};
 use crate::sys::memory::{self, Full, Parked, Slabs, Stored};
 use crate::sys::signal::AllBlocked;
 use crate::sys::zeroed::{Numbers, stored, zeroed_struct};
 use crate::sys::{Errno, Result, host};
-use core::ops::{Deref, DerefMut};
+use core::ops::DerefMut;
 
 /// Pids follow one another, so they fill the buckets evenly.
 pub const BUCKETS: usize = 2048;
@@ -70,54 +70,39 @@ zeroed_struct! {
 
 static STATE: Guarded<State> = Guarded::new();
 
-/// The lock, held, with every signal blocked. In the order of its members: the lock
-/// is released, the mask is restored, and what was taken out of the table is closed.
-pub struct Section {
-    locked: Locked<State>,
-    _blocked: AllBlocked,
-    closing: Closing,
-}
+/// The lock, held, with every signal blocked.
+pub type Section = lock::Section<State>;
 
-impl Deref for Section {
-    type Target = State;
-    fn deref(&self) -> &State {
-        &self.locked
-    }
-}
+impl Leave for State {
+    /// What was taken out of the table is closed without the lock.
+    type Rest = Option<Closing>;
 
-impl DerefMut for Section {
-    fn deref_mut(&mut self) -> &mut State {
-        &mut self.locked
-    }
-}
-
-impl Drop for Section {
-    fn drop(&mut self) {
-        if !self.locked.closing.is_empty() {
-            self.closing = core::mem::take(&mut self.locked.closing);
-        }
+    fn leave(&mut self) -> Option<Closing> {
+        if self.closing.is_empty() { None } else { Some(core::mem::take(&mut self.closing)) }
     }
 }
 
 /// Takes the lock, at the first use of the library, too.
+#[inline(never)]
 pub fn enter() -> Result<Section> {
     prepare()?;
     enter_if_used()
 }
 
 /// EBADF if the library was never used in this process: then no handle is valid.
+#[inline(never)]
 pub fn enter_if_used() -> Result<Section> {
     memory::forget_if_copied(wipe);
-    if !STATE.is_prepared() {
-        return Err(Errno::EBADF);
+    let section = STATE.enter()?.ok_or(Errno::EBADF)?;
+    if section.owner() == 0 {
+        section.set_owner(host::pid());
     }
-    let blocked = AllBlocked::enter()?;
-    let locked = lock(&blocked)?;
-    Ok(Section { locked, _blocked: blocked, closing: Closing::default() })
+    Ok(section)
 }
 
 /// For a guard that goes: it must not leave its use behind because a sandbox has
 /// refused a call once.
+#[inline(never)]
 pub fn enter_surely() -> Option<Section> {
     (0..100).find_map(|_| enter_if_used().ok())
 }
@@ -140,6 +125,12 @@ pub fn lock(blocked: &AllBlocked) -> Result<Locked<State>> {
 
 /// Which process has used this memory, without the lock; 0 for none.
 pub fn owner() -> i32 {
+    STATE.owner()
+}
+
+/// The same for the SIGCHLD handler, before it knows whether this memory is its own.
+pub fn owner_for_handler() -> i32 {
+    memory::forget_if_surely_copied(wipe);
     STATE.owner()
 }
 

@@ -1,8 +1,8 @@
 use super::spawn::chld_id;
 use super::status::chld_status;
 use super::{growth, quietly, to_c, valid, write_out};
+use crate::stop::sequence::{self, Plan, Step, Steps, Target};
 use crate::stop::signal;
-use crate::stop::ladder::{self, Plan, Step, Steps, Target};
 use crate::sys::{Errno, Result};
 use crate::stop::tree;
 use core::ffi::c_int;
@@ -49,39 +49,59 @@ pub extern "C" fn chld_kill_group(id: chld_id, signal: c_int) -> c_int {
     quietly(|| signal::kill_group(valid(id)?, signal).map(|()| 0))
 }
 
-/// Sends a signal to a child and all its descendants, as far as they can be
-/// found, also those in groups and sessions of their own; and says how many are
-/// left.
+/// Sends a signal to a child and all its descendants, including those in groups and
+/// sessions of their own, and returns how many of them are left.
 ///
-/// `signal`: as for chld_kill(). With SIGKILL everybody is stopped first, so
-/// that nobody can start more meanwhile, and the call waits until they are gone,
-/// a second at most.
-/// `survivors`: how many of the tree live when the call returns: those that
-/// have not ended by the signal, or may not be signalled; may be NULL.
+/// `signal`: as for chld_kill(). With SIGKILL, every process is stopped first, so
+/// that none can start more, and the call waits until they are gone.
+/// `survivors`: the number of processes of the tree that live when the call returns:
+/// those that have not exited, and those that cannot be signalled. May be NULL.
 ///
-/// They are found in /proc: children of the tree, and members of a group or a
-/// session that a process of the tree leads. A process whose parent has ended
-/// ("double fork"), and which is in a group and a session of its own besides,
-/// is found only if the child was started with CHLD_SPAWN_SUBREAPER and lives.
-/// Without that it has become a child of init, and is neither found nor
-/// counted; or, if the caller is a subreaper or init itself, a child of the
-/// caller's. There nobody can tell whose it was: it is left alone, and counted
-/// with the survivors, as is every other child that the program has started
-/// after this one by other means than this library.
-/// A cgroup of the child's own (CHLD_SPAWN_CGROUP_OWN) has no such gaps: SIGKILL
-/// ends all that is in it by one write to its cgroup.kill (since Linux 5.14),
-/// also after the child's end has been told, until chld_close().
-/// Signals go to exactly the processes that were found, by pidfd; before Linux
-/// 5.3, by pid right after a look.
+/// The descendants are found in /proc. A process is of the tree if its parent is. It
+/// is also of the tree if its group or session is led by a process of the tree, even
+/// if that one has exited and its parent has not waited for it yet.
 ///
-/// Returns 0; -ENOSYS if /proc is not there or is another pid namespace's: then
-/// the child's group was signalled if it leads one, else the child alone, and
-/// `survivors` is not written; -ESRCH once a call has told the child's end
-/// (until then, what is left of its group and session is found); -EINVAL if
-/// `signal` is none; -EBADF if `id` is no child; -EMFILE, -ENFILE, -ENOMEM
-/// without descriptors or memory for the search.
-/// Thread-safe, not async-signal-safe. Blocks for a second at most, see above, and
-/// reads all of /proc. Since 0.1.
+/// A process whose parent has exited ("double fork"), and which has a group and a
+/// session of its own, is found only if the child was started with
+/// CHLD_SPAWN_SUBREAPER and still runs. Otherwise it has become a child of init, and
+/// is neither found nor counted. If the caller is a subreaper or init itself, it has
+/// become a child of the caller. Nobody can tell whose it was, so it gets no signal,
+/// but it is counted. So is every other child that the program has started after this
+/// one without this library.
+///
+/// A cgroup of the child's own (CHLD_SPAWN_CGROUP_OWN) has no such gaps. SIGKILL
+/// reaches all processes in it and in the cgroups below it, even after the child's
+/// exit was reported, until chld_close(). It takes one write to cgroup.kill (since
+/// Linux 5.14). Without that file, the cgroup is frozen and its processes are killed
+/// one after the other.
+///
+/// Signals go to exactly the processes that were found, by pidfd; before Linux 5.3,
+/// by pid right after a look.
+///
+/// A process that neither runs nor stops is waited for 50 ms, and then killed as it
+/// is: the parent in a vfork(), a process in a frozen cgroup.
+///
+/// The number of survivors is true, or the call fails. It is written if the call
+/// returns 0 or -ETIMEDOUT. If the search fails, SIGKILL still goes to the processes
+/// that were found up to then, at least to the child; another signal is not sent at
+/// all.
+///
+/// Returns 0;
+/// -ETIMEDOUT if the search was not complete after a second (the processes found by
+/// then got the signal, and `survivors` counts those of them that live);
+/// -ESRCH once a call has reported the child's exit (before that, what is left of its
+/// group and session is found);
+/// -ENOSYS if /proc is not there, belongs to another pid namespace, or hides the
+/// child (the child's group got the signal if the child leads one, else the child
+/// alone);
+/// -EPERM, -EACCES if /proc hides processes from the caller, by its mount option
+/// hidepid or by a security module (they may be of the tree; all others got the
+/// signal);
+/// -EINVAL if `signal` is none;
+/// -EBADF if `id` is no child;
+/// -EMFILE, -ENFILE, -ENOMEM without two descriptors, or memory, for the search.
+/// Thread-safe, not async-signal-safe. Blocks for a second at most, and while the
+/// signals are sent; reads all of /proc. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_kill_tree(
     id: chld_id,
@@ -89,10 +109,10 @@ pub unsafe extern "C" fn chld_kill_tree(
     survivors: *mut u32,
 ) -> c_int {
     quietly(|| {
-        let left = tree::kill(valid(id)?, signal)?;
+        let count = tree::kill(valid(id)?, signal)?;
         // SAFETY: NULL or valid, by the header.
-        unsafe { write_out(survivors, left) };
-        Ok(0)
+        unsafe { write_out(survivors, count.living) };
+        if count.timed_out { Err(Errno::ETIMEDOUT) } else { Ok(0) }
     })
 }
 
@@ -105,34 +125,36 @@ pub const CHLD_TARGET_GROUP: u32 = 1;
 /// The child and its descendants: see chld_kill_tree().
 pub const CHLD_TARGET_TREE: u32 = 2;
 
-/// When the child has ended, what is left of its group or tree gets SIGKILL. Of
-/// a tree, that is then the child's own group and session: the others cannot be
-/// found any more. If nobody may survive, let the first step be SIGKILL. A capture
-/// sweeps only if a step was taken. Nothing is left of CHLD_TARGET_CHILD.
+/// When the child has exited, what is left of its group or tree gets SIGKILL. Of a
+/// tree, that is then the child's own group and session: the others cannot be found
+/// any more. To let no process survive, use SIGKILL as the first step. A capture
+/// sweeps only if a step was taken. Has no effect with CHLD_TARGET_CHILD.
 pub const CHLD_STOP_SWEEP: u32 = 1;
 
 /// One step of a plan.
 #[repr(C)]
 pub struct chld_stop_step {
-    /// The signal; 0 sends none, and only waits.
+    /// The signal; 0 sends none, and only waits. SIGCONT follows each signal whose
+    /// default action is to terminate, except SIGKILL: a stopped process acts on
+    /// the signal only when it continues.
     pub signal: i32,
-    /// How long to wait for the end after it, in milliseconds; -1 without limit,
-    /// 0 goes on at once.
+    /// How long to wait for the exit after it, in milliseconds; -1 waits forever, 0
+    /// goes on at once.
     pub wait_ms: i32,
 }
 
-/// How to end a child. Begin with CHLD_STOP_PLAN_INIT.
+/// How to stop a child: a sequence of signals. Begin with CHLD_STOP_PLAN_INIT.
 #[repr(C)]
 pub struct chld_stop_plan {
     /// sizeof(chld_stop_plan), set by CHLD_STOP_PLAN_INIT.
     pub size: usize,
-    /// One of CHLD_TARGET_*: whom the signals go to.
+    /// One of CHLD_TARGET_*: which processes get the signals.
     pub target: u32,
     /// CHLD_STOP_* bits.
     pub flags: u32,
     /// The steps, in their order.
     pub steps: *const chld_stop_step,
-    /// How many. 0: SIGTERM, 2000 ms, SIGKILL, 2000 ms.
+    /// The number of steps. 0: SIGTERM, 2000 ms, SIGKILL, 2000 ms.
     pub steps_count: usize,
 }
 
@@ -141,24 +163,29 @@ unsafe impl growth::Growing for chld_stop_plan {
     const FIRST_SIZE: usize = size_of::<chld_stop_plan>();
 }
 
-/// Ends a child by degrees: sends the first signal, waits, sends the next.
-/// Returns as soon as the child has ended; if it has already, at once.
+/// Stops a child by a sequence of signals: sends the first signal, waits, sends the
+/// next. Returns as soon as the child has exited; at once if it has already.
 ///
 /// `plan`: NULL for SIGTERM and, two seconds later, SIGKILL, to the child alone.
-/// `ret`: how it ended; may be NULL.
+/// `ret`: how it exited; may be NULL.
 ///
-/// Its group can be signalled to the last, as it is not reaped before the call
-/// returns. Afterwards it cannot: CHLD_STOP_SWEEP sees to those that are left.
+/// A stopped child is continued after each signal that is meant to terminate it, so
+/// that it can act on it: see chld_stop_step.
 ///
-/// Returns 0; -ETIMEDOUT if it has not ended after the last step (it is in the
-/// kernel, or the plan has no SIGKILL); -EPERM, or what else sending says, if the
-/// last signal could not be sent; -EINVAL for a plan that has unknown targets,
-/// flags or signals, NULL for its steps, a wait below -1, or a group that the child
-/// does not lead; -E2BIG for a later version's plan; -EBADF if `id` is no child.
-/// Without pidfds also what chld_set_open() says.
-/// Thread-safe, not async-signal-safe. Blocks, no longer than the plan's waits
-/// together, and what chld_kill_tree() takes. Not a cancellation point.
-/// Since 0.1.
+/// The child is not reaped before the call returns, so its group can be signalled to
+/// the last. After that it cannot: use CHLD_STOP_SWEEP for what may be left of it.
+///
+/// Returns 0;
+/// -ETIMEDOUT if the child has not exited after the last step (it sleeps in the
+/// kernel, or the plan has no SIGKILL);
+/// -EPERM, or another error of sending, if the last signal could not be sent;
+/// -EINVAL for a plan that has an unknown target, flag or signal, NULL for its steps,
+/// a wait below -1, or a group that the child does not lead;
+/// -E2BIG for a later version's plan;
+/// -EBADF if `id` is no child. Without pidfds, it may also return what
+/// chld_set_open() returns.
+/// Thread-safe, not async-signal-safe. Blocks no longer than the plan's waits
+/// together, and what chld_kill_tree() takes. Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_stop(
     id: chld_id,
@@ -167,7 +194,7 @@ pub unsafe extern "C" fn chld_stop(
 ) -> c_int {
     quietly(|| {
         // SAFETY: NULL or what the header says, for the length of this call.
-        let status = ladder::stop(valid(id)?, unsafe { plan_of(plan) }?)?;
+        let status = sequence::stop(valid(id)?, unsafe { plan_of(plan) }?)?;
         // SAFETY: NULL or valid, by the header.
         unsafe { write_out(ret, to_c(status)) };
         Ok(0)

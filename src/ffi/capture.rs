@@ -3,11 +3,11 @@ use super::capture_setup::{begin, finish, nothing, start_captured, wait_of};
 use super::spawn::{chld_error, chld_id, chld_spawn_options};
 use super::status::chld_status;
 use super::wait::chld_resources;
-use super::{growth, quietly, spawn, to_c, valid, write_out};
+use super::{chld_argv, growth, quietly, spawn, to_c, valid, write_out};
 use crate::capture::engine::{Capture, Hint, Setup, Turn};
 use crate::capture::stepwise;
 use crate::start::failure::{Failure, Step};
-use crate::stop::ladder::{self, Plan};
+use crate::stop::sequence::{self, Plan};
 use crate::sys::host::Undisturbed;
 use crate::sys::{Errno, Result, heap};
 use crate::wait::ask;
@@ -315,7 +315,7 @@ pub unsafe extern "C" fn chld_capture(
 /// and chld_capture() do. Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_run(
-    argv: *const *const c_char,
+    argv: chld_argv,
     spawn_options: *const chld_spawn_options,
     capture_options: *const chld_capture_options,
     ret: *mut chld_capture_result,
@@ -344,6 +344,7 @@ pub unsafe extern "C" fn chld_run(
 ///
 /// # Safety
 /// `ret` must be NULL or valid for a write.
+#[inline(never)] // what it needs of the stack, the start does not
 unsafe fn capture_own(handle: u64, setup: Setup, ret: *mut chld_capture_result) -> Result<()> {
     let target = setup.plan.target;
     let mut has_given_up = false;
@@ -355,7 +356,7 @@ unsafe fn capture_own(handle: u64, setup: Setup, ret: *mut chld_capture_result) 
         result
     });
     if result.is_err() && !has_given_up {
-        let stopped = Plan::killing(target).and_then(|plan| ladder::stop(handle, plan));
+        let stopped = Plan::killing(target).and_then(|plan| sequence::stop(handle, plan));
         // SAFETY: by the contract; it was written.
         if let (Ok(status), Some(ret)) = (stopped, unsafe { ret.as_mut() }) {
             ret.status = to_c(status);

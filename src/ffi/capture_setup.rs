@@ -4,8 +4,8 @@ use super::act::plan_of;
 use super::capture::*;
 use super::spawn::{self, chld_error, chld_spawn_options};
 use super::wait::{chld_resources, resources_of};
-use super::pipeline::{self, chld_pipeline_result};
-use super::{growth, to_c, write_out};
+use super::pipeline::{self, chld_pipeline_result, chld_stage};
+use super::{chld_argv, growth, to_c, write_out};
 use crate::capture::callback::Callback;
 use crate::capture::engine::{Capture, Setup, Turn};
 use crate::capture::drain::Drain;
@@ -18,9 +18,9 @@ use crate::start::spawn as start;
 use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
 use crate::sys::heap::{self, Growing};
-use crate::sys::memory::parcel;
+use crate::sys::memory::{Keeping, Paged, parcel};
 use crate::sys::{Errno, Result, clock, fd};
-use core::ffi::{c_char, c_int};
+use core::ffi::c_int;
 
 /// # Safety
 /// As for `setup_of`.
@@ -83,7 +83,7 @@ pub unsafe fn setup_of<'a>(options: *const chld_capture_options) -> Result<Setup
 /// All must be NULL or what the header says it is; what the capture points to stays for
 /// `'a`.
 pub unsafe fn start_captured<'a>(
-    argv: *const *const c_char,
+    argv: chld_argv,
     spawn_options: *const chld_spawn_options,
     capture_options: *const chld_capture_options,
     reterr: *mut chld_error,
@@ -194,7 +194,7 @@ pub unsafe fn finish(capture: &mut Capture, ret: *mut chld_capture_result) {
 
 pub fn result_of(capture: &mut Capture) -> chld_capture_result {
     let held = [capture.is_held(0), capture.is_held(1)];
-    let (step, signal) = capture.ladder.reached();
+    let (step, signal) = capture.sequence.reached();
     let (status, elapsed_ns) = (to_c(capture.status()), capture.elapsed());
     let pid = capture.child().pid();
     let usage = resources_of(capture.child().usage().unwrap_or_default());
@@ -219,22 +219,31 @@ pub fn result_of(capture: &mut Capture) -> chld_capture_result {
 /// The result of a capture in a set, which belongs to the handle of the child.
 pub struct Kept {
     result: chld_pipeline_result,
-    is_pipeline: bool,
+    /// The stages of the pipeline that it was; NULL if it was none.
+    stages: *mut chld_stage,
     /// The buffers in it that came from the heap.
     grown: [bool; 2],
 }
 
-// What it points to is not touched, except to free what is its own.
+// What it points to is not touched, except to free what is its own, and the stages.
 parcel!(Kept, 4);
 
 impl Kept {
+    /// Room for a result.
+    ///
     /// # Safety
-    /// See `pipeline::result_in_set`.
-    pub unsafe fn of(capture: &mut Capture, stages: Option<usize>) -> Kept {
-        let grown = capture.drains.each_ref().map(|drain| matches!(drain.keeper.sink, Sink::Growing { .. }));
-        // SAFETY: by this function's contract.
-        let result = unsafe { pipeline::result_in_set(capture, stages) };
-        Kept { result, is_pipeline: stages.is_some(), grown }
+    /// `stages` must be NULL, or those that are captured, until the result is there.
+    pub unsafe fn room(stages: *mut chld_stage) -> Result<Keeping> {
+        let kept = Kept { result: pipeline::nothing_of_all(), stages, grown: [false; 2] };
+        Paged::new(kept).map(Keeping::new)
+    }
+
+    pub fn fill(&mut self, capture: &mut Capture) {
+        let drains = capture.drains.each_ref();
+        self.grown = drains.map(|drain| matches!(drain.keeper.sink, Sink::Growing { .. }));
+        self.result.capture = result_of(capture);
+        // SAFETY: by the contract of `room`.
+        unsafe { pipeline::report_captured(self.stages, capture, &mut self.result) };
     }
 
     pub fn result(&self) -> *const chld_capture_result {
@@ -243,7 +252,7 @@ impl Kept {
 
     /// NULL if it was no pipeline.
     pub fn pipeline_result(&self) -> *const chld_pipeline_result {
-        if self.is_pipeline { &raw const self.result } else { core::ptr::null() }
+        if self.stages.is_null() { core::ptr::null() } else { &raw const self.result }
     }
 
     /// What grew is the caller's then.

@@ -23,6 +23,9 @@ use core::ffi::{CStr, c_char, c_int};
 use spawn::chld_id;
 use status::chld_status;
 
+/// In C either `char **` or `const char **`: see preamble.h.
+pub type chld_argv = *const *const c_char;
+
 /// Runs `call` with the caller's errno and cancel state kept; an error is
 /// returned as a negative errno.
 fn quietly(call: impl FnOnce() -> Result<c_int>) -> c_int {

@@ -6,30 +6,32 @@ use crate::notify::{foreign, sigchld, surroundings};
 use crate::sys::Errno;
 use core::ffi::{c_int, c_void};
 
-/// The handler only sets the flag and pokes the pipe; reaping is left to the
-/// program's own calls.
+/// The handler only sets the flag and pokes the pipe. Your program reaps by its own
+/// calls.
 pub const CHLD_SIGCHLD_NOTIFY: u32 = 1;
 
-/// Installs a SIGCHLD handler that reaps the children of this library, and
-/// nobody else's, as soon as they end. Their statuses are kept: chld_peek() and
-/// chld_wait() tell them at any later time. A program that never calls in
-/// again collects no zombies.
+/// Installs a SIGCHLD handler that reaps the children of this library as soon as they exit,
+/// and no other children. Their statuses are kept: chld_peek() and chld_wait() return them
+/// at any later time. A program that calls nothing else collects no zombies.
 ///
 /// `flags`: 0, or CHLD_SIGCHLD_NOTIFY.
 ///
-/// The handler that was there before keeps being called, as it asked to be
-/// (SA_SIGINFO, mask, SA_NOCLDSTOP, …). A handler installed on top later works
-/// if it calls ours, as it should. The handler leaves errno as it was, also if
-/// the one before does not. System calls of the program that SIGCHLD interrupts
-/// are restarted where signal(7) says that SA_RESTART does that (read(), waitpid();
-/// never poll(), select(), epoll_wait(), nanosleep()), unless an earlier handler was
-/// installed without it. Calling this again changes the mode, and puts the handler
-/// back on top if it was overwritten.
+/// The handler that was there before is still called, as it asked to be (SA_SIGINFO, mask,
+/// SA_NOCLDSTOP). The handler leaves errno as it was, even if the earlier one does not.
+/// System calls that SIGCHLD interrupts are restarted where signal(7) says that SA_RESTART
+/// does that (read(), waitpid(); never poll(), select(), epoll_wait(), nanosleep()), unless
+/// an earlier handler was installed without it.
+///
+/// The handler is installed once. A handler that other code installs over it later must call
+/// it: if it does not, chld_environment() reports CHLD_ENV_HANDLER_OVERWRITTEN. If the
+/// disposition is SIG_DFL or SIG_IGN by now, a call installs the handler anew. Calling this
+/// again changes the mode.
 ///
 /// At least one thread must have SIGCHLD unblocked: see chld_environment().
 ///
-/// Returns 0, -EINVAL for unknown flags, -EMFILE, -ENFILE, -ENOMEM, -EAGAIN
-/// without descriptors or memory, -EBUSY if four foreign handlers lie on top.
+/// Returns 0, or
+/// -EINVAL unknown flags;
+/// -EMFILE, -ENFILE, -ENOMEM, -EAGAIN no descriptor or memory left.
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_sigchld_install(flags: u32) -> c_int {
@@ -41,11 +43,14 @@ pub extern "C" fn chld_sigchld_install(flags: u32) -> c_int {
     })
 }
 
-/// Undoes chld_sigchld_install(). What was installed before comes back, if our
-/// handler is still the one in force; else ours stays below the foreign one and
-/// does nothing but chain. Sets that need the handler keep it.
+/// Ends what chld_sigchld_install() began, and removes the handler if nothing else needs it.
 ///
-/// Returns 0, or -ENOENT if it is not installed.
+/// The handler stays if another handler lies over it, or if a set, an exit descriptor or a
+/// sleeping call needs it. A set, a wait or an exit descriptor may have installed it
+/// without chld_sigchld_install(): it stays when that is closed. A later call removes it
+/// then. What was installed before comes back.
+///
+/// Returns 0, or -ENOENT if there is nothing to remove.
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_sigchld_remove() -> c_int {

@@ -30,6 +30,9 @@ pub unsafe fn request<'a>(
         // SAFETY: the path is NULL or a C string, by the contract.
         *place = unsafe { stdio_of(stream, i) }.map_err(|reason| Failure::misuse(reason, i))?;
     }
+    if stdio.iter().filter(|stdio| matches!(stdio, Stdio::AsOther)).count() > 1 {
+        return Err(Failure::misuse(Reason::StdioCircle, 2));
+    }
     let terminal = stdio.iter().position(|stdio| matches!(stdio, Stdio::Pty));
     // SAFETY: all by the contract: NULL or what the header says.
     unsafe {
@@ -79,6 +82,7 @@ pub unsafe fn request<'a>(
             death_signal: options.death_signal,
             mask: mask_of(options).or_misuse(Reason::MaskMode)?,
             dispositions: dispositions_of(options).or_misuse(Reason::SignalsMode)?,
+            reset: options.reset,
             detached: has(CHLD_SPAWN_DETACHED),
             subreaper: has(CHLD_SPAWN_SUBREAPER),
             interpreter: OnceCell::new(),
@@ -122,8 +126,10 @@ unsafe fn stdio_of<'a>(stream: &chld_stdio, i: usize) -> Result<Stdio<'a>, Reaso
             },
             mode: if stream.open_mode == 0 { 0o666 } else { stream.open_mode },
         },
-        CHLD_STDIO_STDOUT if i == 2 => Stdio::AsStdout,
+        CHLD_STDIO_STDOUT if i == 2 => Stdio::AsOther,
         CHLD_STDIO_STDOUT => return Err(Reason::StdioStdout),
+        CHLD_STDIO_STDERR if i == 1 => Stdio::AsOther,
+        CHLD_STDIO_STDERR => return Err(Reason::StdioStderr),
         CHLD_STDIO_CLOSED => Stdio::Closed,
         CHLD_STDIO_PTY => Stdio::Pty,
         _ => return Err(Reason::StdioMode),

@@ -1,5 +1,5 @@
 use super::capture::{chld_capture_options, chld_capture_result};
-use super::capture_setup::{nothing, result_of, setup_of};
+use super::capture_setup::{Kept, nothing, result_of, setup_of};
 use super::set::chld_set;
 use super::spawn::{self, chld_error, chld_id, chld_spawn_options};
 use super::status::chld_status;
@@ -211,9 +211,10 @@ pub unsafe extern "C" fn chld_set_run_pipeline(
         };
         let target = setup.plan.target;
         let last = started.stages().last().map_or(0, Child::handle);
-        let purpose = Purpose::Pipeline(stages as usize);
-        let capture = || started.capture(setup);
-        let entered = valid(set).and_then(|set| task::start(set, last, purpose, capture));
+        let entered = valid(set).and_then(|set| {
+            let purpose = Purpose::Capture(Kept::room(stages)?);
+            task::start(set, last, purpose, || started.capture(setup))
+        });
         if let Err(errno) = entered {
             started.kill(target);
             started.close();
@@ -348,23 +349,25 @@ fn report<'c>(
     }
 }
 
-/// The result of a capture in a set, and of the pipeline if it was one.
+/// The same for a capture in a set, of a pipeline unless `stages` is NULL.
 ///
 /// # Safety
-/// `stages` must be where the stages are that the capture was begun with.
-pub unsafe fn result_in_set(capture: &mut Capture, stages: Option<usize>) -> chld_pipeline_result {
-    let mut result = chld_pipeline_result { capture: result_of(capture), ..nothing_of_all() };
-    if let Some(stages) = stages {
-        let earlier = capture.earlier.children();
-        let count = earlier.len().wrapping_add(1);
-        // SAFETY: by this function's contract.
-        let places = unsafe { places(stages as *mut chld_stage, count) };
-        report(places, earlier.iter().chain(once(capture.child())), Some(&mut result));
+/// `stages` must be those that the capture was begun with.
+pub unsafe fn report_captured(
+    stages: *mut chld_stage,
+    capture: &Capture,
+    ret: &mut chld_pipeline_result,
+) {
+    if stages.is_null() {
+        return;
     }
-    result
+    let earlier = capture.earlier.children();
+    // SAFETY: by this function's contract.
+    let places = unsafe { places(stages, earlier.len().wrapping_add(1)) };
+    report(places, earlier.iter().chain(once(capture.child())), Some(ret));
 }
 
-fn nothing_of_all() -> chld_pipeline_result {
+pub fn nothing_of_all() -> chld_pipeline_result {
     let (capture, pipefail) = (nothing(), to_c(Status::RUNNING));
     chld_pipeline_result { capture, pipefail, failed: 0, reserved: [0; 5] }
 }

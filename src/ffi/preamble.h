@@ -29,3 +29,21 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/**
+ * The arguments of a program, NULL at the end: char *argv[], as main() has it, or
+ * const char *argv[]. In C++ both convert to one pointer. In C they do not, but gcc
+ * and clang pass either of them as it is. Define CHLD_PLAIN_ARGV before you include
+ * this header to have the pointer in C, too, as tools do that call C functions from
+ * another language.
+ */
+#if defined(__GNUC__) && !defined(__cplusplus) && !defined(CHLD_PLAIN_ARGV)
+/* gcc's -Wpedantic objects to each such call, except to functions from here on. */
+#pragma GCC system_header
+typedef union {
+    const char *const *constant;
+    char *const *variable;
+} chld_argv __attribute__((__transparent_union__));
+#else
+typedef const char *const *chld_argv;
+#endif

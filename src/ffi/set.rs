@@ -4,8 +4,8 @@ use super::capture_setup::{self, Kept};
 use super::pipeline::chld_pipeline_result;
 use super::spawn::{self, chld_error, chld_id, chld_spawn_options};
 use super::wait::{changes_of, chld_event};
-use super::{quietly, to_c, valid, write_out};
-use crate::capture::engine::Capture;
+use super::{chld_argv, quietly, to_c, valid, write_out};
+use crate::capture::engine::{Capture, Setup};
 use crate::children::state;
 use crate::set::next::{self, Event, Kind};
 use crate::set::task::{self, Purpose, Task};
@@ -17,7 +17,7 @@ use crate::sys::host::Undisturbed;
 use crate::sys::memory::Paged;
 use crate::sys::{Errno, Result};
 use crate::wait::ask;
-use core::ffi::{c_char, c_int, c_void};
+use core::ffi::{c_int, c_void};
 
 /// A set of children, as a number; -EBADF once it is closed.
 ///
@@ -97,7 +97,9 @@ pub extern "C" fn chld_set_remove(set: chld_set, id: chld_id) -> c_int {
     quietly(|| member::remove(valid(set)?, valid(id)?).map(|()| 0))
 }
 
-/// Returns the number of children in a set, or -EBADF if `set` is not valid.
+/// The number of children in a set.
+///
+/// Returns the number, or -EBADF if `set` is not valid.
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_count(set: chld_set) -> c_int {
@@ -179,10 +181,14 @@ pub unsafe extern "C" fn chld_set_capture(
     quietly(|| {
         // SAFETY: what it points to stays until the last event, by the header.
         let setup = unsafe { capture_setup::setup_of(options) }?;
-        let child = valid(id)?;
-        let capture = || Capture::begin(child, setup);
-        task::start(valid(set)?, child, Purpose::Capture, capture).map(|()| 0)
+        capture(valid(set)?, valid(id)?, setup).map(|()| 0)
     })
+}
+
+fn capture(set: u64, child: u64, setup: Setup<'static>) -> Result<()> {
+    // SAFETY: no stages.
+    let purpose = Purpose::Capture(unsafe { Kept::room(core::ptr::null_mut()) }?);
+    task::start(set, child, purpose, || Capture::begin(child, setup))
 }
 
 /// Starts a child and captures it in a set: chld_spawn() and chld_set_capture() in one.
@@ -195,11 +201,11 @@ pub unsafe extern "C" fn chld_set_capture(
 /// Returns 0, or what chld_spawn() and chld_set_capture() return. Then no child is left:
 /// one that could not be captured gets SIGKILL.
 /// Ownership: as for chld_spawn() and chld_set_capture(). Close the handle.
-/// Thread-safe, not async-signal-safe, blocks as chld_spawn() does. Since 0.1.
+/// Thread-safe, not async-signal-safe. Blocks, as chld_spawn() does. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_set_run(
     set: chld_set,
-    argv: *const *const c_char,
+    argv: chld_argv,
     spawn_options: *const chld_spawn_options,
     capture_options: *const chld_capture_options,
     ret: *mut chld_id,
@@ -213,9 +219,7 @@ pub unsafe extern "C" fn chld_set_run(
                 Ok(started) => started,
                 Err(code) => return code,
             };
-        let capture = || Capture::begin(child, setup);
-        let started = valid(set).and_then(|set| task::start(set, child, Purpose::Capture, capture));
-        if let Err(errno) = started {
+        if let Err(errno) = valid(set).and_then(|set| capture(set, child, setup)) {
             let _ = signal::kill(child, libc::SIGKILL);
             let _ = ask::close(child);
             return spawn::failed(Failure::new(Step::Capture, 0, errno), b"", reterr);
@@ -317,8 +321,8 @@ pub unsafe extern "C" fn chld_set_wait(
 /// `ret` must be NULL or valid for a write.
 unsafe fn report(event: Event, ret: *mut chld_event) -> Result<c_int> {
     let (capture, pipeline) = match event.task {
-        Some(task) if task.purpose != Purpose::Stop => keep_result(event.child, task)?,
-        _ => (core::ptr::null(), core::ptr::null()),
+        Some(task) => keep_result(event.child, task)?,
+        None => (core::ptr::null(), core::ptr::null()),
     };
     let Event { kind, is_last, child, user, status, .. } = event;
     let (status, last) = (to_c(status), is_last as i32);
@@ -334,12 +338,12 @@ type Results = (*const chld_capture_result, *const chld_pipeline_result);
 
 /// The result belongs to the child's handle.
 fn keep_result(child: u64, mut task: Paged<Task>) -> Result<Results> {
-    let stages = match task.purpose {
-        Purpose::Pipeline(stages) => Some(stages),
-        _ => None,
+    let kept = match &mut task.purpose {
+        Purpose::Capture(room) => room.take::<Kept>(),
+        Purpose::Stop => None,
     };
-    // SAFETY: the stages stay where they are until this event, by the header.
-    let kept = Paged::new(unsafe { Kept::of(&mut task.capture, stages) })?;
+    let Some(mut kept) = kept else { return Ok((core::ptr::null(), core::ptr::null())) };
+    kept.fill(&mut task.capture);
     drop(task); // lets go of the child
     let results = (kept.result(), kept.pipeline_result());
     let mut section = state::enter_if_used()?;

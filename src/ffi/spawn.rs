@@ -1,4 +1,4 @@
-use super::{buffer_of, growth, length, options, or_null};
+use super::{buffer_of, chld_argv, growth, length, options, or_null};
 use crate::start::failure::{Failure, ITEM_BYTES, Reason, Step};
 use crate::start::spawn as start;
 use crate::start::request::Request;
@@ -161,6 +161,9 @@ pub const CHLD_STDIO_CLOSED: u32 = 6;
 /// CHLD_STDIO_PIPE, one descriptor a stream; reading it gives EIO when no
 /// process has the other side open any more.
 pub const CHLD_STDIO_PTY: u32 = 7;
+
+/// Where the child's stderr goes. For `out` only.
+pub const CHLD_STDIO_STDERR: u32 = 8;
 
 /// One of the child's three standard streams.
 #[repr(C)]
@@ -382,6 +385,9 @@ pub struct chld_spawn_options {
     pub ignored: u64,
     /// For CHLD_MASK_BLOCKED: bit n - 1 is signal n.
     pub blocked: u64,
+    /// These signals have their default disposition in the child, in every
+    /// `signals_mode`: bit n - 1 is signal n.
+    pub reset: u64,
 
     /// For chld_user() and for events. The library never follows it.
     pub user: *mut c_void,
@@ -434,7 +440,7 @@ unsafe impl super::growth::Growing for chld_spawn_options {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_spawn(
     ret: *mut chld_id,
-    argv: *const *const c_char,
+    argv: chld_argv,
     options: *const chld_spawn_options,
     reterr: *mut chld_error,
 ) -> c_int {
@@ -463,7 +469,7 @@ pub unsafe extern "C" fn chld_spawn(
 /// # Safety
 /// All must be NULL or what the header says it is, and stay so for `'a`.
 pub unsafe fn request_of<'a>(
-    argv: *const *const c_char,
+    argv: chld_argv,
     options: *const chld_spawn_options,
 ) -> Result<(Request<'a>, usize), Failure> {
     if argv.is_null() {

@@ -1,9 +1,10 @@
 use super::{buffer_of, from_c, length, negated, or_null, to_c};
 use crate::status::signals;
 use crate::status::word::Status;
-use crate::sys::Errno;
+use crate::sys::host::KeptErrno;
+use crate::sys::{Errno, signal};
 use crate::status::text::Text;
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::{CStr, c_char, c_int, c_void};
 
 /// It has not ended.
 pub const CHLD_STATE_RUNNING: i32 = 0;
@@ -154,6 +155,43 @@ pub unsafe extern "C" fn chld_signal_number(name: *const c_char) -> c_int {
     }
     // SAFETY: a valid C string, by the header.
     negated(signals::number(unsafe { CStr::from_ptr(name) }.to_bytes()))
+}
+
+/// The signals of a sigset_t as a number, as chld_spawn_options has them: bit n - 1
+/// is signal n.
+///
+/// `set`: a sigset_t. Must not be NULL.
+/// `ret`: where the number goes. Must not be NULL.
+///
+/// Returns 0, -EINVAL if an argument is NULL.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_sigset_decode(set: *const c_void, ret: *mut u64) -> c_int {
+    if set.is_null() || ret.is_null() {
+        return Errno::EINVAL.0.wrapping_neg();
+    }
+    // SAFETY: both are what the header says.
+    unsafe { ret.write(signal::bits_of(&*set.cast())) };
+    0
+}
+
+/// The reverse: makes a sigset_t of a number. Signals that the C library keeps for
+/// itself are left out.
+///
+/// `signals`: bit n - 1 is signal n.
+/// `ret`: a sigset_t, which need not be initialized. Must not be NULL.
+///
+/// Returns 0, -EINVAL if `ret` is NULL.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_sigset_encode(signals: u64, ret: *mut c_void) -> c_int {
+    if ret.is_null() {
+        return Errno::EINVAL.0.wrapping_neg();
+    }
+    let _errno = KeptErrno::enter();
+    // SAFETY: what the header says.
+    unsafe { ret.cast::<signal::Set>().write(signal::set_of(signals)) };
+    0
 }
 
 /// # Safety

@@ -102,24 +102,29 @@ pub const CHLD_WATCH_STOPPED: u32 = 1;
 /// The continuations of a child are reported.
 pub const CHLD_WATCH_CONTINUED: u32 = 2;
 
-/// Waits until a child has ended, and says how.
+/// Waits until a child has exited, and returns its status.
 ///
 /// `id`: the child.
-/// `timeout_ms`: how long at most, in milliseconds on the monotonic clock; -1
-/// without limit, 0 to look and not wait.
-/// `ret`: where the status goes; may be NULL. Written on success only.
+/// `timeout_ms`: the most milliseconds to wait, on the monotonic clock. Use -1 to wait
+/// forever and 0 to check without waiting.
+/// `ret`: where the status goes; may be NULL. It is written on success only.
 ///
-/// It can be called again, and by several threads at once: each gets the same
-/// answer, until chld_close(). The zombie is gone when it returns, unless
-/// another call is still at work on this child. Signal handlers run meanwhile,
-/// but the call goes on after them: there is no -EINTR.
+/// You can call it again, and from several threads at once: each call returns the same
+/// status until chld_close(). The zombie is gone when the call returns, unless another call
+/// needs it. Signal handlers run meanwhile, but the call goes on after them: there is no
+/// -EINTR.
 ///
-/// Returns 0, -ETIMEDOUT if it has not ended by then, -EBADF if `id` is no
-/// child, -EINVAL if `timeout_ms` is below -1, -EAGAIN if more than 16,000
-/// calls are at work on this child. With a limit and without pidfds, also what
-/// chld_set_open() says.
-/// Thread-safe. Not async-signal-safe: see chld_peek(). Blocks, no longer than
-/// it is told to. Not a cancellation point. Since 0.1.
+/// A signal that the calling thread has blocked stays blocked. Without pidfds, a thread
+/// that has SIGCHLD blocked looks at the child every 10 to 50 milliseconds.
+///
+/// Returns 0, or
+/// -ETIMEDOUT the child has not exited before the timeout;
+/// -EBADF `id` is not valid;
+/// -EINVAL `timeout_ms` is below -1;
+/// -EMFILE, -ENFILE, -ENOMEM with a timeout and without pidfds: no descriptor or memory left
+/// for the self-pipe.
+/// Thread-safe. Not async-signal-safe: see chld_peek(). Blocks, no longer than the timeout.
+/// Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_wait(
     id: chld_id,
@@ -134,23 +139,25 @@ pub unsafe extern "C" fn chld_wait(
     })
 }
 
-/// Waits until one of several children has ended.
+/// Waits until one of several children has exited.
 ///
-/// `ids`, `count`: the children; CHLD_NONE entries are passed over, so that a
-/// caller can strike out those it is done with.
+/// `ids`, `count`: the children. Entries that are CHLD_NONE are skipped, so that you can
+/// strike out the children that you are done with.
 /// `timeout_ms`: as for chld_wait().
-/// `ret`: which one and how; may be NULL. If several have ended, the first in
-/// the list. A child that has been reported stays ended: it is reported again.
+/// `ret`: which one, and how; may be NULL. If several have exited, the first in the list. A
+/// child that was reported is reported again.
 ///
-/// Costs one look per child: a program with hundreds of children keeps a set.
+/// Each call looks at every child. A program with hundreds of children uses a set.
 ///
-/// Returns 0, -ETIMEDOUT if none has ended by then, -ECHILD if there is no child
-/// in the list, -EBADF if one of them is none, -EINVAL for NULL with a count, more
-/// than 4,194,304 children, or a `timeout_ms` below -1, -EAGAIN as chld_wait()
-/// does, -ENOMEM without memory for a long list. With more than 32 children, or
-/// without pidfds, also what chld_set_open() says.
-/// Thread-safe, not async-signal-safe. Blocks, no longer than it is told to.
-/// Not a cancellation point. Since 0.1.
+/// Returns 0, or
+/// -ETIMEDOUT none has exited before the timeout;
+/// -ECHILD the list has no child;
+/// -EBADF one of the handles is not valid;
+/// -EINVAL NULL with a count, more than 4,194,304 children, or a `timeout_ms` below -1;
+/// -ENOMEM no memory left for a long list;
+/// -EMFILE, -ENFILE with more than 32 children, or without pidfds: no descriptor left.
+/// Thread-safe, not async-signal-safe. Blocks, no longer than the timeout. Not a cancellation
+/// point. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_wait_any(
     ids: *const chld_id,
@@ -191,21 +198,24 @@ unsafe fn list<'a>(ids: *const chld_id, count: usize) -> Result<&'a [chld_id]> {
     }
 }
 
-/// Waits until a child has stopped, was continued, or has ended.
+/// Waits until a child has stopped, was continued, or has exited.
 ///
-/// `changes`: CHLD_WATCH_STOPPED, CHLD_WATCH_CONTINUED, both, or 0 for both.
-/// An end is always told.
+/// `changes`: CHLD_WATCH_STOPPED, CHLD_WATCH_CONTINUED, both, or 0 for both. The exit is
+/// always reported.
 /// `timeout_ms`: as for chld_wait().
 /// `ret`: what happened; may be NULL.
 ///
-/// Each stop and each continuation is told once, to one caller; the kernel
-/// keeps only the latest. The end is told as chld_wait() tells it.
+/// Each stop and each continuation is reported once, to one caller; the kernel keeps only
+/// the latest. The exit is reported as by chld_wait().
 ///
-/// Returns as chld_wait() does, and -EINVAL for unknown bits in `changes`. With a
-/// limit it keeps a SIGCHLD handler installed, and may say what chld_set_open()
-/// says.
-/// Thread-safe, not async-signal-safe. Blocks, no longer than it is told to.
-/// Not a cancellation point. Since 0.1.
+/// Returns 0, or
+/// -ETIMEDOUT nothing happened before the timeout;
+/// -EBADF `id` is not valid;
+/// -EINVAL unknown bits in `changes`, or `timeout_ms` is below -1;
+/// -EMFILE, -ENFILE, -ENOMEM with a timeout: no descriptor or memory left for the self-pipe.
+/// With a timeout the call installs the SIGCHLD handler, which then only wakes the call.
+/// Thread-safe, not async-signal-safe. Blocks, no longer than the timeout. Not a cancellation
+/// point. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_wait_change(
     id: chld_id,
@@ -223,10 +233,12 @@ pub unsafe extern "C" fn chld_wait_change(
     })
 }
 
-/// What is known about a child without asking the kernel: how it ended, if a
-/// call of this library has seen that, else CHLD_STATE_RUNNING.
+/// Returns what the library knows about a child without asking the kernel: the status, if a
+/// call or the SIGCHLD handler has seen the exit; else CHLD_STATE_RUNNING.
 ///
-/// Returns 0, or -EBADF if `id` is no child.
+/// `ret`: where the status goes; may be NULL.
+///
+/// Returns 0, or -EBADF if `id` is not valid.
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_peek(id: chld_id, ret: *mut chld_status) -> c_int {
@@ -238,12 +250,14 @@ pub unsafe extern "C" fn chld_peek(id: chld_id, ret: *mut chld_status) -> c_int 
     })
 }
 
-/// What an ended child has used up, as wait4() would have told.
+/// Returns the resources that a child has used, as wait4() does.
 ///
-/// `ret`: where it goes; may be NULL.
+/// `ret`: where they go; may be NULL.
 ///
-/// Returns 0, -EBUSY if no call has seen it end yet, -ENODATA if nobody could
-/// ask (somebody else reaped it), -EBADF if `id` is no child.
+/// Returns 0, or
+/// -EBUSY no call has seen the exit yet;
+/// -ENODATA the kernel could not be asked, as other code reaped the child;
+/// -EBADF `id` is not valid.
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_usage(id: chld_id, ret: *mut chld_resources) -> c_int {

@@ -32,7 +32,7 @@ pub extern "C" fn on_sigchld(signal: i32, info: *mut libc::siginfo_t, context: *
 /// The library's part; whether it found any exit. Another process may share this
 /// memory (vfork): it must not even touch the lock.
 fn notice(delivery: &Delivery) -> bool {
-    match state::owner() {
+    match state::owner_for_handler() {
         0 if all::reaps_foreign() => reap_in_copy(),
         owner if owner != 0 && owner == host::pid() => notice_as_owner(delivery),
         _ => false,

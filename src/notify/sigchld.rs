@@ -57,14 +57,22 @@ pub fn is_overwritten() -> bool {
     INSTALLED.load(SeqCst) && !is_on_top()
 }
 
-/// Whether the program could remove the handler, and what it then finds again.
+/// Puts back what was there before, if the handler is on top and nothing needs it.
+/// True if it is gone.
 fn remove_if_unneeded(state: &mut State) -> bool {
     let notice = &state.notice;
     let is_needed = notice.program != 0 || notice.reapers != 0 || !notice.listeners.is_empty();
     if is_needed || !INSTALLED.load(SeqCst) || !is_on_top() {
         return false;
     }
-    let _ = PREVIOUS.get().install(libc::SIGCHLD);
+    match PREVIOUS.get().install(libc::SIGCHLD) {
+        // Another thread of the program has installed one between the two calls.
+        Ok(before) if !before.runs(on_sigchld) => {
+            let _ = before.install(libc::SIGCHLD);
+            return false;
+        }
+        _ => {}
+    }
     all::set_reaps_foreign(false);
     INSTALLED.store(false, SeqCst);
     true

@@ -48,10 +48,7 @@ impl Slices {
         if slice < LONGEST_NS {
             self.next_ns = slice.wrapping_mul(2).min(LONGEST_NS);
         }
-        match deadline.left_ns() {
-            Some(left) if left <= slice => deadline,
-            _ => Deadline::after_ns(slice),
-        }
+        deadline.within_ns(slice)
     }
 
     /// The same as `sleep`; the end of a slice is no timeout.

@@ -8,7 +8,7 @@ use crate::start::failure::{At, Failure, Item, Step};
 use crate::start::plan::give;
 use crate::start::request::{Group, Request, Stdio};
 use crate::start::spawn;
-use crate::stop::ladder::Target;
+use crate::stop::sequence::Target;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::raw::{self, Foreground};
 use crate::sys::signal::AllBlocked;
@@ -23,10 +23,9 @@ pub fn start<'a>(
     item: &mut Item,
 ) -> Result<Started, Failure> {
     let outline = Outline::check(count, &stages, setup, item)?;
-    let started = Started::with_room(count, outline.in_own_groups);
     let mut starting = Starting {
         count,
-        started: started.at(Step::Memory, 0)?,
+        started: Started::none(outline.in_own_groups),
         wanted: setup.map_or([false; 3], Setup::wanted),
         shares_errors: outline.shares_errors,
         errors: None,
@@ -77,6 +76,7 @@ impl Starting {
         request: &mut Request,
         user: usize,
     ) -> Result<(), Failure> {
+        self.started.make_room().at(Step::Memory, 0)?;
         place.add_pipes(request, self.wanted);
         let output = self.connect(place, request)?;
         if place.is_first && request.foreground {

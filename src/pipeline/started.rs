@@ -4,23 +4,27 @@ use crate::capture::earlier::Earlier;
 use crate::capture::engine::{Capture, Setup};
 use crate::children::child::Child;
 use crate::children::state;
-use crate::stop::ladder::{self, Plan, Target};
-use crate::stop::signal;
+use crate::stop::sequence::{self, Plan, Target};
 use crate::sys::fd::OwnedFd;
-use crate::sys::row::Row;
+use crate::sys::list::List;
 use crate::sys::{Errno, Result};
 use crate::wait::ask;
 
 /// In their order. Their zombies are held.
 pub struct Started {
-    stages: Row<Child>,
+    stages: List<Child>,
     /// Stages lead the groups that the stages are in.
     in_own_groups: bool,
 }
 
 impl Started {
-    pub fn with_room(count: usize, in_own_groups: bool) -> Result<Started> {
-        Ok(Started { stages: Row::with_room(count)?, in_own_groups })
+    pub fn none(in_own_groups: bool) -> Started {
+        Started { stages: List::new(), in_own_groups }
+    }
+
+    /// Before a stage is started: then it can be added.
+    pub fn make_room(&mut self) -> Result<()> {
+        self.stages.reserve()
     }
 
     pub fn add(&mut self, stage: Child) -> Result<()> {
@@ -28,13 +32,13 @@ impl Started {
     }
 
     pub fn stages(&self) -> &[Child] {
-        self.stages.get()
+        self.stages.values()
     }
 
     /// Captures the last stage, to which the others are attached.
     pub fn capture<'a>(&self, setup: Setup<'a>) -> Result<Capture<'a>> {
         let (last, earlier) = self.stages().split_last().ok_or(Errno::EINVAL)?;
-        let mut children = Row::with_room(earlier.len())?;
+        let mut children = List::new();
         for child in earlier {
             children.push(Child::hold(child.handle())?)?;
         }
@@ -63,12 +67,12 @@ impl Started {
     pub fn kill(&self, target: Target) {
         if target == Target::Group {
             for leader in self.stages().iter().filter(|stage| stage.leads_group) {
-                let _ = signal::send_to_group(leader, libc::SIGKILL);
+                let _ = leader.send_to_group(libc::SIGKILL);
             }
         }
         let each = if target == Target::Tree { target } else { Target::Child };
         if let Ok(plan) = Plan::killing(each) {
-            let _ = ladder::stop_all(self.stages(), plan);
+            let _ = sequence::stop_all(self.stages(), plan);
         }
     }
 

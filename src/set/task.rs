@@ -12,10 +12,10 @@ use crate::capture::engine::{Capture, Hint, POLLED, Setup, Turn};
 use crate::children::handle;
 use crate::children::members::Member;
 use crate::children::state::{self, State};
-use crate::stop::ladder::Plan;
+use crate::stop::sequence::Plan;
 use crate::sys::deadline::Deadline;
 use crate::sys::fd::OwnedFd;
-use crate::sys::memory::{Erased, Paged, parcel};
+use crate::sys::memory::{Erased, Keeping, Paged, parcel};
 use crate::sys::poll::PollFd;
 use crate::sys::{Errno, Result, epoll, host};
 
@@ -28,14 +28,12 @@ pub struct Task {
 }
 
 /// What is reported at the end.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// The exit.
     Stop,
-    /// The result.
-    Capture,
-    /// The same, and the statuses of the stages: where those are, as the caller has it.
-    Pipeline(usize),
+    /// The result. The memory for it is there from the beginning: it must not get lost
+    /// for want of memory.
+    Capture(Keeping),
 }
 
 // It may be worked on by several threads, one after the other.
@@ -127,21 +125,33 @@ pub fn turn(set: &SetUse, member: u64) -> Result<Option<Event>> {
     if let Some(new) = plan {
         task.capture.stop_by(new.plan, new.first);
     }
-    if task.capture.turn(Hint::ALL)? == Turn::Complete {
+    let turned = task.capture.turn(Hint::ALL);
+    if turned == Ok(Turn::Complete) {
         return finish(set, member, task);
     }
-    task.poll_what_is_waited_for()?;
+    let result = turned.and_then(|_| task.poll_what_is_waited_for());
     let mut section = state::enter_if_used()?;
     let Some(index) = member::of_handle(&mut section, member) else {
         drop(section);
         return Ok(None); // closed meanwhile: the task goes
     };
     leave_busy(&mut section, set, index);
-    let _ = epoll::again(set.epoll, task.epoll.number(), member);
+    let result = result.and(epoll::again(set.epoll, task.epoll.number(), member));
     put_back(&mut section, index, task);
+    if result.is_err() {
+        // Its descriptors may not report it any more.
+        let again = Deadline::after_ns(RETRY_NS).at_ns();
+        let State { sets, members, .. } = &mut *section;
+        if let Some(set) = sets.get(set.index) {
+            set.due.insert(members, index, again, Member::due);
+        }
+    }
     life::arm(&mut section, set.index);
-    Ok(None)
+    result.map(|()| None)
 }
+
+/// When a turn is taken again that has failed.
+const RETRY_NS: u64 = 10_000_000;
 
 type Taken = (Paged<Task>, Option<Paged<NewPlan>>);
 
@@ -178,10 +188,10 @@ fn finish(set: &SetUse, member: u64, task: Paged<Task>) -> Result<Option<Event>>
     leave_busy(&mut section, set, index);
     let status = task.capture.status();
     let survived = !status.has_exited();
-    let kind = match (task.purpose, survived) {
+    let kind = match (&task.purpose, survived) {
         (Purpose::Stop, true) => Kind::Survived,
         (Purpose::Stop, false) => Kind::Exited,
-        (Purpose::Capture | Purpose::Pipeline(_), _) => Kind::Captured,
+        (Purpose::Capture(_), _) => Kind::Captured,
     };
     section.remove_member(index);
     section.release(handle::index_of(child));

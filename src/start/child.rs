@@ -201,7 +201,11 @@ impl Plan<'_> {
                 raw::set_default(libc::SIGCHLD)?;
             }
             Dispositions::Inherit => {}
-            Dispositions::Ignoring(ignored) => return self.ignore_only(ignored),
+            Dispositions::Ignoring(ignored) => self.ignore_only(ignored)?,
+        }
+        let reset = self.request.reset;
+        for signal in changeable().filter(|signal| reset & 1 << (signal - 1) != 0) {
+            raw::set_default(signal)?;
         }
         if self.reset_handlers {
             for signal in (1..=64).filter(|signal| raw::has_handler(*signal)) {
@@ -212,7 +216,7 @@ impl Plan<'_> {
     }
 
     fn ignore_only(&self, ignored: u64) -> Result<()> {
-        for signal in (1..=64).filter(|signal| !matches!(*signal, libc::SIGKILL | libc::SIGSTOP)) {
+        for signal in changeable() {
             if ignored & 1 << (signal - 1) != 0 {
                 raw::set_ignored(signal)?;
             } else {
@@ -221,4 +225,9 @@ impl Plan<'_> {
         }
         Ok(())
     }
+}
+
+/// The signals whose disposition can be changed.
+fn changeable() -> impl Iterator<Item = i32> {
+    (1..=64).filter(|signal| !matches!(*signal, libc::SIGKILL | libc::SIGSTOP))
 }

@@ -3,7 +3,8 @@
 
 use super::failure::{At, Failure, Step};
 use super::plan::{CLOSE, Plan};
-use crate::sys::raw::{self, CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, DirectoryBuffer};
+use crate::sys::directory;
+use crate::sys::raw::{self, CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE};
 use crate::sys::{Errno, Result};
 
 impl Plan<'_> {
@@ -78,25 +79,15 @@ fn already_closed(errno: Errno) -> Result<()> {
 /// RLIMIT_NOFILE, which may be a billion.
 #[inline(never)]
 fn mark_listed() -> Result<()> {
-    let directory = raw::open(c"/proc/self/fd", libc::O_RDONLY | libc::O_DIRECTORY)?;
-    let mut buffer = DirectoryBuffer([0; 1024]);
-    let result = loop {
-        match raw::read_directory(directory, &mut buffer) {
-            Ok(0) => break Ok(()),
-            Ok(size) => mark_entries(buffer.0.get(..size).unwrap_or_default()),
-            Err(errno) => break Err(errno),
-        }
-    };
-    let _ = raw::close(directory);
-    result
-}
-
-fn mark_entries(entries: &[u8]) {
-    raw::each_number(entries, &mut |fd| {
-        if fd > 2 {
+    let listed = raw::open(c"/proc/self/fd", libc::O_RDONLY | libc::O_DIRECTORY)?;
+    let result = directory::each(listed, &mut |entry| {
+        if let Some(fd) = entry.number().filter(|fd| *fd > 2) {
             let _ = raw::set_close_on_exec(fd, true);
         }
+        Ok(())
     });
+    let _ = raw::close(listed);
+    result
 }
 
 /// Without /proc either: the numbers that programs use in practice.

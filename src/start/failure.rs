@@ -92,6 +92,8 @@ reasons! {
     StdioMode Stdio EINVAL "mode is no CHLD_STDIO_*";
     StdioPath Stdio EINVAL "CHLD_STDIO_PATH needs path, which is NULL";
     StdioStdout Stdio EINVAL "only err can have CHLD_STDIO_STDOUT";
+    StdioStderr Stdio EINVAL "only out can have CHLD_STDIO_STDERR";
+    StdioCircle Stdio EINVAL "out and err refer to each other";
     Fds Map EINVAL "fds is NULL, or fds_count too large";
     MapTarget Map EBADF "target is negative";
     MapTwice Map EINVAL "another entry has the same target";

@@ -279,15 +279,19 @@ pub fn descriptors(
             count = count.wrapping_add(1);
         }
     };
-    // What the child's stdout will be, for a stderr that goes there.
-    let mapped = request.pairs.iter().find(|pair| pair.target == 1);
-    let mut stdout = mapped.map_or(1, |pair| pair.source);
-    for (i, stdio) in request.stdio.iter().enumerate() {
-        let Some(source) = stdio_source(request, *stdio, i, stdout, opened)? else { continue };
-        if i == 1 {
-            stdout = source;
+    // What the stream before will be, for one that goes there, too; so stderr
+    // comes before a stdout that refers to it.
+    let out_refers = matches!(request.stdio, [_, Stdio::AsOther, _]);
+    let order = if out_refers { [0, 2, 1] } else { [0, 1, 2] };
+    let mut other = CLOSE;
+    for i in order {
+        let Some(stdio) = request.stdio.get(i) else { continue };
+        let source = stdio_source(request, *stdio, i, other, opened)?;
+        if let Some(source) = source {
+            push(Move::new(source, i as i32, Step::Stdio, i));
         }
-        push(Move::new(source, i as i32, Step::Stdio, i));
+        let mapped = request.pairs.iter().find(|pair| pair.target == i as i32);
+        other = source.or(mapped.map(|pair| pair.source)).unwrap_or(i as i32);
     }
     for (i, pair) in request.pairs.iter().enumerate() {
         fd::require_open(pair.source).at(Step::Map, i)?;
@@ -308,7 +312,7 @@ fn stdio_source(
     request: &Request,
     stdio: Stdio,
     i: usize,
-    stdout: i32,
+    other: i32,
     opened: &mut Opened,
 ) -> Result<Option<i32>, Failure> {
     let reads = i == 0;
@@ -319,9 +323,9 @@ fn stdio_source(
             fd::require_open(fd).at(Step::Stdio, i)?;
             return Ok(Some(fd));
         }
-        Stdio::AsStdout => {
-            fd::require_open(stdout).at(Step::Stdio, i)?;
-            return Ok(Some(stdout));
+        Stdio::AsOther => {
+            fd::require_open(other).at(Step::Stdio, i)?;
+            return Ok(Some(other));
         }
         Stdio::Null => {
             let flags = if reads { libc::O_RDONLY } else { libc::O_WRONLY };

@@ -23,8 +23,8 @@ pub enum Stdio<'a> {
     Pipe,
     Fd(i32),
     Path { path: &'a CStr, flags: i32, mode: u32 },
-    /// Where stdout goes; for stderr only.
-    AsStdout,
+    /// Where the other output stream goes; for stdout and stderr.
+    AsOther,
     Closed,
     /// The child's side of a new pseudo-terminal.
     Pty,
@@ -111,6 +111,8 @@ pub struct Request<'a> {
     pub death_signal: i32,
     pub mask: Mask,
     pub dispositions: Dispositions,
+    /// Signals that have their default disposition, whatever else is said.
+    pub reset: u64,
     /// Nobody will wait for it.
     pub detached: bool,
     /// Its orphaned descendants become its own children.
@@ -152,6 +154,7 @@ impl<'a> Request<'a> {
             death_signal: 0,
             mask: Mask::Bits(0),
             dispositions: Dispositions::Usual,
+            reset: 0,
             detached: false,
             subreaper: false,
             interpreter: OnceCell::new(),

@@ -43,19 +43,28 @@ pub fn kill_group(child: u64, number: i32) -> Result<()> {
     section.send_to_group(index, number)
 }
 
+/// Whether this library has started, or adopted, the child with this pid.
+pub fn is_ours(pid: i32) -> bool {
+    state::enter_if_used().is_ok_and(|mut section| section.by_pid(pid).is_some())
+}
+
 /// The same by a call that has the child in use.
-pub fn send_to_child(child: &Child, number: i32) -> Result<()> {
-    child.with(|state, index| state.send(index, number))
-}
+impl Child {
+    pub fn send(&self, number: i32) -> Result<()> {
+        self.with(|state, index| state.send(index, number))
+    }
 
-pub fn send_to_group(child: &Child, number: i32) -> Result<()> {
-    child.with(|state, index| state.send_to_group(index, number))
-}
+    /// EINVAL if it leads none.
+    pub fn send_to_group(&self, number: i32) -> Result<()> {
+        self.with(|state, index| state.send_to_group(index, number))
+    }
 
-/// ESRCH if other code has reaped it. Its zombie is enough.
-pub fn require_child(child: &Child) -> Result<()> {
-    let peek = wait::EXITED | wait::NO_HANG | wait::PEEK;
-    child.with(|state, index| state.ask(index, peek)).map(drop).map_err(|_| Errno::ESRCH)
+    /// ESRCH if it was reaped before it was held, by this library or by other code.
+    pub fn require_unreaped(&self) -> Result<()> {
+        self.require_pid()?;
+        let peek = wait::EXITED | wait::NO_HANG | wait::PEEK;
+        self.with(|state, index| state.ask(index, peek)).map(drop).map_err(|_| Errno::ESRCH)
+    }
 }
 
 impl State {

@@ -37,6 +37,20 @@ impl Deadline {
         }
     }
 
+    /// This one, or so long from now, whichever comes first.
+    pub fn within_ns(self, nanoseconds: u64) -> Deadline {
+        let then = clock::now_ns().wrapping_add(nanoseconds);
+        match self {
+            Deadline::Never => Deadline::At(then),
+            Deadline::Now => Deadline::Now,
+            Deadline::At(earlier) => Deadline::At(earlier.min(then)),
+        }
+    }
+
+    pub fn has_passed(self) -> bool {
+        self.left_ns() == Some(0)
+    }
+
     /// What is left, in milliseconds, rounded up so that nobody wakes early; -1
     /// without a limit.
     pub fn left_ms(self) -> i32 {

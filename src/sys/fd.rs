@@ -167,12 +167,27 @@ pub fn ring(event: i32) {
     let _ = raw::write(event, &1u64.to_ne_bytes());
 }
 
-/// Empties a self-pipe. If it is in blocking mode, the program has closed it, and the
-/// number is another file's: a read could wait forever, and take what is not ours.
-pub fn drain(pipe: i32) {
+/// Whether the program has closed an end of a self-pipe, and the number is another
+/// file's: to read it could wait forever, and take what is not ours.
+fn is_foreign(end: i32, access: i32) -> bool {
+    let of_end = |mode| mode & (libc::O_ACCMODE | libc::O_NONBLOCK);
+    mode(end).is_ok_and(|mode| of_end(mode) != access | libc::O_NONBLOCK)
+}
+
+/// Empties a self-pipe.
+pub fn drain(read_end: i32) {
     let mut bytes = [0u8; 64];
-    if mode(pipe).is_ok_and(|mode| mode & libc::O_NONBLOCK != 0) {
-        while matches!(read(pipe, &mut bytes), Ok(count) if count == bytes.len()) {}
+    if !is_foreign(read_end, libc::O_RDONLY) {
+        while matches!(read(read_end, &mut bytes), Ok(count) if count == bytes.len()) {}
+    }
+}
+
+/// Puts a byte into a self-pipe, unless it is full: then it has been poked already. An
+/// empty one may have no memory for a byte at this moment.
+pub fn poke(write_end: i32) {
+    if !is_foreign(write_end, libc::O_WRONLY) {
+        let refused = || raw::write(write_end, b"!").is_err_and(|errno| errno != Errno::EAGAIN);
+        let _ = (0..100).find(|_| !refused());
     }
 }
 

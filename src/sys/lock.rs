@@ -8,7 +8,7 @@ use super::arch;
 use super::memory::Lasting;
 use super::signal::AllBlocked;
 use super::zeroed::Zeroed;
-use super::{Result, poll};
+use super::{Result, poll, raw};
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicI32, AtomicU32, Ordering::SeqCst};
@@ -84,10 +84,6 @@ impl<T: Zeroed> Guarded<T> {
         self.place.get_or_map().map(drop)
     }
 
-    pub fn is_prepared(&self) -> bool {
-        self.place.get().is_some()
-    }
-
     /// Takes the lock. `None` if the memory was never prepared.
     pub fn lock(&'static self, _blocked: &AllBlocked) -> Option<Locked<T>> {
         let inner = self.place.get()?;
@@ -108,7 +104,73 @@ impl<T: Zeroed> Guarded<T> {
     }
 }
 
-/// The lock, held.
+/// What must be done with the value's help, but without the lock.
+pub trait Leave {
+    type Rest;
+    /// The last thing under the lock. What it returns is dropped when the lock is free
+    /// and the mask is restored.
+    fn leave(&mut self) -> Self::Rest;
+}
+
+/// The lock, held, with every signal blocked.
+pub struct Section<T: Zeroed + Leave + 'static> {
+    inner: &'static Inner<T>,
+    mask: u64,
+}
+
+impl<T: Zeroed + Leave> Guarded<T> {
+    /// `None` if the memory was never prepared.
+    pub fn enter(&'static self) -> Result<Option<Section<T>>> {
+        let Some(inner) = self.place.get() else { return Ok(None) };
+        let mask = block_all()?;
+        inner.lock.acquire();
+        Ok(Some(Section { inner, mask }))
+    }
+}
+
+/// Many functions have no other way to fail: a sandbox that refuses the call once does
+/// not make them.
+fn block_all() -> Result<u64> {
+    let blocked = (0..100).find_map(|_| raw::exchange_mask(!0).ok());
+    blocked.map_or_else(|| raw::exchange_mask(!0), Ok)
+}
+
+impl<T: Zeroed + Leave> Section<T> {
+    pub fn owner(&self) -> i32 {
+        self.inner.owner.load(SeqCst)
+    }
+
+    pub fn set_owner(&self, pid: i32) {
+        self.inner.owner.store(pid, SeqCst);
+    }
+}
+
+impl<T: Zeroed + Leave> Deref for Section<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held, and there is one guard for it: this one.
+        unsafe { &*self.inner.value.get() }
+    }
+}
+
+impl<T: Zeroed + Leave> DerefMut for Section<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above, and this one is borrowed exclusively.
+        unsafe { &mut *self.inner.value.get() }
+    }
+}
+
+impl<T: Zeroed + Leave> Drop for Section<T> {
+    // In one place: it ends almost every function.
+    #[inline(never)]
+    fn drop(&mut self) {
+        let _rest = self.leave();
+        self.inner.lock.release();
+        let _ = (0..100).find(|_| raw::set_mask(self.mask).is_ok());
+    }
+}
+
+/// The lock, held by a caller that has blocked the signals itself.
 pub struct Locked<T: Zeroed + 'static>(&'static Inner<T>);
 
 impl<T: Zeroed> Locked<T> {

@@ -1,5 +1,6 @@
 //! Pages from the kernel: those that live forever, and those for one call.
 
+use super::signal::AllBlocked;
 use super::zeroed::Zeroed;
 use super::{Errno, Result, host, poll};
 use core::mem::MaybeUninit;
@@ -239,6 +240,14 @@ pub fn forget_if_copied(wipe: fn()) {
     }
 }
 
+/// The same for a signal handler, which may run in a process that only shares the
+/// memory: there the mark is not missing.
+pub fn forget_if_surely_copied(wipe: fn()) {
+    if COPIES_KEEP_MEMORY.load(Relaxed) && OWNER.mark_is_missing() {
+        OWNER.settle(wipe);
+    }
+}
+
 impl Owner {
     #[cold]
     #[inline(never)]
@@ -249,6 +258,8 @@ impl Owner {
             if owner == me && !self.mark_is_missing() {
                 return;
             }
+            // A handler that interrupts the one who wipes would wait for it forever.
+            let _blocked = AllBlocked::enter();
             if owner == me.wrapping_neg() {
                 poll::pause(); // another thread is wiping
             } else if self.pid.compare_exchange(owner, me.wrapping_neg(), SeqCst, SeqCst).is_ok() {
@@ -426,6 +437,27 @@ impl Parked {
     /// For one who only wants to drop it.
     pub fn take_any(&mut self) -> Option<Erased> {
         self.first.take().zip(self.drop).map(|(first, drop)| Erased { first, drop })
+    }
+}
+
+/// A parked value that goes with this, unless it was taken out.
+pub struct Keeping(Parked);
+
+impl Keeping {
+    pub fn new<T: Parcel>(value: Paged<T>) -> Keeping {
+        let mut place = Parked::default();
+        place.put(value);
+        Keeping(place)
+    }
+
+    pub fn take<T: Parcel>(&mut self) -> Option<Paged<T>> {
+        self.0.take()
+    }
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        drop(self.0.take_any());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pipes: how much they hold, and writing without waiting for their readers.
 
 use super::{Result, check, check_int};
+use core::ffi::c_long;
 
 /// Since Linux 2.6.35.
 pub fn size(fd: i32) -> Result<i32> {
@@ -20,11 +21,10 @@ pub fn set_size(fd: i32, size: i32) -> Result<()> {
 /// files.
 pub fn write_now(fd: i32, bytes: &[u8]) -> Result<usize> {
     let whole = libc::iovec { iov_base: bytes.as_ptr() as *mut _, iov_len: bytes.len() };
-    let (here, count) = (-1 as libc::c_long, 1 as libc::c_long);
+    // Each as wide as a register: nobody knows what else would be in the rest of it.
+    let [fd, one, here, flags] = [fd, 1, -1, libc::RWF_NOWAIT].map(|number| number as c_long);
     // SAFETY: one live iovec about a live slice, which is only read. The position,
     // in two halves, is -1: where the file is.
-    let put = unsafe {
-        libc::syscall(libc::SYS_pwritev2, fd, &whole, count, here, here, libc::RWF_NOWAIT)
-    };
+    let put = unsafe { libc::syscall(libc::SYS_pwritev2, fd, &whole, one, here, here, flags) };
     check(put as i64).map(|count| count as usize)
 }

@@ -111,27 +111,6 @@ pub fn read_directory(fd: i32, buffer: &mut DirectoryBuffer) -> Result<usize> {
     answer(unsafe { arch::call(libc::SYS_getdents64 as i64, a) })
 }
 
-/// The entries in a block of getdents64 whose names are numbers. An entry is:
-/// inode and offset, 8 bytes each, its own length, 2, a type, 1, the name with
-/// its NUL.
-pub fn each_number(mut entries: &[u8], tell: &mut impl FnMut(i32)) {
-    while let (Some([low, high]), Some(name)) = (entries.get(16..18), entries.get(19..)) {
-        let digits = name.iter().take_while(|byte| byte.is_ascii_digit());
-        let number = digits.fold(None, |number: Option<i32>, digit| {
-            let digit = digit.wrapping_sub(b'0') as i32;
-            Some(number.unwrap_or(0).wrapping_mul(10).wrapping_add(digit))
-        });
-        if let Some(number) = number {
-            tell(number);
-        }
-        let length = u16::from_ne_bytes([*low, *high]) as usize;
-        match entries.get(length..) {
-            Some(rest) if length > 0 => entries = rest,
-            _ => return,
-        }
-    }
-}
-
 pub fn setsid() -> Result<()> {
     numbers(libc::SYS_setsid as i64, [0; 6]).map(drop)
 }

@@ -35,6 +35,8 @@ const KINDS: [i16; 3] = [libc::POLLIN, libc::POLLOUT, libc::POLLPRI];
 ///
 /// # Safety
 /// `limit` must be NULL or valid.
+#[cold]
+#[inline(never)]
 pub unsafe fn select(fds: &mut [PollFd], limit: *const libc::timespec) -> Result<usize> {
     let mut sets = [Set::default(), Set::default(), Set::default()];
     let mut count = 0usize;

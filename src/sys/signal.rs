@@ -213,6 +213,28 @@ impl Disposition {
     }
 }
 
+pub type Set = libc::sigset_t;
+
+/// The signals of a set as bits, bit n - 1 for signal n.
+pub fn bits_of(set: &Set) -> u64 {
+    // SAFETY: reads a live set.
+    let has = |signal| unsafe { libc::sigismember(set, signal) } == 1;
+    (1..=64).filter(|signal| has(*signal)).fold(0, |bits, signal| bits | 1 << (signal - 1))
+}
+
+/// The set of these signals, without those that libc keeps for itself.
+pub fn set_of(bits: u64) -> Set {
+    let mut set = MaybeUninit::zeroed();
+    // SAFETY: the first call makes a live local a set, the others add to it.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in (1..=64).filter(|signal| bits & 1 << (signal - 1) != 0) {
+            libc::sigaddset(set.as_mut_ptr(), signal);
+        }
+        set.assume_init()
+    }
+}
+
 pub fn is_sigchld_blocked() -> bool {
     super::raw::mask().is_ok_and(|mask| mask & 1 << (libc::SIGCHLD - 1) != 0)
 }

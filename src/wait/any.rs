@@ -47,7 +47,11 @@ pub fn wait(handles: &[u64], deadline: Deadline) -> Result<Exit> {
     if deadline == Deadline::Now {
         return Err(Errno::ETIMEDOUT);
     }
-    children.sleep_until_one_has(deadline)
+    loop {
+        if let Some(exit) = children.sleep_until_one_has(deadline)? {
+            return Ok(exit);
+        }
+    }
 }
 
 /// Uses in memory that is not theirs to drop.
@@ -84,7 +88,7 @@ impl Children<'_> {
     }
 
     fn bell(&self) -> Result<Bell> {
-        if self.each().any(|child| child.pidfd().is_none()) {
+        if self.lacks_pidfd() {
             return Watch::alarm().map(Bell::Signal);
         }
         if self.each().count() <= FEW {
@@ -101,14 +105,22 @@ impl Children<'_> {
         Ok(Bell::Many(epoll))
     }
 
-    fn sleep_until_one_has(&self, deadline: Deadline) -> Result<Exit> {
+    fn lacks_pidfd(&self) -> bool {
+        self.each().any(|child| child.pidfd().is_none())
+    }
+
+    /// `None`: the program has closed a pidfd, and another bell is needed.
+    fn sleep_until_one_has(&self, deadline: Deadline) -> Result<Option<Exit>> {
         let bell = self.bell()?;
         let mut room = [poll::SKIP; FEW];
         let fds = self.polled(&bell, &mut room);
         loop {
             // Again after an alarm is set, and after every waking.
-            if let Some(event) = self.first_exited()? {
-                return Ok(event);
+            if let Some(exit) = self.first_exited()? {
+                return Ok(Some(exit));
+            }
+            if !matches!(bell, Bell::Signal(_)) && self.lacks_pidfd() {
+                return Ok(None);
             }
             if fds.iter().any(|one| one.revents != 0) {
                 poll::pause(); // a debugger has the zombie

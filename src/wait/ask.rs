@@ -5,6 +5,7 @@ use crate::children::state::{self, State};
 use crate::notify::sigchld;
 use crate::status::word::Status;
 use crate::sys::fd::{self, Held};
+use crate::sys::wait;
 use crate::sys::{Errno, Result};
 
 fn with<T>(child: u64, ask: impl FnOnce(&mut Slot) -> Result<T>) -> Result<T> {
@@ -63,12 +64,14 @@ pub fn exit_fd(child: u64) -> Result<i32> {
 }
 
 fn known_exit_fd(state: &mut State, child: u64) -> Result<Option<i32>> {
-    let (_, slot) = state.find(child)?;
-    if let Some(fd) = slot.pidfd.get() {
-        slot.shares_pidfd = true;
-        return Ok(Some(fd));
+    let (index, slot) = state.find(child)?;
+    if slot.pidfd.get().is_some() {
+        // Finds out if the program has closed it.
+        let _ = state.ask(index, wait::EXITED | wait::NO_HANG | wait::PEEK);
     }
-    Ok(slot.exit_event.get())
+    let (_, slot) = state.find(child)?;
+    slot.shares_pidfd = slot.pidfd.get().is_some();
+    Ok(slot.pidfd.get().or(slot.exit_event.get()))
 }
 
 /// The parent's end of stream 0, 1 or 2.

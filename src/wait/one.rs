@@ -40,20 +40,17 @@ fn wait_by_number(handle: u64) -> Result<Status> {
 
 fn sleep_until_exited(mut child: Child, deadline: Deadline) -> Result<Status> {
     let mut watch = Watch::of(&child)?;
-    // An alarm tells of what happens after it was set only.
-    let mut has_slept = child.pidfd().is_some();
+    // An alarm tells of what happens after it was set only: first, a look.
+    let mut is_new = child.pidfd().is_none();
     loop {
-        if has_slept {
+        if !is_new {
             watch.sleep(&mut [watch.polled()], deadline)?;
         }
-        has_slept = true;
         child = match look(child)? {
             Ok(status) => return Ok(status),
             Err(child) => child,
         };
-        if !watch.is_of(&child) {
-            watch = Watch::of(&child)?; // the program has closed the pidfd
-        }
+        is_new = watch.follow(&child)?;
     }
 }
 

@@ -10,10 +10,36 @@ use core::cell::{Cell, RefCell};
 
 /// What becomes readable when the child has exited.
 pub enum Watch {
-    /// And whether it was, at the last sleep.
-    Pidfd(i32, Cell<bool>),
+    Pidfd(Pidfd),
     /// Poked at every SIGCHLD.
     Alarm(Alarm, RefCell<Slices>),
+}
+
+pub struct Pidfd {
+    fd: i32,
+    /// It was readable at the last sleep.
+    told: Cell<bool>,
+    /// The last sleep ended for nothing, so the caller has looked after it. That look finds
+    /// out if the program has closed the pidfd, and the number is another file's by now.
+    is_proven: Cell<bool>,
+}
+
+/// How long a sleep lasts before that look.
+const UNPROVEN_NS: u64 = 500_000_000;
+
+impl Pidfd {
+    fn sleep(&self, fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
+        // It is readable, and yet the look showed nothing: a debugger has the child until
+        // it lets go.
+        if self.told.get() {
+            poll::pause();
+        }
+        let is_proven = self.is_proven.get();
+        let result = sleep(fds, if is_proven { deadline } else { deadline.within_ns(UNPROVEN_NS) });
+        self.told.set(fds.iter().any(|one| one.fd == self.fd && one.revents != 0));
+        self.is_proven.set(fds.iter().all(|one| one.revents == 0));
+        result
+    }
 }
 
 impl Watch {
@@ -21,7 +47,10 @@ impl Watch {
     /// what happens later only.
     pub fn of(child: &Child) -> Result<Watch> {
         match child.pidfd() {
-            Some(fd) => Ok(Watch::Pidfd(fd, Cell::new(false))),
+            Some(fd) => {
+                let (told, is_proven) = (Cell::new(false), Cell::new(false));
+                Ok(Watch::Pidfd(Pidfd { fd, told, is_proven }))
+            }
             None => Watch::alarm(),
         }
     }
@@ -41,17 +70,22 @@ impl Watch {
         Ok(Watch::Alarm(Alarm::set()?, RefCell::new(Slices::new())))
     }
 
-    /// Still the best way to be told of this child's exit.
-    pub fn is_of(&self, child: &Child) -> bool {
-        match self {
-            Watch::Pidfd(fd, _) => child.pidfd() == Some(*fd),
+    /// After a look, which may have shown that the program has closed the pidfd: then an
+    /// alarm takes its place, true is returned, and the caller looks again.
+    pub fn follow(&mut self, child: &Child) -> Result<bool> {
+        let is_of_child = match self {
+            Watch::Pidfd(pidfd) => child.pidfd() == Some(pidfd.fd),
             Watch::Alarm(..) => true,
+        };
+        if !is_of_child {
+            *self = Watch::of(child)?;
         }
+        Ok(!is_of_child)
     }
 
     pub fn polled(&self) -> PollFd {
         match self {
-            Watch::Pidfd(fd, _) => poll::readable(*fd),
+            Watch::Pidfd(pidfd) => poll::readable(pidfd.fd),
             Watch::Alarm(alarm, _) => poll::readable(alarm.fd()),
         }
     }
@@ -59,7 +93,10 @@ impl Watch {
     /// Whether the sleep on `polled` was because of the child. Of an alarm nobody can
     /// say: SIGCHLD interrupts before it is polled.
     pub fn may_have_told(&self, polled: &PollFd) -> bool {
-        matches!(self, Watch::Alarm(..)) || polled.revents != 0
+        match self {
+            Watch::Pidfd(pidfd) => pidfd.is_proven.get() || polled.revents != 0,
+            Watch::Alarm(..) => true,
+        }
     }
 
     /// Before the caller looks: what happens after that look wakes it again.
@@ -91,16 +128,7 @@ impl Watch {
                 alarm.drain();
                 result
             }
-            Watch::Pidfd(fd, told) => {
-                // It is readable, and yet the look showed nothing: a debugger has the
-                // child until it lets go.
-                if told.get() {
-                    poll::pause();
-                }
-                let result = sleep(fds, deadline);
-                told.set(fds.iter().any(|one| one.fd == *fd && one.revents != 0));
-                result
-            }
+            Watch::Pidfd(pidfd) => pidfd.sleep(fds, deadline),
         }
     }
 }

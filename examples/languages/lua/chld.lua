@@ -22,6 +22,7 @@ local function declare(path)
     header = header:gsub("#ifdef __cplusplus\n(.-)#endif", function(c_plus_plus)
         return c_plus_plus:match("#else\n(.*)") or ""
     end)
+    header = header:gsub("#if defined%(__GNUC__%).-#else\n(.-)#endif", "%1")
     header = header:gsub("#define ([%w_]+) (%-?%d+)\n", "static const int %1 = %2;\n")
     ffi.cdef((header:gsub("#[^\n]*", "")))
 end

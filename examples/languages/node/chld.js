@@ -37,15 +37,16 @@ koffi.struct('chld_spawn_options', {
   limits_count: 'size_t', cpus: 'void *', cpus_size: 'size_t', groups: 'void *',
   groups_count: 'size_t', gid: 'uint32', uid: 'uint32', nice: 'int32', death_signal: 'int32',
   signals_mode: 'uint32', mask_mode: 'uint32', ignored: 'uint64', blocked: 'uint64',
+  reset: 'uint64',
   user: 'void *',
 });
 koffi.struct('chld_feed', {
-  mode: 'uint32', reserved: 'uint32', data: 'const uint8 *', size: 'size_t', callback: 'void *',
-  argument: 'void *',
+  mode: 'uint32', flags: 'uint32', data: 'const uint8 *', size: 'size_t', callback: 'void *',
+  argument: 'void *', reserved: koffi.array('uint32', 4),
 });
 koffi.struct('chld_sink', {
-  mode: 'uint32', fd: 'int32', buffer: 'void *', size: 'size_t', callback: 'void *',
-  argument: 'void *',
+  mode: 'uint32', flags: 'uint32', buffer: 'void *', size: 'size_t', callback: 'void *',
+  argument: 'void *', fd: 'int32', reserved: koffi.array('uint32', 5),
 });
 koffi.struct('chld_stop_step', { signal: 'int32', wait_ms: 'int32' });
 koffi.struct('chld_stop_plan', {
@@ -54,15 +55,18 @@ koffi.struct('chld_stop_plan', {
 });
 koffi.struct('chld_capture_options', {
   size: 'size_t', flags: 'uint32', timeout_ms: 'int32', in: 'chld_feed', out: 'chld_sink',
-  err: 'chld_sink', stop: 'const chld_stop_plan *',
+  err: 'chld_sink', stop: 'const chld_stop_plan *', cancel_fd: 'int32', reserved: 'uint32',
 });
 koffi.struct('chld_stream_result', {
-  total: 'uint64', kept: 'uint64', from_head: 'uint64', data: 'void *', truncated: 'int32',
-  held: 'int32', error: 'int32', stopped: 'int32',
+  total: 'uint64', kept: 'uint64', from_head: 'uint64', passed: 'uint64', data: 'void *',
+  truncated: 'int32', held: 'int32', error: 'int32', stopped: 'int32', pass_error: 'int32',
+  reserved: koffi.array('uint32', 5),
 });
 koffi.struct('chld_capture_result', {
   status: 'chld_status', out: 'chld_stream_result', err: 'chld_stream_result', fed: 'uint64',
-  feed_error: 'int32', timed_out: 'int32', step: 'int32', signal: 'int32',
+  feed_error: 'int32', timed_out: 'int32', cancelled: 'int32', step: 'int32', signal: 'int32',
+  pid: 'int32', elapsed_ns: 'uint64', usage: koffi.array('uint64', 9),
+  reserved: koffi.array('uint64', 4),
 });
 koffi.struct('chld_event', {
   kind: 'uint32', last: 'int32', id: 'uint64', user: 'void *', index: 'size_t', status: 'chld_status',

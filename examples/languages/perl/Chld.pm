@@ -22,7 +22,7 @@ use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
 my $ffi = FFI::Platypus->new(api => 1, lib => $ENV{CHLD_LIBRARY} // 'libchld.so.0');
 my $STEP_CAPTURE = 29;    # of chld_run(): it was not the start that failed
-my ($STATUS, $ERROR, $RESULT) = ('l4', 'l3 Z112 l', 'l4 (Q3 J l4)2 Q l4');
+my ($STATUS, $ERROR, $RESULT) = ('l4', 'l3 Z112 l', 'l4 (Q4 J l10)2 Q l6 Q14');
 my ($status, $error, $result) = map { 'record(' . length(blank($_)) . ')*' } $STATUS, $ERROR, $RESULT;
 my %int = (
     spawn => ['uint64*', 'string', 'string', $error],
@@ -54,15 +54,18 @@ my @options = (
     cgroup_fd => 'l', limits => 'p', limits_count => 'Q', cpus => 'p', cpus_size => 'Q',
     groups => 'p', groups_count => 'Q', gid => 'L', uid => 'L', nice => 'l',
     death_signal => 'l', signals_mode => 'L', mask_mode => 'L', ignored => 'Q',
-    blocked => 'Q', user => 'p',
+    blocked => 'Q', reset => 'Q', user => 'p',
 );
 my @plan = (size => 'Q', target => 'L', flags => 'L', steps => 'p', steps_count => 'Q');
 my @capture = (
-    size => 'Q', flags => 'L', timeout_ms => 'l', in_mode => 'L', in_reserved => 'L',
+    size => 'Q', flags => 'L', timeout_ms => 'l', in_mode => 'L', in_flags => 'L',
     in_data => 'p', in_size => 'Q', in_callback => 'p', in_argument => 'p',
-    (map { ("${_}_mode" => 'L', "${_}_fd" => 'l', "${_}_buffer" => 'p', "${_}_size" => 'Q',
-            "${_}_callback" => 'p', "${_}_argument" => 'p') } qw(out err)),
-    stop => 'p',
+    (map { ("in_reserved$_" => 'L') } 1 .. 4),
+    (map { my $stream = $_;
+           ("${_}_mode" => 'L', "${_}_flags" => 'L', "${_}_buffer" => 'p', "${_}_size" => 'Q',
+            "${_}_callback" => 'p', "${_}_argument" => 'p', "${_}_fd" => 'l',
+            map { ("${stream}_reserved$_" => 'L') } 1 .. 5) } qw(out err)),
+    stop => 'p', cancel_fd => 'l', reserved => 'L',
 );
 
 # A struct with these members, and zero for the others. Pointers lead into %$values,
@@ -191,11 +194,11 @@ sub run {
         make(\@capture, \%capture), $result, $error);
     start_failed($error) if $failed < 0 && (unpack $ERROR, $error)[1] != $STEP_CAPTURE;
     my @all = unpack $RESULT, $result;
-    my ($out, $err) = map { taken(@all[$_ + 1, $_ + 3]) } 4, 12;
+    my ($out, $err) = map { taken(@all[$_ + 1, $_ + 4]) } 4, 19;
     check($failed);
     return {
         status => Chld::Status->new(substr $result, 0, 16), out => $out, err => $err,
-        timed_out => $all[22],
+        timed_out => $all[36],
     };
 }
 

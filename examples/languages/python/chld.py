@@ -35,7 +35,8 @@ class SpawnOptions(Structure):
         ("cpus", c_void_p), ("cpus_size", c_size_t), ("groups", c_void_p),
         ("groups_count", c_size_t), ("gid", c_uint32), ("uid", c_uint32), ("nice", c_int32),
         ("death_signal", c_int32), ("signals_mode", c_uint32), ("mask_mode", c_uint32),
-        ("ignored", c_uint64), ("blocked", c_uint64), ("user", c_void_p)]
+        ("ignored", c_uint64), ("blocked", c_uint64), ("reset", c_uint64),
+        ("user", c_void_p)]
 
 
 STEP_CAPTURE = 29  # of chld_run(): it was not the start that failed
@@ -47,13 +48,15 @@ class StartError(Structure):
 
 
 class Feed(Structure):
-    _fields_ = [("mode", c_uint32), ("reserved", c_uint32), ("data", c_char_p),
-                ("size", c_size_t), ("callback", c_void_p), ("argument", c_void_p)]
+    _fields_ = [("mode", c_uint32), ("flags", c_uint32), ("data", c_char_p),
+                ("size", c_size_t), ("callback", c_void_p), ("argument", c_void_p),
+                ("reserved", c_uint32 * 4)]
 
 
 class Sink(Structure):
-    _fields_ = [("mode", c_uint32), ("fd", c_int32), ("buffer", c_void_p), ("size", c_size_t),
-                ("callback", c_void_p), ("argument", c_void_p)]
+    _fields_ = [("mode", c_uint32), ("flags", c_uint32), ("buffer", c_void_p),
+                ("size", c_size_t), ("callback", c_void_p), ("argument", c_void_p),
+                ("fd", c_int32), ("reserved", c_uint32 * 5)]
 
 
 class Step(Structure):
@@ -67,13 +70,15 @@ class StopPlan(Structure):
 
 class CaptureOptions(Structure):
     _fields_ = [("size", c_size_t), ("flags", c_uint32), ("timeout_ms", c_int32), ("stdin", Feed),
-                ("stdout", Sink), ("stderr", Sink), ("stop", POINTER(StopPlan))]
+                ("stdout", Sink), ("stderr", Sink), ("stop", POINTER(StopPlan)),
+                ("cancel_fd", c_int32), ("reserved", c_uint32)]
 
 
 class Captured(Structure):
     _fields_ = [("total", c_uint64), ("kept", c_uint64), ("from_head", c_uint64),
-                ("data", c_void_p), ("truncated", c_int32), ("held", c_int32),
-                ("error", c_int32), ("stopped", c_int32)]
+                ("passed", c_uint64), ("data", c_void_p), ("truncated", c_int32),
+                ("held", c_int32), ("error", c_int32), ("stopped", c_int32),
+                ("pass_error", c_int32), ("reserved", c_uint32 * 5)]
 
 
 class Status(Structure):
@@ -92,7 +97,9 @@ class Status(Structure):
 class CaptureResult(Structure):
     _fields_ = [("status", Status), ("stdout", Captured), ("stderr", Captured),
                 ("fed", c_uint64), ("feed_error", c_int32), ("timed_out", c_int32),
-                ("step", c_int32), ("signal", c_int32)]
+                ("cancelled", c_int32), ("step", c_int32), ("signal", c_int32),
+                ("pid", c_int32), ("elapsed_ns", c_uint64), ("usage", c_uint64 * 9),
+                ("reserved", c_uint64 * 4)]
 
 
 class Event(Structure):

@@ -16,7 +16,8 @@ import cffi
 def declarations(header):
     """A C header as cffi reads it: of the preprocessor, plain numbers only."""
     header = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
-    header = re.sub(r"#ifdef __cplusplus.*?#(else|endif)", r"#\1", header, flags=re.S)
+    other = r"#if(def __cplusplus| defined\(__GNUC__\)).*?#(else|endif)"
+    header = re.sub(other, r"#\2", header, flags=re.S)
     numbers = r"#define \w+ -?\d+$"
     return "\n".join(line for line in header.splitlines()
                      if not line.startswith("#") or re.match(numbers, line))

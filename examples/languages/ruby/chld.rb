@@ -45,17 +45,18 @@ module Chld
              :limits, :pointer, :limits_count, :size_t, :cpus, :pointer, :cpus_size, :size_t,
              :groups, :pointer, :groups_count, :size_t, :gid, :uint32, :uid, :uint32,
              :nice, :int32, :death_signal, :int32, :signals_mode, :uint32,
-             :mask_mode, :uint32, :ignored, :uint64, :blocked, :uint64, :user, :pointer
+             :mask_mode, :uint32, :ignored, :uint64, :blocked, :uint64, :reset, :uint64,
+             :user, :pointer
     end
 
     class Feed < FFI::Struct
-      layout :mode, :uint32, :reserved, :uint32, :data, :pointer, :size, :size_t,
-             :callback, :pointer, :argument, :pointer
+      layout :mode, :uint32, :flags, :uint32, :data, :pointer, :size, :size_t,
+             :callback, :pointer, :argument, :pointer, :reserved, [:uint32, 4]
     end
 
     class Sink < FFI::Struct
-      layout :mode, :uint32, :fd, :int32, :buffer, :pointer, :size, :size_t,
-             :callback, :pointer, :argument, :pointer
+      layout :mode, :uint32, :flags, :uint32, :buffer, :pointer, :size, :size_t,
+             :callback, :pointer, :argument, :pointer, :fd, :int32, :reserved, [:uint32, 5]
     end
 
     class StopPlan < FFI::Struct
@@ -65,17 +66,20 @@ module Chld
 
     class CaptureOptions < FFI::Struct
       layout :size, :size_t, :flags, :uint32, :timeout_ms, :int32, :in, Feed, :out, Sink,
-             :err, Sink, :stop, :pointer
+             :err, Sink, :stop, :pointer, :cancel_fd, :int32, :reserved, :uint32
     end
 
     class Captured < FFI::Struct
-      layout :total, :uint64, :kept, :uint64, :from_head, :uint64, :data, :pointer,
-             :truncated, :int32, :held, :int32, :error, :int32, :stopped, :int32
+      layout :total, :uint64, :kept, :uint64, :from_head, :uint64, :passed, :uint64,
+             :data, :pointer, :truncated, :int32, :held, :int32, :error, :int32,
+             :stopped, :int32, :pass_error, :int32, :reserved, [:uint32, 5]
     end
 
     class CaptureResult < FFI::Struct
       layout :status, Status, :out, Captured, :err, Captured, :fed, :uint64,
-             :feed_error, :int32, :timed_out, :int32, :step, :int32, :signal, :int32
+             :feed_error, :int32, :timed_out, :int32, :cancelled, :int32, :step, :int32,
+             :signal, :int32, :pid, :int32, :elapsed_ns, :uint64, :usage, [:uint64, 9],
+             :reserved, [:uint64, 4]
     end
 
     attach_function :chld_spawn, %i[pointer pointer pointer pointer], :int

@@ -15,6 +15,7 @@ package chld
 
 /*
 #cgo LDFLAGS: -lchld
+#define CHLD_PLAIN_ARGV
 #include <chld.h>
 #include <stdlib.h>
 */

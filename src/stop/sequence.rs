@@ -1,17 +1,16 @@
-//! Ending a child by degrees: a signal, some time, the next signal.
+//! Stopping a child by a sequence of signals: a signal, some time, the next signal.
 
-use super::signal;
-use super::tree;
-use crate::children::child::Child;
+use crate::sys::deadline::Deadline;
 use crate::children::state;
+use crate::children::child::Child;
 use crate::status::signals;
 use crate::status::word::Status;
-use crate::sys::deadline::Deadline;
-use crate::sys::{Errno, Result};
 use crate::wait::watch::Watch;
+use crate::sys::{Errno, Result};
+use super::tree;
 
-/// One step: the signal (0: none), and how long to wait for the end after it,
-/// in milliseconds (-1: for ever).
+/// One step: the signal (0: none), and how long to wait for the exit after it, in
+/// milliseconds (-1: forever).
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Step {
@@ -52,7 +51,7 @@ impl Steps {
 #[derive(Clone, Copy)]
 pub struct Plan {
     pub target: Target,
-    /// What is left of the target when the child has ended is killed.
+    /// What is left of the target when the child has exited is killed.
     pub sweep: bool,
     pub steps: Steps,
 }
@@ -82,13 +81,18 @@ impl Plan {
         if self.target == Target::Group && !leads { Err(Errno::EINVAL) } else { Ok(()) }
     }
 
+    /// A stopped process acts on no signal but SIGKILL before it is continued. So
+    /// SIGCONT follows where the signal is meant to end the target.
     fn send(&self, child: &Child, signal: i32) -> Result<()> {
+        let both = [signal, libc::SIGCONT];
+        let [only, _] = &both;
+        let numbers = if needs_continue(signal) { &both[..] } else { core::slice::from_ref(only) };
         match self.target {
-            Target::Child => signal::send_to_child(child, signal),
+            Target::Child => numbers.iter().try_for_each(|number| child.send(*number)),
             // By that of the group's leader.
             Target::Group if !child.leads_group => Ok(()),
-            Target::Group => signal::send_to_group(child, signal),
-            Target::Tree => tree::signal(child, signal, false).map(drop),
+            Target::Group => numbers.iter().try_for_each(|number| child.send_to_group(*number)),
+            Target::Tree => tree::signal(child, numbers, false).map(drop),
         }
     }
 
@@ -108,18 +112,28 @@ impl Plan {
     }
 }
 
+/// Whether the default action of `signal` is to terminate, and a stopped process does
+/// not act on it.
+fn needs_continue(signal: i32) -> bool {
+    !matches!(
+        signal,
+        libc::SIGKILL | libc::SIGCONT | libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN
+            | libc::SIGTTOU | libc::SIGCHLD | libc::SIGURG | libc::SIGWINCH
+    )
+}
+
 /// A plan being carried out.
-pub struct Ladder {
+pub struct Sequence {
     plan: Plan,
-    climbed: usize,
+    taken: usize,
     until: Deadline,
     failed: Option<Errno>,
 }
 
-impl Ladder {
+impl Sequence {
     /// The first step is due at `first`.
-    pub fn new(plan: Plan, first: Deadline) -> Ladder {
-        Ladder { plan, climbed: 0, until: first, failed: None }
+    pub fn new(plan: Plan, first: Deadline) -> Sequence {
+        Sequence { plan, taken: 0, until: first, failed: None }
     }
 
     pub fn target(&self) -> Target {
@@ -132,28 +146,27 @@ impl Ladder {
     }
 
     pub fn is_due(&self) -> bool {
-        self.until.left_ns() == Some(0)
+        self.until.has_passed()
     }
 
     /// The first step is due at once.
     pub fn hurry(&mut self) {
-        if self.climbed == 0 {
+        if self.taken == 0 {
             self.until = Deadline::Now;
         }
     }
 
-    /// The last step that was reached, counted from 1, and its signal; (0, 0)
-    /// for none.
+    /// The last step that was taken, counted from 1, and its signal; (0, 0) for none.
     pub fn reached(&self) -> (u32, i32) {
-        let step = self.climbed.checked_sub(1).and_then(|last| self.plan.steps.get().get(last));
-        (self.climbed as u32, step.map_or(0, |step| step.signal))
+        let step = self.taken.checked_sub(1).and_then(|last| self.plan.steps.get().get(last));
+        (self.taken as u32, step.map_or(0, |step| step.signal))
     }
 
-    /// Takes the next step with all of `children`; false if there is none. A signal
-    /// that could not be sent does not end the climb.
-    pub fn climb<'c>(&mut self, children: impl Iterator<Item = &'c Child>) -> bool {
-        let Some(step) = self.plan.steps.get().get(self.climbed) else { return false };
-        self.climbed = self.climbed.wrapping_add(1);
+    /// Takes the next step with all of `children`; false if there is none. A signal that
+    /// could not be sent does not end the sequence.
+    pub fn step<'c>(&mut self, children: impl Iterator<Item = &'c Child>) -> bool {
+        let Some(step) = self.plan.steps.get().get(self.taken) else { return false };
+        self.taken = self.taken.wrapping_add(1);
         self.until = Deadline::after_ms(step.wait_ms).unwrap_or(Deadline::Now);
         if step.signal != 0 {
             self.failed = self.plan.send_to_all(children, step.signal);
@@ -161,15 +174,14 @@ impl Ladder {
         true
     }
 
-    /// They have exited. Their zombies are still there, as the caller holds them, so
-    /// that their groups are their own.
+    /// They have exited. They are held, so their groups are their own.
     pub fn sweep<'c>(&self, children: impl Iterator<Item = &'c Child>) {
         if self.plan.sweep && self.plan.target != Target::Child {
             self.plan.send_to_all(children, libc::SIGKILL);
         }
     }
 
-    /// Why it has not ended after all steps.
+    /// Why it has not exited after all steps.
     pub fn failure(&self) -> Errno {
         self.failed.unwrap_or(Errno::ETIMEDOUT)
     }
@@ -186,21 +198,40 @@ pub fn stop(handle: u64, plan: Plan) -> Result<Status> {
 
 /// Carries out `plan` with several children at once, until all of them have exited.
 pub fn stop_all(children: &[Child], plan: Plan) -> Result<()> {
-    let mut ladder = Ladder::new(plan, Deadline::Now);
+    let mut sequence = Sequence::new(plan, Deadline::Now);
     // All must exit, so they are waited for one after the other.
     for child in children {
-        let watch = Watch::of(child)?;
+        let mut watch = Watch::of(child)?;
         while child.look()?.is_none() {
-            if !ladder.is_due() {
-                match watch.sleep(&mut [watch.polled()], ladder.until()) {
+            if watch.follow(child)? {
+                continue;
+            }
+            if !sequence.is_due() {
+                match watch.sleep(&mut [watch.polled()], sequence.until()) {
                     Ok(()) | Err(Errno::ETIMEDOUT) => {}
                     Err(errno) => return Err(errno),
                 }
-            } else if !ladder.climb(children.iter()) {
-                return Err(ladder.failure());
+            } else if !sequence.step(children.iter()) {
+                return Err(sequence.failure());
             }
         }
     }
-    ladder.sweep(children.iter());
+    sequence.sweep(children.iter());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_terminates_is_followed_by_sigcont() {
+        for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR1] {
+            assert!(needs_continue(signal), "{signal}");
+        }
+        assert!(needs_continue(libc::SIGRTMIN()));
+        for signal in [libc::SIGKILL, libc::SIGCONT, libc::SIGSTOP, libc::SIGTSTP, libc::SIGCHLD] {
+            assert!(!needs_continue(signal), "{signal}");
+        }
+    }
 }
