@@ -92,14 +92,15 @@ AT(chld_spawn_options, blocked, 8, 256, 192, 188);
 AT(chld_spawn_options, reset, 8, 264, 200, 196);
 AT(chld_spawn_options, user, POINTER, 272, 208, 204);
 
-SIZE(chld_error, 128, 128, 128);
+SIZE(chld_error, 132, 132, 132);
 AT(chld_error, code, 4, 0, 0, 0);
 AT(chld_error, step, 4, 4, 4, 4);
 AT(chld_error, index, 4, 8, 8, 8);
 AT(chld_error, item, CHLD_ERROR_ITEM, 12, 12, 12);
 AT(chld_error, reason, 4, 124, 124, 124);
+AT(chld_error, stage, 4, 128, 128, 128);
 
-SIZE(chld_event, 88, 80, 76);
+SIZE(chld_event, 96, 80, 80);
 AT(chld_event, kind, 4, 0, 0, 0);
 AT(chld_event, last, 4, 4, 4, 4);
 AT(chld_event, id, 8, 8, 8, 8);
@@ -107,7 +108,8 @@ AT(chld_event, user, POINTER, 16, 16, 16);
 AT(chld_event, index, POINTER, 24, 20, 20);
 AT(chld_event, status, 16, 32, 24, 24);
 AT(chld_event, capture, POINTER, 48, 40, 40);
-AT(chld_event, reserved, 32, 56, 48, 44);
+AT(chld_event, pipeline, POINTER, 56, 44, 44);
+AT(chld_event, reserved, 32, 64, 48, 48);
 
 SIZE(chld_resources, 72, 72, 72);
 AT(chld_resources, user_us, 8, 0, 0, 0);
@@ -207,3 +209,19 @@ _Static_assert(CHLD_STATE_DUMPED == CLD_DUMPED, "CLD_DUMPED");
 _Static_assert(CHLD_STATE_STOPPED == CLD_STOPPED, "CLD_STOPPED");
 _Static_assert(CHLD_STATE_CONTINUED == CLD_CONTINUED, "CLD_CONTINUED");
 #endif
+
+SIZE(chld_stage, 152, 144, 144);
+AT(chld_stage, argv, POINTER, 0, 0, 0);
+AT(chld_stage, options, POINTER, 8, 4, 4);
+AT(chld_stage, flags, 4, 16, 8, 8);
+AT(chld_stage, pid, 4, 20, 12, 12);
+AT(chld_stage, id, 8, 24, 16, 16);
+AT(chld_stage, status, 16, 32, 24, 24);
+AT(chld_stage, usage, 72, 48, 40, 40);
+AT(chld_stage, reserved, 32, 120, 112, 112);
+
+SIZE(chld_pipeline_result, 360, 360, 352);
+AT(chld_pipeline_result, capture, HERE(320, 320, 312), 0, 0, 0);
+AT(chld_pipeline_result, pipefail, 16, 320, 320, 312);
+AT(chld_pipeline_result, failed, 4, 336, 336, 328);
+AT(chld_pipeline_result, reserved, 20, 340, 340, 332);

@@ -99,6 +99,7 @@ static void run(const struct scenario *scenario)
     state_take(&before);
     scenario->run();
     state_require_reaped();
+    chld_sigchld_remove(); /* a set or a wait may have installed it; it stays */
     state_require(&before, "at the end");
 }
 

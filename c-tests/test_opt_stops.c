@@ -35,6 +35,11 @@ static void block(int number)
     REQUIRE(sigprocmask(SIG_BLOCK, &one, NULL) == 0);
 }
 
+static void leave_alone(int number)
+{
+    (void) number;
+}
+
 /* The caller's terminal; the signalling side has the other end. */
 static int master = -1;
 
@@ -73,10 +78,35 @@ static const struct mode new_group = { CHLD_GROUP_NEW, 0, handle, false };
 static const struct mode new_session = { CHLD_GROUP_INHERIT, CHLD_SPAWN_SESSION, handle, false };
 static const struct mode foreground = { CHLD_GROUP_NEW, CHLD_SPAWN_FOREGROUND, handle, true };
 
+static const struct mode other_group = { CHLD_GROUP_JOIN, 0, leave_alone, true };
+
+/* The leader of the group that is joined, which takes no notice of the signals. */
+static pid_t leader;
+
+static void begin_group(void)
+{
+    leader = fork();
+    REQUIRE(leader >= 0);
+    if (leader == 0) {
+        signal(SIGTSTP, SIG_IGN);
+        for (;;) {
+            pause();
+        }
+    }
+    REQUIRE(setpgid(leader, leader) == 0);
+}
+
+static void end_group(void)
+{
+    kill(leader, SIGKILL);
+    REQUIRE(waitpid(leader, NULL, 0) == leader);
+}
+
 static chld_spawn_options options_of(const struct mode *mode)
 {
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
     options.group_mode = mode->group_mode;
+    options.group = leader;
     options.flags = mode->flags;
     return options;
 }
@@ -134,7 +164,7 @@ static void stop(const struct mode *mode, pid_t caller)
     if (mode->flags & CHLD_SPAWN_FOREGROUND) {
         REQUIRE(write(master, "\032", 1) == 1); /* ^Z */
     } else {
-        kill(-caller, SIGTSTP);
+        kill(mode->group_mode == CHLD_GROUP_JOIN ? -leader : -caller, SIGTSTP);
     }
 }
 
@@ -214,6 +244,13 @@ TEST(a_storm_before_the_childs_own_group)
 TEST(a_storm_before_the_childs_own_session)
 {
     storm(&new_session);
+}
+
+TEST(a_storm_in_another_group_which_the_child_joins)
+{
+    begin_group();
+    storm(&other_group);
+    end_group();
 }
 
 TEST(a_storm_on_the_terminal)

@@ -864,6 +864,11 @@ typedef struct chld_error {
      * numbers belong to the library and change between versions.
      */
     int32_t reason;
+    /**
+     * The stage of a pipeline that could not be started, counted from 1; 0 if it was
+     * none of them.
+     */
+    int32_t stage;
 } chld_error;
 
 /**
@@ -966,8 +971,9 @@ int chld_adopt(chld_id *ret,
 const char *chld_step_name(int step);
 
 /**
- * Writes what failed, as in "chdir /nowhere: No such file or directory" or "options:
- * size is 0; initialize with CHLD_SPAWN_OPTIONS_INIT".
+ * Writes what failed, as in "chdir /nowhere: No such file or directory", "stage 2: exec
+ * sotr: No such file or directory" or "options: size is 0; initialize with
+ * CHLD_SPAWN_OPTIONS_INIT".
  *
  * `buffer`, `size`: as for chld_status_text().
  *
@@ -1062,6 +1068,10 @@ typedef struct chld_event {
      * chld_capture_take().
      */
     const struct chld_capture_result *capture;
+    /**
+     * The same for a pipeline; else NULL. See chld_set_run_pipeline().
+     */
+    const struct chld_pipeline_result *pipeline;
     /**
      * 0.
      */
@@ -2360,6 +2370,181 @@ int chld_set_wait(chld_set set,
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_set_close(chld_set set);
+
+/*
+ * Pipelines
+ */
+
+/**
+ * One stage of a pipeline: a program, and what came of it. Zero is the default in
+ * every member, so `{.argv = argv}` is a whole stage.
+ *
+ * Only the first stage can have an `in` in its options, and only the last one an `out`:
+ * the pipes between the stages are in the place of the others. A later stage whose
+ * `group_mode` is CHLD_GROUP_INHERIT is in the process group of the first stage. So
+ * CHLD_GROUP_NEW for the first stage puts the whole pipeline into one group. (A stage
+ * that begins a session is alone in it.)
+ */
+typedef struct chld_stage {
+    /**
+     * The arguments of the program, as for chld_spawn().
+     */
+    const char *const *argv;
+    /**
+     * NULL for the defaults.
+     */
+    const chld_spawn_options *options;
+    /**
+     * Must be 0.
+     */
+    uint32_t flags;
+    /**
+     * The pid of the child, for messages. Written by each of the functions below, as is
+     * all that follows.
+     */
+    int32_t pid;
+    /**
+     * The handle of the child, from chld_pipeline(). CHLD_NONE from the other functions,
+     * which close it.
+     */
+    chld_id id;
+    /**
+     * How the child exited. CHLD_STATE_RUNNING if it has not, or was not started.
+     */
+    chld_status status;
+    /**
+     * What the child has used up: see chld_usage(). All 0 if the child has not exited, or
+     * if the kernel could not be asked.
+     */
+    chld_resources usage;
+    /**
+     * Must be 0.
+     */
+    uint64_t reserved[4];
+} chld_stage;
+
+/**
+ * What a pipeline has come to.
+ */
+typedef struct chld_pipeline_result {
+    /**
+     * The result of the capture. `status`, `pid` and `usage` are those of the last stage;
+     * `in` is the first stage's.
+     */
+    chld_capture_result capture;
+    /**
+     * The status of the rightmost stage that did not exit with 0. If all did, the
+     * status of the last stage. This is `$?` in a shell with `set -o pipefail`. A stage
+     * that SIGPIPE killed, because the next one did not read everything, counts.
+     */
+    chld_status pipefail;
+    /**
+     * The number of that stage, counted from 1. 0 if all stages exited with 0.
+     */
+    int32_t failed;
+    /**
+     * 0.
+     */
+    uint32_t reserved[5];
+} chld_pipeline_result;
+
+/**
+ * Starts a pipeline: each stage reads on its stdin what the one before it writes to its
+ * stdout.
+ *
+ * `stages`, `count`: the stages, the first one first. The handle and the pid of each
+ * child are written there. Must not be NULL, nor have no stages.
+ * `reterr`: what failed, and the number of the stage; may be NULL. Written on failure
+ * only.
+ *
+ * Each stage is a child like any other. The first stage can have a pipe on its stdin
+ * (chld_stdin_fd()), the last one on its stdout, and each on its stderr. Wait for each of
+ * them, or add each to a set. chld_kill_group() of the first stage signals the group of
+ * a pipeline that has one.
+ *
+ * If a stage cannot be started, the earlier ones get SIGKILL and are reaped. If the
+ * pipeline has a group, all of that gets SIGKILL; if it had taken the terminal
+ * (CHLD_SPAWN_FOREGROUND), the group that had it before gets it back.
+ *
+ * Returns 0, or
+ * -EINVAL `stages` is NULL, or `count` is 0 or too large (step "arguments"); `in` in the
+ * options of a later stage, or `out` in those of an earlier one ("stdio");
+ * CHLD_SPAWN_DETACHED, or `flags` or `reserved` is not 0 ("options");
+ * -EMFILE, -ENFILE, -ENOMEM no descriptor or memory left for a pipe ("pipe", "memory");
+ * or what chld_spawn() returns for a stage. What the options alone show to be wrong is
+ * found before anything is started.
+ * Ownership: the handles are yours until chld_close(). The library keeps nothing of
+ * `stages`. Descriptors in the options stay yours.
+ * Thread-safe, as chld_spawn() is. Not async-signal-safe. Blocks as chld_spawn() does
+ * for each stage, and up to two seconds until stages that were killed have exited. Not a
+ * cancellation point. Since 0.1.
+ */
+int chld_pipeline(struct chld_stage *stages,
+                  size_t count,
+                  chld_error *reterr);
+
+/**
+ * Starts a pipeline, captures it and closes it: what chld_run() is for one child.
+ *
+ * `stages`, `count`: as for chld_pipeline(). The pid, the status and the resource usage
+ * of each child are written there, even if the call fails.
+ * `capture_options`: as for chld_capture(). `in` feeds the first stage, `out` reads the
+ * last one. They get a pipe if their options leave the stream at CHLD_STDIO_INHERIT.
+ * `err` reads the stderr of the last stage in the same way, and all stages whose options
+ * leave stderr at CHLD_STDIO_INHERIT then share that pipe. The timeout, `cancel_fd` and
+ * the stop plan are those of the whole pipeline: a signal is sent to each stage, the last
+ * one first, or to its tree. CHLD_TARGET_GROUP needs stages that are all in groups of
+ * the pipeline's own.
+ * `ret`: what came; may be NULL. Written in any case. If nothing was captured, all is 0,
+ * with CHLD_STATE_RUNNING.
+ * `reterr`: as for chld_pipeline(), and written whenever this call fails. The step is
+ * CHLD_STEP_CAPTURE if the start did not fail.
+ *
+ * The call returns when all stages have exited and everything that they wrote is read.
+ * If the last stage exits first, the others get SIGPIPE when they write, as in a shell.
+ *
+ * Returns 0 when all stages have exited, whatever their statuses, or
+ * -EINVAL an earlier stage has CHLD_STDIO_PIPE or CHLD_STDIO_PTY for stderr, which nobody
+ * would read (step "stdio");
+ * or what chld_pipeline() or chld_run() return. If the capture fails after the start, the
+ * stages get SIGKILL, as chld_run() does with its child.
+ * Ownership: a growing buffer is yours; without `ret` it is freed. There are no handles
+ * to close.
+ * Thread-safe, as chld_run() is. Not async-signal-safe. Blocks as chld_run() does. Not a
+ * cancellation point. Since 0.1.
+ */
+int chld_run_pipeline(struct chld_stage *stages,
+                      size_t count,
+                      const chld_capture_options *capture_options,
+                      struct chld_pipeline_result *ret,
+                      chld_error *reterr);
+
+/**
+ * Starts a pipeline and captures it in a set: what chld_set_run() is for one child.
+ *
+ * In the set the pipeline is one child, the last stage: that is the only handle. When all
+ * stages have exited and everything is read, the set reports CHLD_EVENT_CAPTURED for it,
+ * with the result in `event.pipeline`. chld_set_stop() for it stops all stages;
+ * chld_set_remove() and chld_close() leave them running.
+ *
+ * `stages`, `count`: as for chld_run_pipeline(). Pids are written now, and the rest with
+ * the event.
+ * `capture_options`: as for chld_run_pipeline().
+ * `ret`: where the handle of the last stage goes; may be NULL, as each event has it.
+ * `reterr`: as for chld_run_pipeline().
+ *
+ * Returns 0, or what chld_run_pipeline() and chld_set_capture() return. Then no child is
+ * left.
+ * Ownership: as for chld_set_run(). `stages` itself must stay valid as long as the
+ * buffers; `argv` and `options` in it need not.
+ * Thread-safe, not async-signal-safe, blocks as chld_pipeline() does. Since 0.1.
+ */
+int chld_set_run_pipeline(chld_set set,
+                          struct chld_stage *stages,
+                          size_t count,
+                          const chld_capture_options *capture_options,
+                          chld_id *ret,
+                          chld_error *reterr);
 
 /*
  * Terminals

@@ -10,6 +10,7 @@ mod capture;
 mod children;
 mod ffi;
 mod notify;
+mod pipeline;
 #[cfg(all(test, feature = "oracle"))]
 mod oracle;
 mod set;

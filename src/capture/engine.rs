@@ -9,19 +9,20 @@
 //! not. So whoever has a loop can drive a capture: `run` is one.
 
 use super::drain::Drain;
+use super::earlier::Earlier;
 use super::feed::{Feed, Feeder};
 use super::outlet::Outlet;
 use super::pipes::Pipes;
 use super::sink::Sink;
 use crate::children::child::Child;
-use crate::children::slot::Usage;
-use crate::children::state::{self, State};
+use crate::children::state;
 use crate::status::word::Status;
-use crate::stop::sequence::{self, Plan, Sequence, Step, Steps, Target};
+use crate::stop::sequence::{Plan, Sequence, Target};
 use crate::sys::deadline::Deadline;
 use crate::sys::poll::{self, PollFd};
 use crate::sys::{Errno, Result, clock};
 use crate::wait::watch::Watch;
+use core::iter::once;
 
 /// What the caller wants.
 pub struct Setup<'a> {
@@ -60,6 +61,8 @@ impl Setup<'_> {
 
 pub struct Capture<'a> {
     pipes: Pipes,
+    pub earlier: Earlier,
+    /// Of the child, and once that has exited, of an earlier stage.
     watch: Watch,
     pub feeder: Feeder<'a>,
     pub drains: [Drain<'a>; 2],
@@ -67,6 +70,8 @@ pub struct Capture<'a> {
     cancel: Option<i32>,
     pub sequence: Sequence,
     status: Option<Status>,
+    /// The child and all earlier stages have exited.
+    is_over: bool,
     /// The timeout was reached.
     pub timed_out: bool,
     /// The descriptor for that was readable before.
@@ -113,23 +118,30 @@ const MOST: u64 = 512 * 1024;
 
 impl<'a> Capture<'a> {
     /// EBUSY if the child is being captured already; else see `Setup::check`.
-    #[inline(never)]
     pub fn begin(handle: u64, setup: Setup<'a>) -> Result<Capture<'a>> {
         state::enter_if_used()?.sweep();
-        let child = Child::hold(handle)?;
-        let leads_group = child.leads_group;
+        Capture::of(Child::hold(handle)?, Earlier::NONE, setup)
+    }
+
+    /// The same for a child that may be the last stage of a pipeline: then its slot has
+    /// the caller's end of the first stage's stdin.
+    #[inline(never)]
+    pub fn of(child: Child, earlier: Earlier, setup: Setup<'a>) -> Result<Capture<'a>> {
+        let leads_group = earlier.lead_groups(&child);
         let pipes = Pipes::hold(child, setup.only_stops)?;
         setup.check(leads_group, [0, 1, 2].map(|stream| pipes.fd(stream).is_some()))?;
         let [reads_out, reads_err] = readers(&pipes, setup.wanted())?;
         let ([out, err], [also_out, also_err]) = (setup.sinks, setup.outlets);
         Ok(Capture {
-            watch: Watch::of(&pipes.child)?,
+            watch: Watch::of_all(&pipes.child, earlier.children())?,
+            earlier,
             feeder: Feeder::new(setup.feed),
             drains: [Drain::new(out, also_out, reads_out), Drain::new(err, also_err, reads_err)],
             until_eof: setup.until_eof,
             cancel: setup.cancel,
             sequence: Sequence::new(setup.plan, setup.timeout),
             status: None,
+            is_over: false,
             timed_out: false,
             cancelled: false,
             finished: false,
@@ -202,7 +214,7 @@ impl<'a> Capture<'a> {
         // After the timeout, nobody is waited for who does not take his bytes.
         let is_late = self.sequence.reached().0 > 0 && !self.until_eof;
         let read = self.drains.iter().all(|one| one.is_done() || (is_late && one.is_stuck()));
-        if self.status.is_some() && read {
+        if self.is_over && read {
             self.finish();
         } else {
             self.look_for_cancel(hint);
@@ -214,14 +226,17 @@ impl<'a> Capture<'a> {
     }
 
     fn look(&mut self) -> Result<()> {
-        if self.status.is_some() {
+        if self.is_over {
             return Ok(());
         }
-        self.status = self.pipes.child.look()?;
+        if self.status.is_none() {
+            self.status = self.pipes.child.look()?;
+        }
         if self.status.is_none() && self.watch.follow(&self.pipes.child)? {
             self.status = self.pipes.child.look()?;
         }
-        if self.status.is_some() {
+        self.is_over = self.status.is_some() && self.earlier.look(&mut self.watch)?;
+        if self.is_over {
             let is_stopping = self.sequence.reached().0 > 0;
             if !self.until_eof || (is_stopping && self.sequence.target() == Target::Child) {
                 self.settle();
@@ -322,34 +337,35 @@ impl<'a> Capture<'a> {
         let (reached, _) = self.sequence.reached();
         let is_wanted = self.cancelled || self.drains.iter().any(|drain| drain.keeper.stopped != 0);
         self.timed_out |= reached == 0 && !is_wanted;
-        let child = &self.pipes.child;
-        match self.status {
-            None if self.sequence.step(child) => {}
-            None => {
+        if !self.is_over {
+            if !self.step() {
                 self.gave_up = true;
+                self.earlier.look_at_all();
                 self.finish();
             }
+        } else if self.until_eof && self.sequence.target() != Target::Child {
             // Somebody of the group or the tree has the pipes.
-            Some(_) if self.until_eof && self.sequence.target() != Target::Child => {
-                if !self.sequence.step(child) {
-                    self.settle();
-                }
+            if !self.step() {
+                self.settle();
             }
-            Some(_) if self.until_eof => self.settle(),
-            // A descriptor takes nothing more, and there is no more time.
-            Some(_) if self.drains.iter().all(|one| one.is_done() || one.is_stuck()) => {
-                self.finish();
-            }
-            // What is in the pipes is read to the last: it does not get more.
-            Some(_) => {}
+        } else if self.until_eof {
+            self.settle();
+        } else if self.drains.iter().all(|one| one.is_done() || one.is_stuck()) {
+            // A descriptor takes nothing more, and there is no more time. But what is in
+            // the pipes is read to the last: it does not get more.
+            self.finish();
         }
     }
 
+    fn step(&mut self) -> bool {
+        self.sequence.step(stages(&self.pipes, &self.earlier))
+    }
+
     fn finish(&mut self) {
-        if self.status.is_some() {
+        if self.is_over {
             self.end_feeding();
             if self.sequence.reached().0 > 0 {
-                self.sequence.sweep(&self.pipes.child);
+                self.sequence.sweep(stages(&self.pipes, &self.earlier));
             }
         }
         for (drain, stream) in self.drains.iter_mut().zip(1..) {
@@ -370,7 +386,7 @@ impl<'a> Capture<'a> {
             stream(1).map_or(poll::SKIP, |fd| out.polled(fd)),
             stream(2).map_or(poll::SKIP, |fd| err.polled(fd)),
             self.cancel.map_or(poll::SKIP, poll::readable),
-            if self.status.is_some() { poll::SKIP } else { self.watch.polled() },
+            if self.is_over { poll::SKIP } else { self.watch.polled() },
         ]
     }
 
@@ -383,14 +399,12 @@ impl<'a> Capture<'a> {
         self.status.unwrap_or(Status::RUNNING)
     }
 
-    pub fn pid(&self) -> i32 {
-        self.pipes.child.pid()
+    pub fn child(&self) -> &Child {
+        &self.pipes.child
     }
 
-    /// `None` before the exit, and when nobody could ask the kernel for it.
-    pub fn usage(&self) -> Option<Usage> {
-        let slot = |state: &mut State, index| Ok(state.slots.get(index).and_then(|slot| slot.usage()));
-        self.pipes.child.with(slot).ok().flatten()
+    pub fn leads_group(&self) -> bool {
+        self.earlier.lead_groups(self.child())
     }
 
     /// How long it has taken, in nanoseconds.
@@ -437,10 +451,10 @@ impl Capture<'_> {
     }
 }
 
-/// For a child that nobody else knows, when its capture has failed.
-pub fn abandon(handle: u64, target: Target) -> Result<Status> {
-    const KILL: &[Step] = &[Step { signal: libc::SIGKILL, wait_ms: 2000 }];
-    sequence::stop(handle, Plan { target, sweep: true, steps: Steps::copy(KILL)? })
+/// All whom the stop sequence is for. The last stage comes first: no stage may take the
+/// exit of the one before it for the end of its input.
+fn stages<'c>(pipes: &'c Pipes, earlier: &'c Earlier) -> impl Iterator<Item = &'c Child> {
+    once(&pipes.child).chain(earlier.children().iter().rev())
 }
 
 /// Whether stdout and stderr are read. Two that are one terminal have one reader, as

@@ -2,6 +2,7 @@
 
 pub mod callback;
 pub mod drain;
+pub mod earlier;
 pub mod engine;
 pub mod feed;
 pub mod keeper;

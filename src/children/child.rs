@@ -1,6 +1,7 @@
 //! A call's use of one child, for the time that it works without the lock.
 
 use super::lost;
+use super::slot::Usage;
 use super::state::{self, State};
 use crate::status::word::Status;
 use crate::sys::{Errno, Result};
@@ -76,6 +77,18 @@ impl Child {
     /// What is known of it in the table. EBADF cannot happen while this lives.
     pub fn with<T>(&self, call: impl FnOnce(&mut State, u32) -> Result<T>) -> Result<T> {
         call(&mut *state::enter_if_used()?, self.index)
+    }
+
+    /// What it has used up. `None` before the exit, and when nobody could ask the kernel.
+    pub fn usage(&self) -> Option<Usage> {
+        let usage = |state: &mut State, index| Ok(state.slots.get(index).and_then(|slot| slot.usage()));
+        self.with(usage).ok().flatten()
+    }
+
+    /// What is known without asking the kernel.
+    pub fn status(&self) -> Status {
+        let status = |state: &mut State, index| Ok(state.slots.get(index).map(|slot| slot.status()));
+        self.with(status).ok().flatten().unwrap_or(Status::RUNNING)
     }
 
     /// ESRCH unless the number is the child's own.

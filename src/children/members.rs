@@ -86,6 +86,8 @@ zeroed_struct! {
         /// A capture or a stop sequence; not here while a thread is at work on it.
         pub task: Parked,
         pub has_task: bool,
+        /// A group that the child leads, or stages of its pipeline, can be stopped.
+        pub leads_group: bool,
         /// That thread.
         pub worker: i32,
         /// A plan that replaces the task's own at its next turn.

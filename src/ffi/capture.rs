@@ -4,9 +4,10 @@ use super::spawn::{chld_error, chld_id, chld_spawn_options};
 use super::status::chld_status;
 use super::wait::chld_resources;
 use super::{chld_argv, growth, quietly, spawn, to_c, valid, write_out};
-use crate::capture::engine::{self, Capture, Hint, Setup, Turn};
+use crate::capture::engine::{Capture, Hint, Setup, Turn};
 use crate::capture::stepwise;
 use crate::start::failure::{Failure, Step};
+use crate::stop::sequence::{self, Plan};
 use crate::sys::host::Undisturbed;
 use crate::sys::{Errno, Result, heap};
 use crate::wait::ask;
@@ -355,7 +356,7 @@ unsafe fn capture_own(handle: u64, setup: Setup, ret: *mut chld_capture_result) 
         result
     });
     if result.is_err() && !has_given_up {
-        let stopped = engine::abandon(handle, target);
+        let stopped = Plan::killing(target).and_then(|plan| sequence::stop(handle, plan));
         // SAFETY: by the contract; it was written.
         if let (Ok(status), Some(ret)) = (stopped, unsafe { ret.as_mut() }) {
             ret.status = to_c(status);

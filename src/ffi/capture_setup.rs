@@ -4,6 +4,7 @@ use super::act::plan_of;
 use super::capture::*;
 use super::spawn::{self, chld_error, chld_spawn_options};
 use super::wait::{chld_resources, resources_of};
+use super::pipeline::{self, chld_pipeline_result, chld_stage};
 use super::{chld_argv, growth, to_c, write_out};
 use crate::capture::callback::Callback;
 use crate::capture::engine::{Capture, Setup, Turn};
@@ -17,7 +18,7 @@ use crate::start::spawn as start;
 use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
 use crate::sys::heap::{self, Growing};
-use crate::sys::memory::parcel;
+use crate::sys::memory::{Keeping, Paged, parcel};
 use crate::sys::{Errno, Result, clock, fd};
 use core::ffi::c_int;
 
@@ -193,11 +194,12 @@ pub unsafe fn finish(capture: &mut Capture, ret: *mut chld_capture_result) {
     unsafe { write_out(ret, result) };
 }
 
-fn result_of(capture: &mut Capture) -> chld_capture_result {
+pub fn result_of(capture: &mut Capture) -> chld_capture_result {
     let held = [capture.is_held(0), capture.is_held(1)];
     let (step, signal) = capture.sequence.reached();
-    let (status, pid, elapsed_ns) = (to_c(capture.status()), capture.pid(), capture.elapsed());
-    let usage = resources_of(capture.usage().unwrap_or_default());
+    let (status, elapsed_ns) = (to_c(capture.status()), capture.elapsed());
+    let pid = capture.child().pid();
+    let usage = resources_of(capture.child().usage().unwrap_or_default());
     let [out, err] = &mut capture.drains;
     chld_capture_result {
         status,
@@ -218,34 +220,54 @@ fn result_of(capture: &mut Capture) -> chld_capture_result {
 
 /// The result of a capture in a set, which belongs to the handle of the child.
 pub struct Kept {
-    result: chld_capture_result,
+    result: chld_pipeline_result,
+    /// The stages of the pipeline that it was; NULL if it was none.
+    stages: *mut chld_stage,
     /// The buffers in it that came from the heap.
     grown: [bool; 2],
 }
 
-// What it points to is not touched, except to free what is its own.
+// What it points to is not touched, except to free what is its own, and the stages.
 parcel!(Kept, 4);
 
 impl Kept {
-    pub fn of(capture: &mut Capture) -> Kept {
-        let grown = capture.drains.each_ref().map(|drain| matches!(drain.keeper.sink, Sink::Growing { .. }));
-        Kept { result: result_of(capture), grown }
+    /// Room for a result.
+    ///
+    /// # Safety
+    /// `stages` must be NULL, or those that are captured, until the result is there.
+    pub unsafe fn room(stages: *mut chld_stage) -> Result<Keeping> {
+        let kept = Kept { result: pipeline::nothing_of_all(), stages, grown: [false; 2] };
+        Paged::new(kept).map(Keeping::new)
+    }
+
+    pub fn fill(&mut self, capture: &mut Capture) {
+        let drains = capture.drains.each_ref();
+        self.grown = drains.map(|drain| matches!(drain.keeper.sink, Sink::Growing { .. }));
+        self.result.capture = result_of(capture);
+        // SAFETY: by the contract of `room`.
+        unsafe { pipeline::report_captured(self.stages, capture, &mut self.result) };
     }
 
     pub fn result(&self) -> *const chld_capture_result {
-        &raw const self.result
+        &raw const self.result.capture
+    }
+
+    /// NULL if it was no pipeline.
+    pub fn pipeline_result(&self) -> *const chld_pipeline_result {
+        if self.stages.is_null() { core::ptr::null() } else { &raw const self.result }
     }
 
     /// What grew is the caller's then.
     pub fn give_away(&mut self) -> chld_capture_result {
         self.grown = [false; 2];
-        self.result
+        self.result.capture
     }
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        for (stream, grown) in [&self.result.out, &self.result.err].into_iter().zip(self.grown) {
+        let result = &self.result.capture;
+        for (stream, grown) in [&result.out, &result.err].into_iter().zip(self.grown) {
             if grown {
                 // SAFETY: released by a growing buffer, and not given away.
                 unsafe { heap::free(stream.data.cast()) };

@@ -10,6 +10,7 @@ mod capture_setup;
 mod growth;
 mod notice;
 mod options;
+mod pipeline;
 mod set;
 mod spawn;
 mod status;

@@ -1,12 +1,15 @@
 use super::act::{chld_stop_plan, plan_of};
 use super::capture::{chld_capture_options, chld_capture_result};
 use super::capture_setup::{self, Kept};
+use super::pipeline::chld_pipeline_result;
 use super::spawn::{self, chld_error, chld_id, chld_spawn_options};
 use super::wait::{changes_of, chld_event};
 use super::{chld_argv, quietly, to_c, valid, write_out};
+use crate::capture::engine::{Capture, Setup};
 use crate::children::state;
 use crate::set::next::{self, Event, Kind};
-use crate::set::{life, member, task};
+use crate::set::task::{self, Purpose, Task};
+use crate::set::{life, member};
 use crate::start::failure::{Failure, Step};
 use crate::stop::signal;
 use crate::sys::deadline::Deadline;
@@ -178,8 +181,14 @@ pub unsafe extern "C" fn chld_set_capture(
     quietly(|| {
         // SAFETY: what it points to stays until the last event, by the header.
         let setup = unsafe { capture_setup::setup_of(options) }?;
-        task::start(valid(set)?, valid(id)?, setup, true).map(|()| 0)
+        capture(valid(set)?, valid(id)?, setup).map(|()| 0)
     })
+}
+
+fn capture(set: u64, child: u64, setup: Setup<'static>) -> Result<()> {
+    // SAFETY: no stages.
+    let purpose = Purpose::Capture(unsafe { Kept::room(core::ptr::null_mut()) }?);
+    task::start(set, child, purpose, || Capture::begin(child, setup))
 }
 
 /// Starts a child and captures it in a set: chld_spawn() and chld_set_capture() in one.
@@ -210,7 +219,7 @@ pub unsafe extern "C" fn chld_set_run(
                 Ok(started) => started,
                 Err(code) => return code,
             };
-        if let Err(errno) = valid(set).and_then(|set| task::start(set, child, setup, true)) {
+        if let Err(errno) = valid(set).and_then(|set| capture(set, child, setup)) {
             let _ = signal::kill(child, libc::SIGKILL);
             let _ = ask::close(child);
             return spawn::failed(Failure::new(Step::Capture, 0, errno), b"", reterr);
@@ -311,32 +320,39 @@ pub unsafe extern "C" fn chld_set_wait(
 /// # Safety
 /// `ret` must be NULL or valid for a write.
 unsafe fn report(event: Event, ret: *mut chld_event) -> Result<c_int> {
-    let capture = match event.task {
-        Some(task) if task.is_capture => keep_result(event.child, task)?,
-        _ => core::ptr::null(),
+    let (capture, pipeline) = match event.task {
+        Some(task) => keep_result(event.child, task)?,
+        None => (core::ptr::null(), core::ptr::null()),
     };
     let Event { kind, is_last, child, user, status, .. } = event;
     let (status, last) = (to_c(status), is_last as i32);
     let user = user as *mut c_void;
     let (kind, id, reserved) = (kind as u32, child, [0; 4]);
-    let event = chld_event { kind, last, id, user, index: 0, status, capture, reserved };
+    let event = chld_event { kind, last, id, user, index: 0, status, capture, pipeline, reserved };
     // SAFETY: by this function's contract.
     unsafe { write_out(ret, event) };
     Ok(0)
 }
 
+type Results = (*const chld_capture_result, *const chld_pipeline_result);
+
 /// The result belongs to the child's handle.
-fn keep_result(child: u64, mut task: Paged<task::Task>) -> Result<*const chld_capture_result> {
-    let kept = Paged::new(Kept::of(&mut task.capture))?;
+fn keep_result(child: u64, mut task: Paged<Task>) -> Result<Results> {
+    let kept = match &mut task.purpose {
+        Purpose::Capture(room) => room.take::<Kept>(),
+        Purpose::Stop => None,
+    };
+    let Some(mut kept) = kept else { return Ok((core::ptr::null(), core::ptr::null())) };
+    kept.fill(&mut task.capture);
     drop(task); // lets go of the child
-    let result = kept.result();
+    let results = (kept.result(), kept.pipeline_result());
     let mut section = state::enter_if_used()?;
     let (_, slot) = section.find(child)?;
     let old = slot.result.take_any();
     slot.result.put(kept);
     drop(section);
     drop(old);
-    Ok(result)
+    Ok(results)
 }
 
 /// Closes a set. Its children go on, and their handles stay valid; captures and stop

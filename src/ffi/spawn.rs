@@ -128,6 +128,9 @@ pub struct chld_error {
     /// The rule that the call has broken, for chld_error_text(); 0 for none. The
     /// numbers belong to the library and change between versions.
     pub reason: i32,
+    /// The stage of a pipeline that could not be started, counted from 1; 0 if it was
+    /// none of them.
+    pub stage: i32,
 }
 
 /// The caller's stream.
@@ -579,8 +582,9 @@ pub extern "C" fn chld_step_name(step: c_int) -> *const c_char {
     or_null(Step::from_number(step).map(Step::name))
 }
 
-/// Writes what failed, as in "chdir /nowhere: No such file or directory" or "options:
-/// size is 0; initialize with CHLD_SPAWN_OPTIONS_INIT".
+/// Writes what failed, as in "chdir /nowhere: No such file or directory", "stage 2: exec
+/// sotr: No such file or directory" or "options: size is 0; initialize with
+/// CHLD_SPAWN_OPTIONS_INIT".
 ///
 /// `buffer`, `size`: as for chld_status_text().
 ///
@@ -603,7 +607,7 @@ pub unsafe extern "C" fn chld_error_text(
     let failure = error.and_then(|error| {
         let step = Step::from_number(error.step)?;
         let (index, errno, reason) = (error.index, Errno(error.code), error.reason);
-        Some((Failure { step, index, errno, reason }, error))
+        Some((Failure { stage: error.stage, step, index, errno, reason }, error))
     });
     let Some((failure, error)) = failure else { return Errno::EINVAL.0.wrapping_neg() };
     let item = error.item.map(|byte| byte as u8);
@@ -620,8 +624,8 @@ pub unsafe fn failed(failure: Failure, item: &[u8], reterr: *mut chld_error) -> 
     for (place, byte) in kept.iter_mut().zip(item).take(CHLD_ERROR_ITEM - 1) {
         *place = *byte as c_char;
     }
-    let Failure { step, index, errno, reason } = failure;
-    let error = chld_error { code: errno.0, step: step as i32, index, item: kept, reason };
+    let Failure { stage, step, index, errno, reason } = failure;
+    let error = chld_error { code: errno.0, step: step as i32, index, item: kept, reason, stage };
     // SAFETY: by this function's contract.
     unsafe { super::write_out(reterr, error) };
     errno.0.wrapping_neg()

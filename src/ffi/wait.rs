@@ -1,4 +1,5 @@
 use super::capture::chld_capture_result as LaterCaptureResult;
+use super::pipeline::chld_pipeline_result as LaterPipelineResult;
 use super::spawn::chld_id;
 use super::status::chld_status;
 use super::{quietly, to_c, valid, write_out};
@@ -75,6 +76,8 @@ pub struct chld_event {
     /// the handle of the child: chld_close() frees it, with the buffers in it. See
     /// chld_capture_take().
     pub capture: *const LaterCaptureResult,
+    /// The same for a pipeline; else NULL. See chld_set_run_pipeline().
+    pub pipeline: *const LaterPipelineResult,
     /// 0.
     pub reserved: [u64; 4],
 }
@@ -88,6 +91,7 @@ fn exit_to_c(exit: &Exit) -> chld_event {
         index: exit.position,
         status: to_c(exit.status),
         capture: core::ptr::null(),
+        pipeline: core::ptr::null(),
         reserved: [0; 4],
     }
 }

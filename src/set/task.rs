@@ -15,17 +15,25 @@ use crate::children::state::{self, State};
 use crate::stop::sequence::Plan;
 use crate::sys::deadline::Deadline;
 use crate::sys::fd::OwnedFd;
-use crate::sys::memory::{Erased, Paged, parcel};
+use crate::sys::memory::{Erased, Keeping, Paged, parcel};
 use crate::sys::poll::PollFd;
 use crate::sys::{Errno, Result, epoll, host};
 
 pub struct Task {
     pub capture: Capture<'static>,
-    /// Its end is reported as a capture's, with the result.
-    pub is_capture: bool,
+    pub purpose: Purpose,
     epoll: OwnedFd,
     /// What the epoll has.
     polled: [PollFd; POLLED],
+}
+
+/// What is reported at the end.
+pub enum Purpose {
+    /// The exit.
+    Stop,
+    /// The result. The memory for it is there from the beginning: it must not get lost
+    /// for want of memory.
+    Capture(Keeping),
 }
 
 // It may be worked on by several threads, one after the other.
@@ -41,24 +49,29 @@ parcel!(NewPlan, 3);
 
 /// Captures or stops a child in a set, which is added if it is not a member. EBUSY if a
 /// capture or a stop of the child is under way.
-pub fn start(set: u64, child: u64, setup: Setup<'static>, is_capture: bool) -> Result<()> {
+pub fn start(
+    set: u64,
+    child: u64,
+    purpose: Purpose,
+    capture: impl FnOnce() -> Result<Capture<'static>>,
+) -> Result<()> {
     life::need_timer(set)?;
     let is_new = match member::claim(set, child) {
         Ok(()) => true,
         Err(Errno::EEXIST) => false,
         Err(errno) => return Err(errno),
     };
-    let started = begin(child, setup, is_capture).and_then(|task| enter(set, child, task));
+    let started = capture().and_then(|capture| begin(capture, purpose));
+    let started = started.and_then(|task| enter(set, child, task));
     if started.is_err() && is_new {
         let _ = member::remove(set, child);
     }
     started
 }
 
-fn begin(child: u64, setup: Setup<'static>, is_capture: bool) -> Result<Paged<Task>> {
-    let capture = Capture::begin(child, setup)?;
+fn begin(capture: Capture<'static>, purpose: Purpose) -> Result<Paged<Task>> {
     let polled = [PollFd { fd: -1, events: 0, revents: 0 }; POLLED];
-    let mut task = Paged::new(Task { capture, is_capture, epoll: epoll::create()?, polled })?;
+    let mut task = Paged::new(Task { capture, purpose, epoll: epoll::create()?, polled })?;
     task.poll_what_is_waited_for()?;
     Ok(task)
 }
@@ -82,6 +95,7 @@ fn put_back(state: &mut State, index: u32, task: Paged<Task>) {
     let due = task.capture.due().at_ns();
     let Some(member) = state.members.get(index) else { return };
     (member.has_task, member.worker) = (true, 0);
+    member.leads_group = task.capture.leads_group();
     member.task.put(task);
     let set = handle::index_of(member.set);
     if let Some(set) = state.sets.get(set).filter(|_| due != 0) {
@@ -111,21 +125,33 @@ pub fn turn(set: &SetUse, member: u64) -> Result<Option<Event>> {
     if let Some(new) = plan {
         task.capture.stop_by(new.plan, new.first);
     }
-    if task.capture.turn(Hint::ALL)? == Turn::Complete {
+    let turned = task.capture.turn(Hint::ALL);
+    if turned == Ok(Turn::Complete) {
         return finish(set, member, task);
     }
-    task.poll_what_is_waited_for()?;
+    let result = turned.and_then(|_| task.poll_what_is_waited_for());
     let mut section = state::enter_if_used()?;
     let Some(index) = member::of_handle(&mut section, member) else {
         drop(section);
         return Ok(None); // closed meanwhile: the task goes
     };
     leave_busy(&mut section, set, index);
-    let _ = epoll::again(set.epoll, task.epoll.number(), member);
+    let result = result.and(epoll::again(set.epoll, task.epoll.number(), member));
     put_back(&mut section, index, task);
+    if result.is_err() {
+        // Its descriptors may not report it any more.
+        let again = Deadline::after_ns(RETRY_NS).at_ns();
+        let State { sets, members, .. } = &mut *section;
+        if let Some(set) = sets.get(set.index) {
+            set.due.insert(members, index, again, Member::due);
+        }
+    }
     life::arm(&mut section, set.index);
-    Ok(None)
+    result.map(|()| None)
 }
+
+/// When a turn is taken again that has failed.
+const RETRY_NS: u64 = 10_000_000;
 
 type Taken = (Paged<Task>, Option<Paged<NewPlan>>);
 
@@ -162,10 +188,10 @@ fn finish(set: &SetUse, member: u64, task: Paged<Task>) -> Result<Option<Event>>
     leave_busy(&mut section, set, index);
     let status = task.capture.status();
     let survived = !status.has_exited();
-    let kind = match (task.is_capture, survived) {
-        (true, _) => Kind::Captured,
-        (false, true) => Kind::Survived,
-        (false, false) => Kind::Exited,
+    let kind = match (&task.purpose, survived) {
+        (Purpose::Stop, true) => Kind::Survived,
+        (Purpose::Stop, false) => Kind::Exited,
+        (Purpose::Capture(_), _) => Kind::Captured,
     };
     section.remove_member(index);
     section.release(handle::index_of(child));
@@ -210,16 +236,18 @@ pub fn stop(set: u64, child: u64, plan: Plan, first: Deadline) -> Result<()> {
     let new = Paged::new(NewPlan { plan, first })?;
     let mut section = state::enter_if_used()?;
     let (set_index, _) = section.find_set(set)?;
-    let (_, slot) = section.find(child)?;
-    plan.check(slot.leads_group)?;
+    section.find(child)?;
     let found = member::find(&mut section, set, child);
-    let task = found.filter(|index| {
-        section.members.get(*index).is_some_and(|member| member.has_task)
+    let task = found.and_then(|index| {
+        let member = section.members.get(index)?;
+        member.has_task.then_some((index, member.leads_group))
     });
-    let Some(index) = task else {
+    let Some((index, leads_group)) = task else {
         drop(section);
-        return start(set, child, Setup::of_stop(plan, first), false);
+        let capture = || Capture::begin(child, Setup::of_stop(plan, first));
+        return start(set, child, Purpose::Stop, capture);
     };
+    plan.check(leads_group)?;
     let _old = section.members.get(index).and_then(|member| member.new_plan.take_any());
     let State { sets, members, .. } = &mut *section;
     if let Some(member) = members.get(index) {

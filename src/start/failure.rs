@@ -98,6 +98,12 @@ reasons! {
     Fds Map EINVAL "fds is NULL, or fds_count too large";
     MapTarget Map EBADF "target is negative";
     MapTwice Map EINVAL "another entry has the same target";
+    Stages Arguments EINVAL "stages is NULL, or count is 0 or too large";
+    StageFlags Options EINVAL "flags and reserved of a stage must be 0";
+    StageDetached Options EINVAL "a stage cannot be detached";
+    StageStdin Stdio EINVAL "only the first stage can have a stdin of its own";
+    StageStdout Stdio EINVAL "only the last stage can have a stdout of its own";
+    StageStderr Stdio EINVAL "only the last stage can have an end that is captured";
     TerminalSession Terminal EINVAL "CHLD_SPAWN_TERMINAL needs CHLD_SPAWN_SESSION";
     GroupMode Group EINVAL "group_mode is no CHLD_GROUP_*";
     GroupNumber Group EINVAL "CHLD_GROUP_JOIN needs a group above 1";
@@ -123,6 +129,8 @@ fn text_of(reason: i32) -> Option<&'static [u8]> {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Failure {
+    /// The stage of a pipeline that failed, counted from 1; else 0.
+    pub stage: i32,
     pub step: Step,
     /// The position of the item that the step was at, or 0.
     pub index: i32,
@@ -133,7 +141,7 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(step: Step, index: usize, errno: Errno) -> Failure {
-        Failure { step, index: index as i32, errno, reason: Reason::None as i32 }
+        Failure { stage: 0, step, index: index as i32, errno, reason: Reason::None as i32 }
     }
 
     /// The call breaks a rule.
@@ -145,6 +153,9 @@ impl Failure {
 
     /// Such as "open stdin ./missing: No such file or directory".
     pub fn write(self, item: &[u8], text: &mut Text) {
+        if self.stage != 0 {
+            text.push("stage ").push_number(self.stage).push(": ");
+        }
         text.push_bytes(self.step.name().to_bytes());
         match (self.step, self.index) {
             (Step::Stdio | Step::Open | Step::Pipe | Step::Pty, 0) => text.push(" stdin"),

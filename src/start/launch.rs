@@ -5,7 +5,7 @@ use super::failure::{At, Failure, Reason, Step};
 use super::mechanism::{self, Way};
 use super::plan::{self, Move, Opened, Plan, Program, Source};
 use super::report::{EMPTY_MESSAGE, Progress, Report};
-use super::request::Request;
+use super::request::{Group, Request};
 use super::starting::Starting;
 use crate::sys::clone::{Memory, Started};
 use crate::sys::cstr::ScriptArguments;
@@ -119,12 +119,14 @@ fn start(plan: &mut Plan) -> Result<(Guards, Started), Failure> {
 }
 
 /// Whether the terminal may stop the child while the caller goes on: because the
-/// child is in the foreground, or because the caller does not stop with its group.
-/// Otherwise SIGCONT comes to both of them. (A detached child has no room for it.)
+/// child is in the foreground, or in another group that may be stopped alone, or
+/// because the caller does not stop with its group. Otherwise SIGCONT comes to both
+/// of them. (A detached child has no room for it.)
 fn may_be_stopped(request: &Request, callers_mask: u64) -> bool {
     let is_blocked = callers_mask & 1 << (libc::SIGTSTP - 1) != 0;
+    let is_elsewhere = request.foreground || matches!(request.group, Group::Join(_));
     !request.detached
-        && (request.foreground
+        && (is_elsewhere
             || !request.leads_group() && (is_blocked || !raw::is_default(libc::SIGTSTP)))
 }
 

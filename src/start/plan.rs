@@ -352,7 +352,7 @@ fn stdio_source(
 
 /// Lets a child that runs as another user open its streams again by name, as
 /// /dev/stdin. Both ends of a pipe are one file to the system.
-fn give(file: &OwnedFd, owner: Option<u32>) -> Result<()> {
+pub fn give(file: &OwnedFd, owner: Option<u32>) -> Result<()> {
     owner.map_or(Ok(()), |uid| file.give_to(uid))
 }
 

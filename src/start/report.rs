@@ -84,6 +84,7 @@ impl Report {
     pub fn failure(&self) -> Option<Failure> {
         let step = Step::from_number(self.get(Word::Step))?;
         (step != Step::Nothing).then(|| Failure {
+            stage: 0,
             step,
             index: self.get(Word::Index),
             errno: Errno(self.get(Word::Errno)),

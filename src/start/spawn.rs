@@ -5,6 +5,7 @@ use super::launch::{self, Guards};
 use super::plan::Opened;
 use super::request::Request;
 use super::starting;
+use crate::children::child::Child;
 use crate::children::handle;
 use crate::children::look::Look;
 use crate::children::slot::Phase;
@@ -21,11 +22,28 @@ pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
     if request.detached {
         return launch::detached(request).map(|()| 0);
     }
+    start(request, user, |_, handle| Ok(handle))
+}
+
+/// The same for a child whose zombie is held from the beginning: others will join its
+/// group, even if it exits at once. Not for a detached child.
+pub fn spawn_held(request: &Request, user: usize) -> Result<Child, Failure> {
+    request.check()?;
+    state::prepare().at(Step::Memory, 0)?;
+    start(request, user, |state, handle| Child::enter(state, handle, true))
+}
+
+/// `enter` is called under the lock in which the child enters the table.
+fn start<T>(
+    request: &Request,
+    user: usize,
+    enter: impl FnOnce(&mut State, u64) -> sys::Result<T>,
+) -> Result<T, Failure> {
     let mut opened = Opened::default();
     let (guards, mut started) = launch::prepare(request, &mut opened)?;
     started.pidfd = pidfd_of(&mut started);
     let cgroup = request.cgroup.filter(|_| request.owns_cgroup);
-    let child = Child {
+    let child = NewChild {
         started,
         opened,
         user,
@@ -35,7 +53,7 @@ pub fn spawn(request: &Request, user: usize) -> Result<u64, Failure> {
         // Without a descriptor to spare, its tree is found in /proc.
         cgroup: cgroup.and_then(|fd| raw::dup_above(fd, 3).ok()).map(OwnedFd::own),
     };
-    settle(guards, child).at(Step::Memory, 0)
+    settle(guards, child, enter).at(Step::Memory, 0)
 }
 
 /// The kernel's own, or one asked for afterwards. Not having one (out of descriptors,
@@ -58,7 +76,7 @@ fn is_of_child(pidfd: &OwnedFd) -> bool {
 }
 
 /// What is known of a child that enters the table.
-struct Child {
+struct NewChild {
     started: Started,
     opened: Opened,
     user: usize,
@@ -70,10 +88,15 @@ struct Child {
 
 /// Writes a running child into its slot, while every signal is still blocked.
 #[inline(never)]
-fn settle(Guards { starting, blocked }: Guards, child: Child) -> sys::Result<u64> {
+fn settle<T>(
+    Guards { starting, blocked }: Guards,
+    child: NewChild,
+    enter: impl FnOnce(&mut State, u64) -> sys::Result<T>,
+) -> sys::Result<T> {
     let mut locked = state::lock(&blocked)?;
     let index = starting.slot();
-    let handle = enter(&mut locked, index, child);
+    let handle = record(&mut locked, index, child);
+    let entered = enter(&mut locked, handle);
     // Its SIGCHLD may have come before anybody knew whose it was.
     if locked.notice.reapers != 0 || locked.notice.program != 0 {
         let _ = locked.look(index);
@@ -84,10 +107,10 @@ fn settle(Guards { starting, blocked }: Guards, child: Child) -> sys::Result<u64
     if missed {
         starting::reap_foreign();
     }
-    Ok(handle)
+    entered
 }
 
-fn enter(state: &mut State, index: u32, child: Child) -> u64 {
+fn record(state: &mut State, index: u32, child: NewChild) -> u64 {
     let Some(slot) = state.slots.get(index) else { return 0 };
     slot.handle = handle::new(index, state::owner());
     (slot.is_open, slot.phase) = (true, Phase::Running);
@@ -126,7 +149,7 @@ pub fn adopt(pid: i32) -> sys::Result<u64> {
         }
         wait::waitid(Whom::Pid(pid), wait::EXITED | wait::NO_HANG | wait::PEEK)?;
         let started = Started { pid, pidfd: pidfd.filter(is_of_child) };
-        let child = Child {
+        let child = NewChild {
             started,
             opened: Opened::default(),
             user: 0,
@@ -135,7 +158,7 @@ pub fn adopt(pid: i32) -> sys::Result<u64> {
             terminals: [false; 3],
             cgroup: None,
         };
-        Ok(enter(&mut section, index, child))
+        Ok(record(&mut section, index, child))
     });
     if adopted.is_err() {
         if let Some(mut section) = state::enter_surely() {

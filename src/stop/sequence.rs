@@ -62,6 +62,12 @@ impl Plan {
         Step { signal: libc::SIGKILL, wait_ms: 2000 },
     ];
 
+    /// For children that nobody else knows: all of the target is killed.
+    pub fn killing(target: Target) -> Result<Plan> {
+        const KILL: &[Step] = &[Step { signal: libc::SIGKILL, wait_ms: 2000 }];
+        Ok(Plan { target, sweep: true, steps: Steps::copy(KILL)? })
+    }
+
     /// Before anything is sent. `leads`: the child has a group of its own.
     pub fn check(&self, leads: bool) -> Result<()> {
         for step in self.steps.get() {
@@ -83,9 +89,26 @@ impl Plan {
         let numbers = if needs_continue(signal) { &both[..] } else { core::slice::from_ref(only) };
         match self.target {
             Target::Child => numbers.iter().try_for_each(|number| child.send(*number)),
+            // By that of the group's leader.
+            Target::Group if !child.leads_group => Ok(()),
             Target::Group => numbers.iter().try_for_each(|number| child.send_to_group(*number)),
             Target::Tree => tree::signal(child, numbers, false).map(drop),
         }
+    }
+
+    /// Returns why one of them did not get it.
+    fn send_to_all<'c>(
+        &self,
+        children: impl Iterator<Item = &'c Child>,
+        signal: i32,
+    ) -> Option<Errno> {
+        let mut failed = None;
+        for child in children {
+            // ESRCH: it has exited, which the next look shows.
+            let sent = self.send(child, signal);
+            failed = failed.or(sent.err().filter(|errno| *errno != Errno::ESRCH));
+        }
+        failed
     }
 }
 
@@ -139,24 +162,22 @@ impl Sequence {
         (self.taken as u32, step.map_or(0, |step| step.signal))
     }
 
-    /// Takes the next step; false if there is none. A signal that could not be sent
-    /// does not end the sequence.
-    pub fn step(&mut self, child: &Child) -> bool {
+    /// Takes the next step with all of `children`; false if there is none. A signal that
+    /// could not be sent does not end the sequence.
+    pub fn step<'c>(&mut self, children: impl Iterator<Item = &'c Child>) -> bool {
         let Some(step) = self.plan.steps.get().get(self.taken) else { return false };
         self.taken = self.taken.wrapping_add(1);
         self.until = Deadline::after_ms(step.wait_ms).unwrap_or(Deadline::Now);
         if step.signal != 0 {
-            // ESRCH: it has exited, which the next look shows.
-            let sent = self.plan.send(child, step.signal);
-            self.failed = sent.err().filter(|errno| *errno != Errno::ESRCH);
+            self.failed = self.plan.send_to_all(children, step.signal);
         }
         true
     }
 
-    /// The child has exited. It is held, so its group is its own.
-    pub fn sweep(&self, child: &Child) {
+    /// They have exited. They are held, so their groups are their own.
+    pub fn sweep<'c>(&self, children: impl Iterator<Item = &'c Child>) {
         if self.plan.sweep && self.plan.target != Target::Child {
-            let _ = self.plan.send(child, libc::SIGKILL);
+            self.plan.send_to_all(children, libc::SIGKILL);
         }
     }
 
@@ -171,25 +192,32 @@ pub fn stop(handle: u64, plan: Plan) -> Result<Status> {
     state::enter_if_used()?.sweep();
     let child = Child::hold(handle)?;
     plan.check(child.leads_group)?;
-    let mut watch = Watch::of(&child)?;
+    stop_all(core::slice::from_ref(&child), plan)?;
+    child.look()?.ok_or(Errno::ECHILD)
+}
+
+/// Carries out `plan` with several children at once, until all of them have exited.
+pub fn stop_all(children: &[Child], plan: Plan) -> Result<()> {
     let mut sequence = Sequence::new(plan, Deadline::Now);
-    loop {
-        if let Some(status) = child.look()? {
-            sequence.sweep(&child);
-            return Ok(status);
-        }
-        if watch.follow(&child)? {
-            continue;
-        }
-        if !sequence.is_due() {
-            match watch.sleep(&mut [watch.polled()], sequence.until()) {
-                Ok(()) | Err(Errno::ETIMEDOUT) => {}
-                Err(errno) => return Err(errno),
+    // All must exit, so they are waited for one after the other.
+    for child in children {
+        let mut watch = Watch::of(child)?;
+        while child.look()?.is_none() {
+            if watch.follow(child)? {
+                continue;
             }
-        } else if !sequence.step(&child) {
-            return Err(sequence.failure());
+            if !sequence.is_due() {
+                match watch.sleep(&mut [watch.polled()], sequence.until()) {
+                    Ok(()) | Err(Errno::ETIMEDOUT) => {}
+                    Err(errno) => return Err(errno),
+                }
+            } else if !sequence.step(children.iter()) {
+                return Err(sequence.failure());
+            }
         }
     }
+    sequence.sweep(children.iter());
+    Ok(())
 }
 
 #[cfg(test)]

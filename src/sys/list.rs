@@ -3,8 +3,7 @@
 use super::memory;
 use super::{Errno, Result};
 
-/// For values that have nothing to drop.
-pub struct List<T: Copy> {
+pub struct List<T> {
     first: *mut T,
     room: usize,
     count: usize,
@@ -16,7 +15,7 @@ const FIRST_SIZE: usize = 1 << 14;
 /// less than a page. So `size` rounded up to pages is all of the mapping.
 const LARGEST_VALUE: usize = 4096;
 
-impl<T: Copy> List<T> {
+impl<T> List<T> {
     /// Maps nothing before the first value comes.
     pub const fn new() -> List<T> {
         const { assert!(size_of::<T>() > 0 && size_of::<T>() <= LARGEST_VALUE) };
@@ -51,9 +50,16 @@ impl<T: Copy> List<T> {
         Ok(())
     }
 
+    /// Takes the last value out.
+    pub fn pop(&mut self) -> Option<T> {
+        self.count = self.count.checked_sub(1)?;
+        // SAFETY: `push` has written it, and it counts no more: it is moved out once.
+        Some(unsafe { self.first.add(self.count).read() })
+    }
+
     /// Keeps the room.
     pub fn clear(&mut self) {
-        self.count = 0;
+        while self.pop().is_some() {}
     }
 
     fn size(&self) -> usize {
@@ -68,7 +74,7 @@ impl<T: Copy> List<T> {
         };
         let first: *mut T = memory::map(size)?.cast();
         // SAFETY: the values lie in a mapping of their own, and fit twice into the
-        // new one.
+        // new one. They are moved: nobody uses the old places again.
         unsafe { core::ptr::copy_nonoverlapping(self.first, first, self.count) };
         self.unmap();
         (self.first, self.room) = (first, size / size_of::<T>());
@@ -84,8 +90,9 @@ impl<T: Copy> List<T> {
     }
 }
 
-impl<T: Copy> Drop for List<T> {
+impl<T> Drop for List<T> {
     fn drop(&mut self) {
+        self.clear();
         self.unmap();
     }
 }
@@ -105,6 +112,17 @@ mod tests {
         assert!(list.values().is_empty());
         list.push(7).expect("memory");
         assert_eq!((list.values(), list.room), (&[7][..], room));
+    }
+
+    #[test]
+    fn values_that_are_left_are_dropped() {
+        let value = std::rc::Rc::new(());
+        let mut list = List::new();
+        (0..3).for_each(|_| list.push(value.clone()).expect("memory"));
+        assert!(list.pop().is_some());
+        assert_eq!(std::rc::Rc::strong_count(&value), 3);
+        drop(list);
+        assert_eq!(std::rc::Rc::strong_count(&value), 1);
     }
 
     /// Sizes that do not divide a page: the last value must not cross the end.

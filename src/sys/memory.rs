@@ -445,6 +445,27 @@ impl Parked {
     }
 }
 
+/// A parked value that goes with this, unless it was taken out.
+pub struct Keeping(Parked);
+
+impl Keeping {
+    pub fn new<T: Parcel>(value: Paged<T>) -> Keeping {
+        let mut place = Parked::default();
+        place.put(value);
+        Keeping(place)
+    }
+
+    pub fn take<T: Parcel>(&mut self) -> Option<Paged<T>> {
+        self.0.take()
+    }
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        drop(self.0.take_any());
+    }
+}
+
 /// A paged value of whatever type.
 pub struct Erased {
     first: NonNull<u8>,

@@ -143,21 +143,30 @@ pub struct Foreground {
     before: i32,
 }
 
-/// Puts this process's group into the foreground of its terminal. What is
-/// returned has a descriptor open, which closes at exec.
-pub fn take_foreground() -> Result<Foreground> {
+/// Who has the terminal of this process now. What is returned has a descriptor open,
+/// which closes at exec.
+pub fn foreground() -> Result<Foreground> {
     let terminal = open(c"/dev/tty", libc::O_RDWR | libc::O_CLOEXEC)?;
     let mut before = 0i32;
     // SAFETY: TIOCGPGRP writes one pid into a live local; `ioctl` passes the
     // address on as it is.
-    let taken = ioctl(terminal, libc::TIOCGPGRP as usize, &raw mut before as usize)
-        .and_then(|()| Ok(numbers(libc::SYS_getpgid as i64, [0; 6])? as i32))
-        .and_then(|own| set_foreground(terminal, own));
-    if let Err(errno) = taken {
-        let _ = close(terminal);
-        return Err(errno);
-    }
-    Ok(Foreground { terminal, before })
+    let asked = ioctl(terminal, libc::TIOCGPGRP as usize, &raw mut before as usize);
+    let foreground = Foreground { terminal, before };
+    asked.map(|()| foreground).inspect_err(|_| forget_foreground(foreground))
+}
+
+/// Puts this process's group into the foreground of its terminal.
+pub fn take_foreground() -> Result<Foreground> {
+    let foreground = foreground()?;
+    numbers(libc::SYS_getpgid as i64, [0; 6])
+        .and_then(|own| set_foreground(foreground.terminal, own as i32))
+        .map(|()| foreground)
+        .inspect_err(|_| forget_foreground(foreground))
+}
+
+/// Closes the descriptor.
+pub fn forget_foreground(Foreground { terminal, .. }: Foreground) {
+    let _ = close(terminal);
 }
 
 /// Puts the group back that was there before, if it still exists.

@@ -55,6 +55,16 @@ impl Watch {
         }
     }
 
+    /// For one child that may be followed by others, whose exits the caller waits for
+    /// then: there may be no descriptor left at that time.
+    pub fn of_all(child: &Child, others: &[Child]) -> Result<Watch> {
+        if others.iter().all(|other| other.pidfd().is_some()) {
+            Watch::of(child)
+        } else {
+            Watch::alarm()
+        }
+    }
+
     /// Where no descriptor tells: no pidfd, or a stop is waited for.
     pub fn alarm() -> Result<Watch> {
         Ok(Watch::Alarm(Alarm::set()?, RefCell::new(Slices::new())))
