@@ -15,6 +15,7 @@ shift 2
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 143' TERM INT
 
 # An initramfs: busybox, init, and the modules for the disks.
 mkdir -p "$work/initramfs/bin" "$work/initramfs/proc" "$work/initramfs/dev" "$work/initramfs/new"
@@ -40,7 +41,7 @@ cat "$work/out" &
 log=${LOG:-$work/log}
 # Translated: virtual machines with hardware support do not start stock kernels
 # where such a machine is one itself.
-timeout --kill-after=5 "${LIMIT:-1800}" qemu-system-x86_64 -accel "${ACCEL:-tcg}" -cpu max \
+timeout --foreground --kill-after=5 "${LIMIT:-1800}" qemu-system-x86_64 -accel "${ACCEL:-tcg}" -cpu max \
     -smp "${CPUS:-1}" -m "${MEMORY:-2G}" \
     -kernel "$kernel/vmlinuz" -initrd "$work/initrd" \
     -append "console=ttyS0 quiet panic=-1 ${APPEND:-}" \
