@@ -127,20 +127,33 @@ static pid_t fork_caller(const struct mode *mode)
     return caller;
 }
 
-/* A storm */
-
 struct progress {
     volatile int starts;
     volatile bool is_ready;
 };
 
-static struct progress *share_progress(void)
+static struct progress *prepare(const struct mode *mode)
 {
+    need_real_kernel();
+    if (mode->flags & CHLD_SPAWN_FOREGROUND) {
+        open_terminal();
+    }
     struct progress *progress = mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE,
                                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     REQUIRE(progress != MAP_FAILED);
     return progress;
 }
+
+static void clean_up(struct progress *progress)
+{
+    munmap(progress, sizeof *progress);
+    if (master >= 0) {
+        close(master);
+        master = -1;
+    }
+}
+
+/* A storm */
 
 enum { STARTS = 2000, MOST_MS = 8000, HANG_MS = 4000 };
 
@@ -168,7 +181,6 @@ static void stop(const struct mode *mode, pid_t caller)
     }
 }
 
-/* The name of a child that has not exec'ed is its caller's. */
 static void kill_all(pid_t caller)
 {
     char path[64], pids[256];
@@ -190,11 +202,7 @@ static void kill_all(pid_t caller)
 
 static void storm(const struct mode *mode)
 {
-    need_real_kernel();
-    if (mode->flags & CHLD_SPAWN_FOREGROUND) {
-        open_terminal();
-    }
-    struct progress *progress = share_progress();
+    struct progress *progress = prepare(mode);
     pid_t caller = fork_caller(mode);
     if (caller == 0) {
         start_many(mode, progress);
@@ -220,10 +228,7 @@ static void storm(const struct mode *mode)
     }
     CHECK_INT(status, 0);
     CHECK(seen > 0);
-    munmap(progress, sizeof *progress);
-    if (mode->flags & CHLD_SPAWN_FOREGROUND) {
-        close(master);
-    }
+    clean_up(progress);
 }
 
 TEST(a_storm_in_the_callers_group_which_blocks_it)
@@ -264,11 +269,7 @@ TEST(a_storm_on_the_terminal)
 static void signalled(const struct mode *mode, int number,
                       void (*expect)(const struct mode *, chld_id))
 {
-    need_real_kernel();
-    if (mode->flags & CHLD_SPAWN_FOREGROUND) {
-        open_terminal();
-    }
-    struct progress *progress = share_progress();
+    struct progress *progress = prepare(mode);
     pid_t caller = fork_caller(mode);
     if (caller == 0) {
         /* So that the library knows by then how to make a process here. */
@@ -289,10 +290,7 @@ static void signalled(const struct mode *mode, int number,
     int status;
     REQUIRE(waitpid(caller, &status, 0) == caller);
     CHECK_INT(status, 0);
-    munmap(progress, sizeof *progress);
-    if (mode->flags & CHLD_SPAWN_FOREGROUND) {
-        close(master);
-    }
+    clean_up(progress);
 }
 
 static void check_stopped(const struct mode *mode, chld_id id)

@@ -305,8 +305,8 @@ TEST(a_job_is_put_into_the_foreground)
     IN_COPY(start_a_job_from_the_foreground);
 }
 
-/* Were the child in the background when it asks, SIGTTOU would stop it. */
-static void start_a_job_from_the_background(void)
+/* In the session of a terminal's owner, in a group that does not have it. */
+static void in_the_background(void (*part)(void))
 {
     own_a_terminal();
     pid_t background = fork();
@@ -315,16 +315,27 @@ static void start_a_job_from_the_background(void)
         arm_alarm();
         REQUIRE(setpgid(0, 0) == 0);
         CHECK(tcgetpgrp(ours.slave) != getpgrp());
-        start_a_job();
-        chld_spawn_options options = in_the_foreground(CHLD_GROUP_INHERIT);
-        options.in.mode = options.out.mode = CHLD_STDIO_NULL;
-        CHECK_EXITED(RUN(ACT("exit", "5"), &options), 5);
-        CHECK_INT(proc_stat(getpid(), STAT_FOREGROUND), getpgrp());
+        part();
         _exit(failures() != 0);
     }
     int status;
     REQUIRE(waitpid(background, &status, 0) == background);
     CHECK_INT(status, 0);
+}
+
+static void start_two_jobs(void)
+{
+    start_a_job();
+    chld_spawn_options options = in_the_foreground(CHLD_GROUP_INHERIT);
+    options.in.mode = options.out.mode = CHLD_STDIO_NULL;
+    CHECK_EXITED(RUN(ACT("exit", "5"), &options), 5);
+    CHECK_INT(proc_stat(getpid(), STAT_FOREGROUND), getpgrp());
+}
+
+/* Were the child in the background when it asks, SIGTTOU would stop it. */
+static void start_a_job_from_the_background(void)
+{
+    in_the_background(start_two_jobs);
 }
 
 TEST(a_job_is_put_into_the_foreground_from_the_background)
@@ -349,29 +360,22 @@ static void fail_in_the_foreground(uint32_t group)
     CHECK_INT(tcgetpgrp(ours.slave), before);
 }
 
+static void fail_in_both_groups(void)
+{
+    fail_in_the_foreground(CHLD_GROUP_NEW);
+    fail_in_the_foreground(CHLD_GROUP_INHERIT);
+}
+
 static void fail_from_the_foreground(void)
 {
     own_a_terminal();
-    fail_in_the_foreground(CHLD_GROUP_NEW);
-    fail_in_the_foreground(CHLD_GROUP_INHERIT);
+    fail_in_both_groups();
     CHECK_INT(tcgetpgrp(ours.slave), getpgrp());
 }
 
 static void fail_from_the_background(void)
 {
-    own_a_terminal();
-    pid_t background = fork();
-    REQUIRE(background >= 0);
-    if (background == 0) {
-        arm_alarm();
-        REQUIRE(setpgid(0, 0) == 0);
-        fail_in_the_foreground(CHLD_GROUP_NEW);
-        fail_in_the_foreground(CHLD_GROUP_INHERIT);
-        _exit(failures() != 0);
-    }
-    int status;
-    REQUIRE(waitpid(background, &status, 0) == background);
-    CHECK_INT(status, 0);
+    in_the_background(fail_in_both_groups);
     CHECK_INT(tcgetpgrp(ours.slave), getpgrp());
 }
 

@@ -124,21 +124,27 @@ def must_fail(action, *arguments):
     raise Failed(f"this check does not fail when it should: {action.__name__}")
 
 
-@check("the header compiles clean as C99, C11, C17, C++11 and C++17")
-def clean():
+def with_each(compilers, action, *arguments):
+    """Calls `action` with each compiler that is there, and each standard."""
     remarks = []
-    for command, standards in COMPILERS:
+    for command, standards in compilers:
         try:
             need(command[0])
         except Skipped as why:
             remarks.append(f"skipped {', '.join(standards)}: {why}")
             continue
         for standard in standards:
-            compile_header(command, standard, HEADER)
+            action(command, standard, *arguments)
         remarks.append(f"{command[0]}: {', '.join(standards)}")
+    return "\n".join(remarks)
+
+
+@check("the header compiles clean as C99, C11, C17, C++11 and C++17")
+def clean():
+    remarks = with_each(COMPILERS, compile_header, HEADER)
     unguarded = spoilt_header("#ifndef CHLD_H\n#define CHLD_H\n", "#ifndef CHLD_H\n")
     must_fail(compile_header, CC, "c11", unguarded)
-    return "\n".join(remarks)
+    return remarks
 
 
 ARGUMENTS = """\
@@ -171,20 +177,11 @@ def pass_arguments(command, standard, program, *more):
 
 @check("argv is taken without a cast, as main() has it and as constants")
 def arguments():
-    remarks = []
-    for command, standards in [(CC, EVERY_C), (["clang"], EVERY_C), (["g++"], EVERY_CPP),
-                               (["clang++"], EVERY_CPP)]:
-        try:
-            need(command[0])
-        except Skipped as why:
-            remarks.append(f"skipped {', '.join(standards)}: {why}")
-            continue
-        for standard in standards:
-            pass_arguments(command, standard, ARGUMENTS)
-        remarks.append(f"{command[0]}: {', '.join(standards)}")
+    remarks = with_each([(CC, EVERY_C), (["clang"], EVERY_C), (["g++"], EVERY_CPP),
+                         (["clang++"], EVERY_CPP)], pass_arguments, ARGUMENTS)
     must_fail(pass_arguments, CC, "c11", ARGUMENTS, "-DCHLD_PLAIN_ARGV")
     must_fail(pass_arguments, CC, "c11", ARGUMENTS.replace("(&id, argv,", "(&id, name,"))
-    return "\n".join(remarks)
+    return remarks
 
 
 def members(text):
