@@ -506,8 +506,8 @@ int chld_signal_number(const char *name);
 
 /**
  * As CHLD_SPAWN_CGROUP, and the cgroup is the child's own: nobody is ever in it
- * but the child and its descendants. chld_kill_tree() with SIGKILL then ends all
- * that is in it (since Linux 5.14), which nothing escapes.
+ * but the child and its descendants. chld_kill_tree() with SIGKILL then kills all
+ * processes in it, and none escapes.
  */
 #define CHLD_SPAWN_CGROUP_OWN 32768
 

@@ -453,7 +453,7 @@ fn join<'b>(buffer: &'b mut [u8], directory: &[u8], name: &CStr) -> Option<&'b C
 /// RLIMIT_NOFILE, which may be a billion.
 fn mark_listed() -> Result<()> {
     let listed = raw::open(c"/proc/self/fd", libc::O_RDONLY | libc::O_DIRECTORY)?;
-    let result = directory::each(listed, &mut |entry| {
+    let result = directory::each(listed, |entry| {
         if let Some(fd) = entry.number().filter(|fd| *fd > 2) {
             let _ = raw::set_close_on_exec(fd, true);
         }

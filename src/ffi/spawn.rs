@@ -252,8 +252,8 @@ pub const CHLD_SPAWN_DETACHED: u64 = 8192;
 pub const CHLD_SPAWN_SUBREAPER: u64 = 16384;
 
 /// As CHLD_SPAWN_CGROUP, and the cgroup is the child's own: nobody is ever in it
-/// but the child and its descendants. chld_kill_tree() with SIGKILL then ends all
-/// that is in it (since Linux 5.14), which nothing escapes.
+/// but the child and its descendants. chld_kill_tree() with SIGKILL then kills all
+/// processes in it, and none escapes.
 pub const CHLD_SPAWN_CGROUP_OWN: u64 = 32768;
 
 /// The child ignores what the caller ignores, but not SIGPIPE and SIGCHLD.
