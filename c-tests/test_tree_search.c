@@ -83,7 +83,7 @@ static void kill_one(int pid)
     kill(pid, SIGKILL);
 }
 
-/* Where the machine is slow, the search may not be complete in time. It says so, and
+/* On a slow machine the search may not be complete in time. The call then says so, and
  * another tree is tried. `delay_us`: how long the tree is left alone first. */
 static void check_killed(const char *kind, const char *argument, uint64_t flags, long delay_us)
 {
@@ -96,8 +96,8 @@ static void check_killed(const char *kind, const char *argument, uint64_t flags,
         long long begin = now_ms();
         result = CALL(chld_kill_tree(id, SIGKILL, &left));
         long long took = now_ms() - begin;
-        CHECK(result == 0 ? took < 30000 : took >= 1000);
-        CHECK(result != 0 || (int) left == living());
+        CHECK(took < 30000 && (took >= 1000 || (result == 0 && left == 0)));
+        CHECK(result != 0 || living() <= (int) left);
         CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
         each_living(kill_one);
         AWAIT(living() == 0);
@@ -234,7 +234,7 @@ static void kill_with_few_descriptors(int available, int signal)
         AWAIT(living() == others);
     } else {
         CHECK(result == 0 || result == -ETIMEDOUT);
-        CHECK(result != 0 || (int) left == living());
+        CHECK(result != 0 || (signal == SIGKILL ? living() <= (int) left : left == 4));
     }
     each_living(kill_one);
     FINISH(id);

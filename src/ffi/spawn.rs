@@ -267,8 +267,8 @@ pub const CHLD_SPAWN_DETACHED: u64 = 8192;
 pub const CHLD_SPAWN_SUBREAPER: u64 = 16384;
 
 /// As CHLD_SPAWN_CGROUP, and only the child and its descendants are ever in that
-/// cgroup. chld_kill_tree() with SIGKILL then kills all processes in it (Linux
-/// 5.14), so no descendant escapes.
+/// cgroup. chld_kill_tree() with SIGKILL then kills all processes in it, and
+/// none escapes.
 pub const CHLD_SPAWN_CGROUP_OWN: u64 = 32768;
 
 /// chld_close() kills the child: it sends SIGKILL to the group if the child leads one

@@ -80,7 +80,7 @@ fn already_closed(errno: Errno) -> Result<()> {
 #[inline(never)]
 fn mark_listed() -> Result<()> {
     let listed = raw::open(c"/proc/self/fd", libc::O_RDONLY | libc::O_DIRECTORY)?;
-    let result = directory::each(listed, &mut |entry| {
+    let result = directory::each(listed, |entry| {
         if let Some(fd) = entry.number().filter(|fd| *fd > 2) {
             let _ = raw::set_close_on_exec(fd, true);
         }

@@ -128,7 +128,7 @@ fn each_member(top: i32, visit: &mut dyn FnMut(i32) -> Result<()>) -> Result<()>
         let opened = fd::open_at(top, path, libc::O_RDONLY | libc::O_DIRECTORY);
         let listed = opened.and_then(|directory| {
             each_process(&directory, visit)?;
-            directory::each(directory.number(), &mut |entry| {
+            directory::each(directory.number(), |entry| {
                 let name = entry.name.to_bytes();
                 if !entry.is_directory || name == b"." || name == b".." {
                     return Ok(());

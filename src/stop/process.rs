@@ -119,7 +119,7 @@ fn number(digits: &[u8]) -> u64 {
 /// Visits every process by its pid. They come in ascending order.
 pub fn each(visit: &mut dyn FnMut(i32) -> Result<()>) -> Result<()> {
     let directory = fd::open(c"/proc", libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
-    directory::each(directory.number(), &mut |entry| entry.number().map_or(Ok(()), &mut *visit))
+    directory::each(directory.number(), |entry| entry.number().map_or(Ok(()), &mut *visit))
 }
 
 /// What the busiest thread of a process does. `process` was looked at just now.
@@ -144,7 +144,7 @@ pub fn activity_of_all(process: &Process) -> Result<Activity> {
 fn activity_of_threads(process: &Process, path: &core::ffi::CStr) -> Result<Activity> {
     let directory = fd::open(path, libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
     let (mut busiest, mut count) = (Activity::Stopped, 0u32);
-    directory::each(directory.number(), &mut |entry| {
+    directory::each(directory.number(), |entry| {
         let Some(thread) = entry.number() else { return Ok(()) };
         count = count.wrapping_add(1);
         let seen = match look_at_thread(process.pid, thread)? {

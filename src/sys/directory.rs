@@ -26,9 +26,8 @@ impl Entry<'_> {
 }
 
 /// Visits the entries of an open directory, "." and ".." included, until `visit`
-/// fails. Generic, so that the child's half calls no function through a pointer: a check
-/// follows its calls.
-pub fn each(directory: i32, visit: &mut impl FnMut(Entry) -> Result<()>) -> Result<()> {
+/// fails. Generic, so that the child's half calls no function through a pointer.
+pub fn each(directory: i32, mut visit: impl FnMut(Entry) -> Result<()>) -> Result<()> {
     let mut buffer = DirectoryBuffer([0; 1024]);
     loop {
         let size = raw::read_directory(directory, &mut buffer)?;
@@ -61,7 +60,7 @@ mod tests {
     fn the_kernels_blocks_are_taken_apart() {
         let directory = fd::open(c"/proc/self", libc::O_RDONLY, 0).expect("a /proc");
         let (mut directories, mut files) = (0, 0);
-        each(directory.number(), &mut |entry| {
+        each(directory.number(), |entry| {
             directories += (entry.is_directory && entry.name == c"task") as i32;
             files += (!entry.is_directory && entry.name == c"stat") as i32;
             Ok(())
