@@ -21,7 +21,7 @@ import sys
 import time
 
 PROGRAMS = ("faults_spawn", "faults_refused", "faults_wait", "faults_stray",
-            "faults_options", "faults_sets", "faults_capture", "faults_kill",
+            "faults_options", "faults_sets", "faults_capture", "faults_kill", "faults_own",
             "faults_pipeline")
 SKIPPED = 77
 # These look at every process in /proc: they get a pid namespace of their own.

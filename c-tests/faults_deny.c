@@ -55,6 +55,7 @@ static const struct rule known[] = {
     { "madvise:wipeonfork", SYS_madvise, 2, ~0u, MADV_WIPEONFORK },
     { "pidfd_open", SYS_pidfd_open, 0, 0, 0 },
     { "pidfd_send_signal", SYS_pidfd_send_signal, 0, 0, 0 },
+    { "pwritev2", SYS_pwritev2, 0, 0, 0 }, /* RWF_NOWAIT, which most files do not know */
     { "signalfd4", SYS_signalfd4, 0, 0, 0 },
     { "unshare", SYS_unshare, 0, 0, 0 },
     { "waitid:pidfd", SYS_waitid, 0, ~0u, WAITID_PIDFD },

@@ -120,7 +120,7 @@ static void by_descriptor_in_the_way(void)
     close(options.program_fd);
 }
 
-static void check_terminal(uint64_t flags, const char *what)
+static void check_terminal(uint64_t flags, uint16_t rows, const char *what)
 {
     int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (master < 0 || unlockpt(master) != 0) {
@@ -129,7 +129,7 @@ static void check_terminal(uint64_t flags, const char *what)
     close(master);
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
     options.in.mode = options.out.mode = options.err.mode = CHLD_STDIO_PTY;
-    options.rows = 24;
+    options.rows = rows;
     options.columns = 80;
     options.flags = flags;
     check(ARGV(ONLY_STANDARD, "session", what), &options);
@@ -137,12 +137,18 @@ static void check_terminal(uint64_t flags, const char *what)
 
 static void terminal(void)
 {
-    check_terminal(0, "terminal");
+    check_terminal(0, 24, "terminal");
 }
 
 static void foreground(void)
 {
-    check_terminal(CHLD_SPAWN_SESSION | CHLD_SPAWN_FOREGROUND, "foreground");
+    check_terminal(CHLD_SPAWN_SESSION | CHLD_SPAWN_FOREGROUND, 24, "foreground");
+}
+
+/* As large as the caller's, which has none, and without echo. */
+static void terminal_like_ours(void)
+{
+    check_terminal(CHLD_SPAWN_PTY_NO_ECHO, 0, "terminal");
 }
 
 static void safety(void)
@@ -166,6 +172,25 @@ static void signals_chosen(void)
     options.mask_mode = CHLD_MASK_BLOCKED;
     options.blocked = BIT(SIGUSR2) | BIT(SIGTERM);
     check(ARGV(blocked, ignored), &options);
+}
+
+static void signals_reset(void)
+{
+    char reset[32];
+    snprintf(reset, sizeof reset, "default=%d", SIGHUP);
+    signal(SIGHUP, SIG_IGN);
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.reset = BIT(SIGHUP) | BIT(SIGUSR1);
+    check(ARGV(reset), &options);
+    signal(SIGHUP, SIG_DFL);
+}
+
+static void stdout_as_stderr(void)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.out.mode = CHLD_STDIO_STDERR;
+    options.err.mode = CHLD_STDIO_NULL;
+    check(ARGV(ONLY_STANDARD, "same=1:2"), &options);
 }
 
 static void signals_inherited(void)
@@ -302,9 +327,12 @@ static const struct scenario scenarios[] = {
     { "by_descriptor_in_the_way", by_descriptor_in_the_way },
     { "terminal", terminal },
     { "foreground", foreground },
+    { "terminal_like_ours", terminal_like_ours },
     { "safety", safety },
     { "signals_chosen", signals_chosen },
     { "signals_inherited", signals_inherited },
+    { "signals_reset", signals_reset },
+    { "stdout_as_stderr", stdout_as_stderr },
     { "detached", detached },
     { "detached_later", detached_later },
     { "detached_missing", detached_missing },

@@ -343,6 +343,12 @@ int open_descriptors(void)
     return count - 3; /* ".", ".." and the directory's own */
 }
 
+unsigned char pattern_at(long long offset)
+{
+    long long at = offset % 4096, round = offset / 4096;
+    return (unsigned char) (at * 7 + round * 31 + (at >> 8));
+}
+
 long long now_ms(void)
 {
     struct timespec now;

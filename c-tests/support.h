@@ -119,6 +119,9 @@ int in_copy(void (*part)(void));
 /** How many descriptors are open; below 0, 1, 2 and so on up to `highest`. */
 int open_descriptors(void);
 
+/** The byte at this offset of what the helper "flow" writes. */
+unsigned char pattern_at(long long offset);
+
 /** The CLOCK_MONOTONIC, in milliseconds. */
 long long now_ms(void);
 

@@ -112,7 +112,8 @@ TEST(a_line_that_comes_in_parts_is_given_as_one)
     spawn.fds = &map;
     spawn.fds_count = 1;
     spawn.out.mode = CHLD_STDIO_PIPE;
-    chld_id id = START(ARGV("sh", "-c", "printf 'one\\ntw'; read go <&3; printf 'o\\nthree'"), &spawn);
+    const char *script = "printf 'one\\ntw'; read go <&3; printf 'o\\nthree'";
+    chld_id id = START(ARGV("sh", "-c", script), &spawn);
     struct lines lines = { .count = 0 };
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     options.out = lines_into(&lines, 0);
@@ -155,12 +156,6 @@ TEST(a_line_that_was_not_given_is_truncated)
     CHECK_INT(result.out.truncated, 1);
     CHECK_CALL(chld_kill(id, SIGKILL), 0);
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
-}
-
-static unsigned char pattern_at(long long offset)
-{
-    long long at = offset % 4096, round = offset / 4096;
-    return (unsigned char) (at * 7 + round * 31 + (at >> 8));
 }
 
 struct much {
@@ -266,8 +261,9 @@ TEST(two_streams_are_read_in_turn)
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
     spawn.out.mode = spawn.err.mode = CHLD_STDIO_PIPE;
     spawn.in.mode = CHLD_STDIO_PIPE;
-    const char *script = "read go; lines() { i=0; while [ $i -lt 200 ]; do printf '%s%04094d\\n' $1 0;"
-                         " i=$((i + 1)); done; }; lines o; lines e >&2";
+    const char *script = "lines() { i=0; while [ $i -lt 200 ]; do"
+                         " printf '%s%04094d\\n' $1 0; i=$((i + 1)); done; };"
+                         " read go; lines o; lines e >&2";
     chld_id id = START(ARGV("sh", "-c", script), &spawn);
     REQUIRE(fcntl(CALL(chld_stdout_fd(id)), F_SETPIPE_SZ, 1 << 20) > 0);
     REQUIRE(fcntl(CALL(chld_stderr_fd(id)), F_SETPIPE_SZ, 1 << 20) > 0);

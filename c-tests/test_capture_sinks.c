@@ -58,12 +58,6 @@ TEST(a_buffer_keeps_the_head_the_tail_or_both)
     }
 }
 
-static unsigned char pattern_at(long long offset)
-{
-    long long at = offset % 4096, round = offset / 4096;
-    return (unsigned char) (at * 7 + round * 31 + (at >> 8));
-}
-
 TEST(a_gibibyte_in_a_small_tail_takes_no_memory)
 {
     enum { TAIL = 65536 };

@@ -6,12 +6,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static unsigned char pattern_at(long long offset)
-{
-    long long at = offset % 4096, round = offset / 4096;
-    return (unsigned char) (at * 7 + round * 31 + (at >> 8));
-}
-
 enum { POURED = 1000 * 1024 };
 
 static chld_capture_result run(chld_sink out, int timeout_ms)

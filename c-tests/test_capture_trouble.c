@@ -140,12 +140,6 @@ struct slow {
     long long got, wrong;
 };
 
-static unsigned char pattern_at(long long offset)
-{
-    long long at = offset % 4096, round = offset / 4096;
-    return (unsigned char) (at * 7 + round * 31 + (at >> 8));
-}
-
 enum { POURED = 300 * 1024 };
 
 static void *read_slowly(void *argument)

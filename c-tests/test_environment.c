@@ -155,7 +155,7 @@ TEST(three_thousand_variables_arrive)
 TEST(thousands_of_changes_take_no_time)
 {
     enum { COUNT = 8000 };
-    static char base[COUNT][24], sets[COUNT][24], unsets[COUNT][24];
+    static char base[COUNT][32], sets[COUNT][32], unsets[COUNT][32];
     static const char *env[COUNT + 1], *set[COUNT + 1], *unset[COUNT + 1];
     for (int i = 0; i < COUNT; i++) {
         int shuffled = i * 4999 % COUNT;

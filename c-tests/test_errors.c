@@ -315,8 +315,8 @@ TEST(every_step_has_its_name)
     static const char *const names[] = {
         "nothing", "arguments", "options", "environment", "memory", "stdio", "open", "pipe",
         "pty", "cgroup", "clone", "descriptors", "map", "session", "terminal", "group",
-        "foreground", "limit", "nice", "affinity", "setgroups", "setgid", "setuid", "chdir",
-        "no_new_privs", "death_signal", "signals", "exec", "interpreter", "capture",
+        "foreground", "limit", "nice", "affinity", "no_new_privs", "setgroups", "setgid", "setuid",
+        "chdir", "death_signal", "signals", "exec", "interpreter", "capture",
     };
     for (int step = 0; step <= CHLD_STEP_CAPTURE; step++) {
         CHECK_STR(chld_step_name(step), names[step]);
@@ -376,6 +376,8 @@ TEST(misuse_names_the_member_and_the_remedy)
     check_text(SET(.env_set = no_value),
                "environment 1 FOO: an entry of env_set must be NAME=VALUE");
     check_text(SET(.env_unset = no_name), "environment 0 A=1: an entry of env_unset must be a name");
+    check_text(SET(.flags = CHLD_SPAWN_DETACHED | CHLD_SPAWN_KILL_ON_CLOSE),
+               "options: CHLD_SPAWN_DETACHED excludes CHLD_SPAWN_KILL_ON_CLOSE");
     check_text(SET(.out.mode = CHLD_STDIO_STDOUT),
                "stdio stdout: only err can have CHLD_STDIO_STDOUT");
     check_text(SET(.err.mode = CHLD_STDIO_STDERR),

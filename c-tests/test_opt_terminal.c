@@ -1,5 +1,6 @@
 /* Pseudo-terminals, controlling terminals, the foreground group. */
 #include "look.h"
+#include "terminals.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -12,34 +13,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* A pseudo-terminal of the test's own. */
-struct pair {
-    int master, slave;
-};
-
-static struct pair open_pair(void)
-{
-    struct pair pair = { posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), -1 };
-    if (pair.master >= 0 && grantpt(pair.master) == 0 && unlockpt(pair.master) == 0) {
-        pair.slave = open(ptsname(pair.master), O_RDWR | O_NOCTTY | O_CLOEXEC);
-    }
-    if (pair.slave < 0) {
-        SKIP_TEST("there are no pseudo-terminals here: %s", strerror(errno));
-    }
-    return pair;
-}
-
-static void close_pair(struct pair pair)
-{
-    close(pair.slave);
-    close(pair.master);
-}
-
-static void need_terminals(void)
-{
-    close_pair(open_pair());
-}
-
 static chld_spawn_options with_pty(bool in, bool out, bool err)
 {
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
@@ -49,22 +22,6 @@ static chld_spawn_options with_pty(bool in, bool out, bool err)
     options.rows = 33;
     options.columns = 101;
     return options;
-}
-
-/* Reads until `want` is the end of what came. */
-static void expect_end(int fd, const char *want)
-{
-    char text[4096] = "";
-    size_t used = 0, length = strlen(want);
-    while (used < length || strcmp(text + used - length, want) != 0) {
-        ssize_t size = read(fd, text + used, sizeof text - 1 - used);
-        if (size <= 0) {
-            fail(__FILE__, __LINE__, "\"%s\" and then the end, not \"%s\"", text, want);
-            return;
-        }
-        used += (size_t) size;
-        text[used] = 0;
-    }
 }
 
 /* cat on a terminal: a line comes twice, from the echo and from cat. */
@@ -121,7 +78,7 @@ TEST(the_window_has_the_size_asked_for)
 {
     need_terminals();
     expect_window(33, 101, "33 101\r\n");
-    expect_window(0, 0, "0 0\r\n");
+    expect_window(1, 65535, "1 65535\r\n");
 }
 
 TEST(the_child_finds_its_terminal_by_both_names)
@@ -302,16 +259,6 @@ TEST(a_terminal_needs_a_session_and_has_to_be_one)
 
 /* Sessions with jobs: in a copy, which can begin one. */
 
-static struct pair ours;
-
-static void own_a_terminal(void)
-{
-    REQUIRE(setsid() == getpid());
-    ours = open_pair();
-    REQUIRE(ioctl(ours.slave, TIOCSCTTY, 0) == 0);
-    REQUIRE(tcgetpgrp(ours.slave) == getpgrp());
-}
-
 static void give_away_our_terminal(void)
 {
     const uint64_t flags = CHLD_SPAWN_SESSION | CHLD_SPAWN_TERMINAL;
@@ -394,9 +341,10 @@ static void fail_in_the_foreground(uint32_t group)
     chld_spawn_options options = in_the_foreground(group);
     CHECK_FAILS(ARGV("/no/such/program"), &options, ENOENT, CHLD_STEP_EXEC, 0);
     CHECK_INT(tcgetpgrp(ours.slave), before);
+    /* Even if no descriptor can be opened then. valgrind keeps some for itself. */
     options.cwd = "/nowhere";
     options.limits = (const chld_limit[]) { { RLIMIT_NOFILE, 0, 0, 0 } };
-    options.limits_count = 1;
+    options.limits_count = under_valgrind() ? 0 : 1;
     CHECK_FAILS(ACT("exit", "0"), &options, ENOENT, CHLD_STEP_CHDIR, 0);
     CHECK_INT(tcgetpgrp(ours.slave), before);
 }

@@ -239,6 +239,7 @@ static void *make_copies(void *unused)
 
 TEST(no_start_waits_for_copies_of_the_process)
 {
+    need_nobody();
     need_real_kernel();
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
     if (geteuid() == 0) {

@@ -251,6 +251,14 @@ static void try_interpreter(void)
     setenv("PATH", path_of("@good:@plain"), 1);
     error = CHECK_FAILS(ARGV("script"), NULL, EACCES, CHLD_STEP_EXEC, 0);
     CHECK_STR(error.item, "script");
+    /* Of two interpreters at fault, that of the failure that counts is named. */
+    scratch_file("empty/script", "#!/etc/passwd\n", 0755);
+    setenv("PATH", path_of("@good:@empty"), 1);
+    error = CHECK_FAILS(ARGV("script"), NULL, EACCES, CHLD_STEP_INTERPRETER, 0);
+    CHECK_STR(error.item, "/etc/passwd");
+    setenv("PATH", path_of("@empty:@good"), 1);
+    error = CHECK_FAILS(ARGV("script"), NULL, EACCES, CHLD_STEP_INTERPRETER, 0);
+    CHECK_STR(error.item, "/etc/passwd");
 }
 
 TEST(a_missing_interpreter_is_not_a_missing_program)

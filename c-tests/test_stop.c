@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* A child that has said "start" on its stdout, which is a pipe. */
@@ -187,6 +188,42 @@ static void kill_groups(void)
 TEST(a_group_is_killed_with_its_leader_or_after_it)
 {
     IN_NAMESPACE(kill_groups);
+}
+
+/* A signal to a process's own group by its pidfd, which Linux can send since 6.9. */
+static bool groups_have_pidfds(void)
+{
+    int pidfd = (int) syscall(SYS_pidfd_open, getpid(), 0);
+    bool can = pidfd >= 0
+               && (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 1 << 2) == 0 || errno == ESRCH);
+    close(pidfd);
+    return can;
+}
+
+/* Its exit was reported, so it is reaped, and its number may be another group's. */
+static void kill_group_of_a_reaped_leader(void)
+{
+    int second;
+    chld_id id = start_pair("sleep 60 & echo $!", &second), other;
+    CHECK_CALL(chld_wait(id, -1, NULL), 0);
+    CHECK(!process_is_there(CALL(chld_pid(id))));
+    CHECK_CALL(chld_kill_group(id, SIGURG), 0);
+    CHECK(!has_ended(second));
+    other = START(ACT("exit", "0"), NULL);
+    FINISH(other);
+    CHECK_CALL(chld_kill_group(id, SIGKILL), 0);
+    AWAIT(has_ended(second));
+    AWAIT(CALL(chld_kill_group(id, SIGKILL)) == -ESRCH);
+    CHECK_EXITED(FINISH(id), 0);
+    CHECK_CALL(chld_kill_group(id, SIGKILL), -EBADF);
+}
+
+TEST(a_group_is_killed_after_its_leader_was_reported_where_a_pidfd_can)
+{
+    if (CALL(chld_engine()) != CHLD_ENGINE_PIDFD || !groups_have_pidfds()) {
+        SKIP_TEST("no pidfd here signals a group (Linux 6.9)");
+    }
+    IN_NAMESPACE(kill_group_of_a_reaped_leader);
 }
 
 /* A child in the group of this process: nobody may be hit, least of all we. */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,22 +83,32 @@ static void kill_one(int pid)
     kill(pid, SIGKILL);
 }
 
-static void check_killed(chld_id id)
+/* Where the machine is slow, the search may not be complete in time. It says so, and
+ * another tree is tried. `delay_us`: how long the tree is left alone first. */
+static void check_killed(const char *kind, const char *argument, uint64_t flags, long delay_us)
 {
-    uint32_t left = 99;
-    long long begin = now_ms();
-    CHECK_CALL(chld_kill_tree(id, SIGKILL, &left), 0);
-    CHECK(now_ms() - begin < 10000);
-    CHECK_INT(left, 0);
-    CHECK_INT(living(), 0);
-    CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
-    each_living(kill_one);
+    int result = -ETIMEDOUT;
+    for (int i = 0; i < 5 && result == -ETIMEDOUT; i++) {
+        struct timespec delay = { 0, delay_us * 1000 };
+        uint32_t left = 99;
+        chld_id id = start_crowd(kind, argument, flags);
+        nanosleep(&delay, NULL);
+        long long begin = now_ms();
+        result = CALL(chld_kill_tree(id, SIGKILL, &left));
+        long long took = now_ms() - begin;
+        CHECK(result == 0 ? took < 30000 : took >= 1000);
+        CHECK(result != 0 || (int) left == living());
+        CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
+        each_living(kill_one);
+        AWAIT(living() == 0);
+    }
+    CHECK_INT(result, 0);
 }
 
 static void kill_headless(void)
 {
-    check_killed(start_crowd("headless", NULL, 0));
-    check_killed(start_crowd("headless-parent", NULL, 0));
+    check_killed("headless", NULL, 0, 0);
+    check_killed("headless-parent", NULL, 0, 0);
 }
 
 TEST(a_process_lives_without_its_main_thread)
@@ -108,8 +118,8 @@ TEST(a_process_lives_without_its_main_thread)
 
 static void kill_those_led_by_zombies(void)
 {
-    check_killed(start_crowd("zombie-session", NULL, 0));
-    check_killed(start_crowd("zombie-group", NULL, 0));
+    check_killed("zombie-session", NULL, 0, 0);
+    check_killed("zombie-group", NULL, 0, 0);
 }
 
 TEST(a_zombie_of_the_tree_can_lead_a_group_or_a_session)
@@ -121,10 +131,10 @@ TEST(a_zombie_of_the_tree_can_lead_a_group_or_a_session)
  * parent was sent the signal, with a pid that the search has passed by then. */
 static void kill_forkers(void)
 {
-    enum { FILLERS = 300 }; /* they make the search slower than a fork */
+    enum { FILLERS = 300 }; /* they make a round slower than a fork */
     pid_t fillers[FILLERS];
     int last = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
-    CHECK(geteuid() != 0 || write(last, "1000", 4) == 4);
+    CHECK(geteuid() != 0 || last < 0 || write(last, "1000", 4) == 4);
     close(last);
     for (int i = 0; i < FILLERS; i++) {
         fillers[i] = fork();
@@ -134,11 +144,9 @@ static void kill_forkers(void)
             pause();
         }
     }
-    for (int i = 0; i < scaled(8); i++) {
-        chld_id id = start_crowd("forker", "120", 0);
-        struct timespec some = { 0, 1000000 * (10 + i * 7 % 23) };
-        nanosleep(&some, NULL); /* any moment of its loop */
-        check_killed(id);
+    for (int i = 0; i < scaled(16); i++) {
+        long delay_us = 100 * (10 + i * 37 % 101); /* any moment of its loop */
+        check_killed(i % 2 ? "forking-thread" : "forker", "24", 0, delay_us);
     }
     for (int i = 0; i < FILLERS; i++) {
         REQUIRE(fillers[i] > 1 && kill(fillers[i], SIGKILL) == 0);
@@ -153,7 +161,7 @@ TEST(a_fork_in_flight_is_waited_for)
 
 static void kill_vfork(void)
 {
-    check_killed(start_crowd("vfork", NULL, 0));
+    check_killed("vfork", NULL, 0, 0);
 }
 
 TEST(the_parent_in_a_vfork_does_not_hold_up_the_search)
@@ -164,11 +172,11 @@ TEST(the_parent_in_a_vfork_does_not_hold_up_the_search)
 static void kill_waker(void)
 {
     for (int i = 0; i < 5; i++) {
-        check_killed(start_crowd("waker", NULL, 0));
+        check_killed("waker", NULL, 0, 0);
     }
 }
 
-TEST(a_member_that_continues_others_is_of_no_use)
+TEST(a_member_that_continues_others_is_stopped_too)
 {
     IN_NAMESPACE(kill_waker);
 }
@@ -176,7 +184,7 @@ TEST(a_member_that_continues_others_is_of_no_use)
 static void kill_orphans(void)
 {
     for (int i = 0; i < 3; i++) {
-        check_killed(start_crowd("orphans", "200", CHLD_SPAWN_SESSION));
+        check_killed("orphans", DECIMAL(scaled(200)), CHLD_SPAWN_SESSION, 0);
     }
 }
 
@@ -185,28 +193,10 @@ TEST(no_member_is_continued_by_the_exit_of_another)
     IN_NAMESPACE(kill_orphans);
 }
 
-/* So many may take longer than the search may, on a slow machine. */
-static void kill_in_time(const char *kind, const char *count)
-{
-    int result = -ETIMEDOUT;
-    for (int i = 0; i < 5 && result == -ETIMEDOUT; i++) {
-        uint32_t left = 99;
-        chld_id id = start_crowd(kind, count, 0);
-        long long begin = now_ms();
-        result = CALL(chld_kill_tree(id, SIGKILL, &left));
-        CHECK(result == 0 || now_ms() - begin >= 1000);
-        CHECK(result != 0 || (int) left == living());
-        CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
-        each_living(kill_one);
-        AWAIT(living() == 0);
-    }
-    CHECK_INT(result, 0);
-}
-
 static void kill_many(void)
 {
-    kill_in_time("many", "1500");
-    kill_in_time("burst", "250");
+    check_killed("many", DECIMAL(scaled(1500)), 0, 0);
+    check_killed("burst", DECIMAL(scaled(250)), 0, 0);
 }
 
 TEST(any_number_of_processes_is_found)
@@ -237,12 +227,14 @@ static void kill_with_few_descriptors(int available, int signal)
         close(taken[--count]);
     }
     REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
-    CHECK_INT(result, available < 2 ? -EMFILE : 0);
-    if (result == 0) {
-        CHECK_INT(left, living());
+    /* Of those that were not found, nobody is hit. */
+    int others = signal == SIGKILL ? 3 : 4;
+    if (available < 2) {
+        CHECK(result == -EMFILE && left == 99);
+        AWAIT(living() == others);
     } else {
-        CHECK_INT(left, 99);
-        AWAIT(living() == (signal == SIGKILL ? 3 : 4));
+        CHECK(result == 0 || result == -ETIMEDOUT);
+        CHECK(result != 0 || (int) left == living());
     }
     each_living(kill_one);
     FINISH(id);
@@ -306,9 +298,11 @@ static int wanted_result;
 static void kill_another_users(void)
 {
     uint32_t left = 99;
-    /* Not where this is the /proc of others. */
-    if (proc_options && (getppid() != 1
-                         || mount("proc", "/proc", "proc", MS_REMOUNT, proc_options) != 0)) {
+    /* Not where this is the /proc of others, and nobody would end who survives. */
+    if (getppid() != 1) {
+        _exit(NO_PROC);
+    }
+    if (proc_options && mount("proc", "/proc", "proc", MS_REMOUNT, proc_options) != 0) {
         _exit(NO_PROC);
     }
     become_nobody();
@@ -320,9 +314,15 @@ static void kill_another_users(void)
 
 static void check_another_users(const char *options, int result)
 {
-    need_root();
     char copy[3 * PATH_MAX];
-    const char *program = scratch("crowd");
+    struct statvfs about;
+    need_root();
+    const char *program = scratch_file("crowd", "", 0755);
+    REQUIRE(statvfs(program, &about) == 0);
+    if ((about.f_flag & ST_NOSUID) || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
+        REQUIRE(remove(program) == 0 && remove(scratch("")) == 0);
+        SKIP_TEST("the set-user-ID bit has no effect here");
+    }
     snprintf(copy, sizeof copy, "p=%s; chmod 711 ${p%%/*} && cp %s $p && chmod 4755 $p", program,
              helper("crowd"));
     REQUIRE(system(copy) == 0);

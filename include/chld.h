@@ -236,7 +236,7 @@ int chld_sigset_encode(uint64_t signals,
 #define CHLD_STEP_NONE 0
 
 /**
- * argv is NULL or empty.
+ * `ret` or `argv`: NULL or empty.
  */
 #define CHLD_STEP_ARGUMENTS 1
 
@@ -246,7 +246,7 @@ int chld_sigset_encode(uint64_t signals,
 #define CHLD_STEP_OPTIONS 2
 
 /**
- * `env_set` or `env_unset`; index: the entry, which is the error's item too.
+ * `env_set` or `env_unset`. `index` is the entry, `item` its text.
  */
 #define CHLD_STEP_ENVIRONMENT 3
 
@@ -256,22 +256,22 @@ int chld_sigset_encode(uint64_t signals,
 #define CHLD_STEP_MEMORY 4
 
 /**
- * A descriptor given for stdin, stdout or stderr (index 0, 1, 2).
+ * A descriptor or mode for stdin, stdout or stderr (`index` 0, 1, 2).
  */
 #define CHLD_STEP_STDIO 5
 
 /**
- * Opening a path for stdin, stdout or stderr (index 0, 1, 2).
+ * Opening a path for stdin, stdout or stderr (`index` 0, 1, 2).
  */
 #define CHLD_STEP_OPEN 6
 
 /**
- * Making a pipe for stdin, stdout or stderr (index 0, 1, 2).
+ * Making a pipe for stdin, stdout or stderr (`index` 0, 1, 2).
  */
 #define CHLD_STEP_PIPE 7
 
 /**
- * Making a pseudo-terminal for stdin, stdout or stderr (index 0, 1, 2).
+ * Making a pseudo-terminal for stdin, stdout or stderr (`index` 0, 1, 2).
  */
 #define CHLD_STEP_PTY 8
 
@@ -291,72 +291,72 @@ int chld_sigset_encode(uint64_t signals,
 #define CHLD_STEP_DESCRIPTORS 11
 
 /**
- * An entry of `fds`; index: the entry.
+ * An entry of `fds`. `index` is the entry.
  */
 #define CHLD_STEP_MAP 12
 
 /**
- * setsid, and becoming a subreaper.
+ * setsid(), or becoming a subreaper.
  */
 #define CHLD_STEP_SESSION 13
 
 /**
- * Making the terminal on its stdin the controlling one.
+ * Making the terminal on the child's stdin its controlling terminal.
  */
 #define CHLD_STEP_TERMINAL 14
 
 /**
- * setpgid.
+ * setpgid().
  */
 #define CHLD_STEP_GROUP 15
 
 /**
- * Putting its group into the foreground of its terminal.
+ * Putting the child's group into the foreground of its terminal.
  */
 #define CHLD_STEP_FOREGROUND 16
 
 /**
- * An entry of `limits`; index: the entry.
+ * An entry of `limits`. `index` is the entry.
  */
 #define CHLD_STEP_LIMIT 17
 
 /**
- * setpriority.
+ * setpriority().
  */
 #define CHLD_STEP_NICE 18
 
 /**
- * sched_setaffinity.
+ * sched_setaffinity().
  */
 #define CHLD_STEP_AFFINITY 19
 
 /**
- * setgroups.
+ * prctl(PR_SET_NO_NEW_PRIVS).
  */
-#define CHLD_STEP_SETGROUPS 20
+#define CHLD_STEP_NO_NEW_PRIVS 20
 
 /**
- * setresgid.
+ * setgroups().
  */
-#define CHLD_STEP_SETGID 21
+#define CHLD_STEP_SETGROUPS 21
 
 /**
- * setresuid.
+ * setresgid().
  */
-#define CHLD_STEP_SETUID 22
+#define CHLD_STEP_SETGID 22
+
+/**
+ * setresuid().
+ */
+#define CHLD_STEP_SETUID 23
 
 /**
  * Changing to the working directory.
  */
-#define CHLD_STEP_CHDIR 23
+#define CHLD_STEP_CHDIR 24
 
 /**
- * PR_SET_NO_NEW_PRIVS.
- */
-#define CHLD_STEP_NO_NEW_PRIVS 24
-
-/**
- * PR_SET_PDEATHSIG; ESRCH if the parent has died meanwhile.
+ * prctl(PR_SET_PDEATHSIG). ESRCH if the parent has exited meanwhile.
  */
 #define CHLD_STEP_DEATH_SIGNAL 25
 
@@ -366,29 +366,29 @@ int chld_sigset_encode(uint64_t signals,
 #define CHLD_STEP_SIGNALS 26
 
 /**
- * execve: the program is missing, not executable, not a program.
+ * execve(): the program is missing, is not executable, or is not a program.
  */
 #define CHLD_STEP_EXEC 27
 
 /**
- * The program is there, but the interpreter in its first line, or its dynamic
- * linker, is missing; or it is a script given by descriptor.
+ * The program is there, but its interpreter keeps it from running: the one in the
+ * first line of a script, or the dynamic linker. `item` is the interpreter if its
+ * name could be read. Also for a script given by descriptor.
  */
 #define CHLD_STEP_INTERPRETER 28
 
 /**
- * chld_run() alone: its capture options, for which nothing is started, or the
- * capture of what was started.
+ * chld_run() only: the capture, or its options, for which nothing is started.
  */
 #define CHLD_STEP_CAPTURE 29
 
 /**
- * How many bytes chld_error keeps of the name of what failed.
+ * The size of the member `item` of chld_error.
  */
 #define CHLD_ERROR_ITEM 112
 
 /**
- * As the caller has it.
+ * The caller's stream.
  */
 #define CHLD_STDIO_INHERIT 0
 
@@ -398,24 +398,24 @@ int chld_sigset_encode(uint64_t signals,
 #define CHLD_STDIO_NULL 1
 
 /**
- * A new pipe; the caller's end is chld_stdin_fd(), chld_stdout_fd() or
- * chld_stderr_fd().
+ * A new pipe. chld_stdin_fd(), chld_stdout_fd() and chld_stderr_fd() return the
+ * caller's ends.
  */
 #define CHLD_STDIO_PIPE 2
 
 /**
- * A copy of the caller's descriptor `fd`, which stays the caller's to close.
+ * A copy of the caller's descriptor `fd`. You still have to close `fd`.
  */
 #define CHLD_STDIO_FD 3
 
 /**
- * The file at `path`, opened by the caller's process, relative to the caller's
- * working directory, with `open_flags` and `open_mode`.
+ * The file at `path`. The calling process opens it with `open_flags` and
+ * `open_mode`; a relative path begins at the caller's working directory.
  */
 #define CHLD_STDIO_PATH 4
 
 /**
- * Where the child's stdout goes. For `err` only.
+ * The child's stdout. For `err` only.
  */
 #define CHLD_STDIO_STDOUT 5
 
@@ -427,14 +427,16 @@ int chld_sigset_encode(uint64_t signals,
 /**
  * The child's side of a new pseudo-terminal, the same for all streams that ask
  * for one, with a window of `rows` and `columns`. The child begins a session
- * whose controlling terminal this is. The caller's end is had as with
- * CHLD_STDIO_PIPE, one descriptor a stream; reading it gives EIO when no
- * process has the other side open any more.
+ * whose controlling terminal this is. chld_stdin_fd(), chld_stdout_fd() and
+ * chld_stderr_fd() return the caller's end, one descriptor per stream.
+ *
+ * The end of what the child writes is EIO: read() returns it once no process has
+ * the other side open any more. Captures take it for the end.
  */
 #define CHLD_STDIO_PTY 7
 
 /**
- * Where the child's stderr goes. For `out` only.
+ * The child's stderr. For `out` only.
  */
 #define CHLD_STDIO_STDERR 8
 
@@ -444,27 +446,27 @@ int chld_sigset_encode(uint64_t signals,
 #define CHLD_GROUP_INHERIT 0
 
 /**
- * A new group with the child as its leader.
+ * A new group. The child is its leader.
  */
 #define CHLD_GROUP_NEW 1
 
 /**
- * The existing group `group`, of the caller's session.
+ * The existing group `group` in the caller's session.
  */
 #define CHLD_GROUP_JOIN 2
 
 /**
- * Along the PATH of the calling process.
+ * Search the PATH of the calling process.
  */
 #define CHLD_SEARCH_PARENT 0
 
 /**
- * Along the PATH in the child's environment.
+ * Search the PATH in the child's environment.
  */
 #define CHLD_SEARCH_CHILD 1
 
 /**
- * Not at all: the name is a path.
+ * Do not search: the name is a path.
  */
 #define CHLD_SEARCH_NONE 2
 
@@ -474,46 +476,47 @@ int chld_sigset_encode(uint64_t signals,
 #define CHLD_SPAWN_SESSION 1
 
 /**
- * The terminal on the child's stdin becomes the controlling one of its
- * session. With CHLD_SPAWN_SESSION only.
+ * The terminal on the child's stdin becomes the controlling terminal of its
+ * session. Needs CHLD_SPAWN_SESSION.
  */
 #define CHLD_SPAWN_TERMINAL 2
 
 /**
- * The child's group becomes the foreground group of its terminal.
+ * The child's group becomes the foreground group of its terminal. If the start
+ * fails, the group before has the terminal again.
  */
 #define CHLD_SPAWN_FOREGROUND 4
 
 /**
- * The child keeps every descriptor that is not close-on-exec. Without this it
- * has 0, 1, 2 and what `fds` gives it, and nothing else.
+ * The child keeps every descriptor that is not close-on-exec. Without this flag
+ * it has 0, 1, 2 and those in `fds`.
  */
 #define CHLD_SPAWN_INHERIT_FDS 8
 
 /**
- * The program is what is open at `program_fd`.
+ * The program is the file that is open at `program_fd`.
  */
 #define CHLD_SPAWN_PROGRAM_FD 16
 
 /**
- * A file that is executable but no program (ENOEXEC) is run by /bin/sh, as
- * execvp() would.
+ * /bin/sh runs a file that is executable but not a program (ENOEXEC), as with
+ * execvp().
  */
 #define CHLD_SPAWN_SHELL 32
 
 /**
- * The working directory is what is open at `cwd_fd`.
+ * The working directory is the directory that is open at `cwd_fd`.
  */
 #define CHLD_SPAWN_CWD_FD 64
 
 /**
- * The child is placed into the cgroup (v2) whose directory is open at
- * `cgroup_fd`: it is born there, where the kernel can do that.
+ * The child is in the cgroup (v2) whose directory is open at `cgroup_fd`. It is
+ * created there if the kernel supports that (5.7).
  */
 #define CHLD_SPAWN_CGROUP 128
 
 /**
- * The child's supplementary groups are `groups`, and no others.
+ * The child's supplementary groups are `groups` and no others.
  */
 #define CHLD_SPAWN_GROUPS 256
 
@@ -533,32 +536,49 @@ int chld_sigset_encode(uint64_t signals,
 #define CHLD_SPAWN_UMASK 2048
 
 /**
- * No program that the child becomes gains privileges: set-user-id bits and file
+ * No program that the child executes gains privileges: set-user-id bits and file
  * capabilities are ignored.
  */
 #define CHLD_SPAWN_NO_NEW_PRIVS 4096
 
 /**
- * Nobody will wait for the child: it is init's, or the nearest subreaper's.
- * There is no handle; `ret` gets CHLD_NONE and may be NULL. Not with pipes or
- * pseudo-terminals, nor with a death signal.
+ * Nobody waits for the child. Its parent is init or the nearest subreaper. There
+ * is no handle: `ret` receives CHLD_NONE and may be NULL. Excludes pipes,
+ * pseudo-terminals and a death signal.
  */
 #define CHLD_SPAWN_DETACHED 8192
 
 /**
- * Descendants of the child whose own parent has ended become children of the
- * child itself, not of init, so that chld_kill_tree() finds all of them as long
- * as the child lives. A program that does not wait for children it does not
- * know has zombies until it ends. Linux only; else -ENOSYS.
+ * Orphaned descendants of the child become its own children instead of init's.
+ * chld_kill_tree() then finds all of them while the child lives. A program that
+ * does not wait for children it did not start has zombies until it exits. Linux
+ * only; elsewhere -ENOSYS.
  */
 #define CHLD_SPAWN_SUBREAPER 16384
 
 /**
- * As CHLD_SPAWN_CGROUP, and the cgroup is the child's own: nobody is ever in it
- * but the child and its descendants. chld_kill_tree() with SIGKILL then ends all
- * that is in it (since Linux 5.14), which nothing escapes.
+ * As CHLD_SPAWN_CGROUP, and only the child and its descendants are ever in that
+ * cgroup. chld_kill_tree() with SIGKILL then kills all processes in it (Linux
+ * 5.14), so no descendant escapes.
  */
 #define CHLD_SPAWN_CGROUP_OWN 32768
+
+/**
+ * chld_close() kills the child: it sends SIGKILL to the group if the child leads one
+ * (CHLD_GROUP_NEW, CHLD_SPAWN_SESSION, CHLD_STDIO_PTY), else to the child alone, and
+ * does not wait. If the child has exited, what is left of its group is killed, if the
+ * kernel can signal a group by pidfd (since Linux 6.9).
+ *
+ * This is about the handle. A program that exits without chld_close() kills nobody.
+ * Not with CHLD_SPAWN_DETACHED.
+ */
+#define CHLD_SPAWN_KILL_ON_CLOSE 65536
+
+/**
+ * The new pseudo-terminal does not echo: the caller does not read back what it writes.
+ * The child can turn that on again.
+ */
+#define CHLD_SPAWN_PTY_NO_ECHO 131072
 
 /**
  * The child ignores what the caller ignores, but not SIGPIPE and SIGCHLD.
@@ -571,28 +591,28 @@ int chld_sigset_encode(uint64_t signals,
 #define CHLD_SIGNALS_INHERIT 1
 
 /**
- * The child ignores the signals in `ignored` (0 for none), and no others.
+ * The child ignores the signals in `ignored` and no others.
  */
 #define CHLD_SIGNALS_IGNORING 2
 
 /**
- * No signal is blocked in the child.
+ * The child blocks no signal.
  */
 #define CHLD_MASK_EMPTY 0
 
 /**
- * What the calling thread blocks is blocked.
+ * The child blocks what the calling thread blocks.
  */
 #define CHLD_MASK_INHERIT 1
 
 /**
- * The signals in `blocked` are blocked.
+ * The child blocks the signals in `blocked`.
  */
 #define CHLD_MASK_BLOCKED 2
 
 /**
- * A child, as a number. It can be copied, stored and given to another thread;
- * using it after chld_close() gives -EBADF, whatever has happened since.
+ * The handle of a child: a number that you can copy, store and pass to other
+ * threads. After chld_close() it is -EBADF forever.
  */
 typedef uint64_t chld_id;
 
@@ -601,7 +621,7 @@ typedef uint64_t chld_id;
  */
 typedef struct chld_stdio {
     /**
-     * One of CHLD_STDIO_*. 0 inherits.
+     * One of CHLD_STDIO_*.
      */
     uint32_t mode;
     /**
@@ -613,13 +633,13 @@ typedef struct chld_stdio {
      */
     const char *path;
     /**
-     * For CHLD_STDIO_PATH, as for open(). 0 means what a shell does: O_RDONLY
-     * for `in`, O_WRONLY | O_CREAT | O_TRUNC for the others.
+     * For CHLD_STDIO_PATH: the flags of open(). 0 means O_RDONLY for `in` and
+     * O_WRONLY | O_CREAT | O_TRUNC for `out` and `err`, as in a shell.
      */
     int32_t open_flags;
     /**
-     * For CHLD_STDIO_PATH, the permissions of a new file, less the umask. 0
-     * means 0666.
+     * For CHLD_STDIO_PATH: the permissions of a new file, less the umask. 0 means
+     * 0666.
      */
     uint32_t open_mode;
 } chld_stdio;
@@ -645,7 +665,7 @@ typedef struct chld_limit {
      */
     uint32_t reserved;
     /**
-     * The soft limit, ~0 for none; not above `hard`.
+     * The soft limit, ~0 for none. Not above `hard`.
      */
     uint64_t soft;
     /**
@@ -655,15 +675,15 @@ typedef struct chld_limit {
 } chld_limit;
 
 /**
- * What chld_spawn() can be told. Begin with CHLD_SPAWN_OPTIONS_INIT, then set
- * what you need: zero is the default in every member. Everything that it
- * points to need only last for the call.
+ * Options of a start. Begin with CHLD_SPAWN_OPTIONS_INIT, then set what you need:
+ * 0 is the default of every member. What the members point to must last for the
+ * call only.
  */
 typedef struct chld_spawn_options {
     /**
-     * sizeof(chld_spawn_options), set by CHLD_SPAWN_OPTIONS_INIT. A smaller
-     * struct, from an older header, is read as far as it goes; a larger one, up to
-     * 4096 bytes, is accepted if the part unknown to the library is zero.
+     * sizeof(chld_spawn_options), set by CHLD_SPAWN_OPTIONS_INIT. The library
+     * accepts a smaller struct from an older header, and a larger one up to 4096
+     * bytes if the members that it does not have are 0.
      */
     size_t size;
     /**
@@ -671,36 +691,38 @@ typedef struct chld_spawn_options {
      */
     uint64_t flags;
     /**
-     * The program, if it is not what argv[0] says. As every relative path along
-     * PATH, it is looked for in the child, in its working directory; those of
-     * the streams are the caller's.
+     * The program to run, if it differs from argv[0]. Relative paths, including
+     * those in PATH, are resolved in the child after it has changed to `cwd`.
+     * Stream paths are resolved in the caller's working directory.
      */
     const char *program;
     /**
-     * For CHLD_SPAWN_PROGRAM_FD. A script cannot be run in this way: its
+     * For CHLD_SPAWN_PROGRAM_FD. A script cannot be run in this way, because its
      * interpreter finds the descriptor closed.
      */
     int32_t program_fd;
     /**
-     * One of CHLD_SEARCH_*: where a program without a slash in its name is
-     * looked for. Without any PATH: in /bin and /usr/bin.
+     * One of CHLD_SEARCH_*: which PATH finds a program without a slash in its
+     * name. Without a PATH the library searches /bin and /usr/bin.
      */
     uint32_t search;
     /**
-     * The whole environment, "NAME=value" each, NULL at the end. NULL: the
-     * caller's own.
+     * The whole environment: "NAME=value" entries, NULL at the end. NULL inherits
+     * the caller's environment.
      */
     const char *const *env;
     /**
-     * "NAME=value" entries to add to that, or to replace there.
+     * "NAME=value" entries to add or to replace. They win over `env_unset`; of
+     * two entries with the same name the last one counts.
      */
     const char *const *env_set;
     /**
-     * Names to take out.
+     * Names to remove.
      */
     const char *const *env_unset;
     /**
-     * The working directory. NULL: the caller's.
+     * The working directory. NULL inherits the caller's. As a program may, it may
+     * lead to a descriptor of the caller, as /proc/self/fd/9 does.
      */
     const char *cwd;
     /**
@@ -718,16 +740,18 @@ typedef struct chld_spawn_options {
     struct chld_stdio out;
     struct chld_stdio err;
     /**
-     * More descriptors for the child. They take effect all at once: 3 to 4 and
+     * More descriptors for the child. All entries take effect at once: 3 to 4 and
      * 4 to 3 swaps the two.
      */
     const struct chld_fd_map *fds;
     /**
-     * How many.
+     * The number of entries.
      */
     size_t fds_count;
     /**
-     * For CHLD_STDIO_PTY: the size of the window, in characters.
+     * For CHLD_STDIO_PTY: the size of the window, in characters. 0: that of the
+     * caller's terminal (of stdin, stdout or stderr, else the controlling one), or 24
+     * rows and 80 columns if there is none. See chld_pty_resize().
      */
     uint16_t rows;
     uint16_t columns;
@@ -744,55 +768,58 @@ typedef struct chld_spawn_options {
      */
     int32_t cgroup_fd;
     /**
-     * Resource limits, set while the child still has the caller's privileges.
+     * Resource limits. They are set while the child still has the caller's
+     * privileges.
      */
     const struct chld_limit *limits;
     /**
-     * How many.
+     * The number of entries.
      */
     size_t limits_count;
     /**
-     * The CPUs that the child may run on, as sched_setaffinity() takes them; NULL
-     * for no change.
+     * The CPUs on which the child may run, as for sched_setaffinity(). NULL
+     * changes nothing.
      */
     const void *cpus;
     /**
-     * How many bytes.
+     * The number of bytes.
      */
     size_t cpus_size;
     /**
-     * For CHLD_SPAWN_GROUPS; NULL for none at all.
+     * For CHLD_SPAWN_GROUPS. NULL for no supplementary groups.
      */
     const uint32_t *groups;
     /**
-     * How many.
+     * The number of entries.
      */
     size_t groups_count;
     /**
-     * For CHLD_SPAWN_GID and CHLD_SPAWN_UID. Groups, gid and uid are set in this
-     * order; the caller's own process is not changed.
+     * For CHLD_SPAWN_GID and CHLD_SPAWN_UID. The child sets groups, gid and uid
+     * in this order. The calling process keeps its own.
      */
     uint32_t gid;
     uint32_t uid;
     /**
-     * Added to the niceness: more is less urgent.
+     * Added to the niceness: a higher value is less urgent.
      */
     int32_t nice;
     /**
-     * Sent to the child when the thread that started it dies; 0 for none. It
-     * does not survive the exec of a program with set-user-id bits.
+     * The signal that the child gets when the thread that started it exits; 0 for
+     * none. It does not survive the exec of a program with set-user-id bits.
      */
     int32_t death_signal;
     /**
-     * One of CHLD_SIGNALS_*: what is ignored. Handlers never outlive exec.
+     * One of CHLD_SIGNALS_*: the signals that the child ignores. Handlers never
+     * outlive exec.
      */
     uint32_t signals_mode;
     /**
-     * One of CHLD_MASK_*: what is blocked.
+     * One of CHLD_MASK_*: the signals that the child blocks.
      */
     uint32_t mask_mode;
     /**
-     * For CHLD_SIGNALS_IGNORING: bit n - 1 is signal n.
+     * For CHLD_SIGNALS_IGNORING: bit n - 1 is signal n. chld_sigset_decode()
+     * makes such a number of a sigset_t.
      */
     uint64_t ignored;
     /**
@@ -800,7 +827,7 @@ typedef struct chld_spawn_options {
      */
     uint64_t blocked;
     /**
-     * These signals have their default disposition in the child, in every
+     * Signals that have their default disposition in the child, in every
      * `signals_mode`: bit n - 1 is signal n.
      */
     uint64_t reset;
@@ -823,17 +850,18 @@ typedef struct chld_error {
      */
     int32_t step;
     /**
-     * The position of the item that the step was at; else 0.
+     * The position of the item at which the step failed, else 0.
      */
     int32_t index;
     /**
-     * The path, directory, program or entry that the step was about; empty if
-     * there is none. NUL-terminated, cut if it is longer.
+     * The path, directory, program, interpreter or entry at which the step
+     * failed; empty if there is none. It ends with a NUL and is cut if it is
+     * longer.
      */
     char item[CHLD_ERROR_ITEM];
     /**
-     * Which rule the call has broken, for chld_error_text(); 0 for none. The
-     * numbers are the library's own and change between versions.
+     * The rule that the call has broken, for chld_error_text(); 0 for none. The
+     * numbers belong to the library and change between versions.
      */
     int32_t reason;
     /**
@@ -846,43 +874,66 @@ typedef struct chld_error {
 /**
  * Starts a child.
  *
- * `ret`: where its handle goes. Not NULL, but for CHLD_SPAWN_DETACHED.
- * `argv`: its arguments, NULL at the end (main()'s own need a cast, being char
- * **); argv[0] is the program unless the options name another. Without a slash
- * in it, it is looked for along PATH, by execvp()'s rules: a directory that may
- * not be searched makes the answer -EACCES if no other has the program.
- * `options`: NULL for the defaults, under which the child has the caller's
- * environment, working directory, standard streams, group, session and
- * limits; no other descriptor; no signal blocked, no handler, SIGPIPE and
- * SIGCHLD at their defaults, and what else the caller ignores ignored.
- * `reterr`: where to say what failed; may be NULL. Written on failure only.
+ * `ret`: where its handle goes. Must not be NULL unless CHLD_SPAWN_DETACHED is set.
+ * `argv`: the arguments, NULL at the end. argv[0] is the program unless the options
+ * name another one. A program without a slash in its name is searched along PATH by
+ * execvp()'s rules: a directory that must not be searched makes the error -EACCES if
+ * no other directory has the program, and else the error of the last directory counts.
+ * `options`: NULL for the defaults. The child then has the caller's environment,
+ * working directory, standard streams, group, session and limits, and no other
+ * descriptors. It starts with an empty signal mask and no handlers. SIGPIPE and SIGCHLD
+ * are reset to their defaults; other signals that the caller ignores stay ignored.
+ * `reterr`: where the step that failed goes; may be NULL. Written on failure only.
  *
- * The call returns when the child has become its program, or could not: a
- * program that cannot be run is an error here, not an exit code later. On
- * failure nothing is left: no child, no zombie, no descriptor, no slot.
+ * The call returns when the child has executed its program, or when that has failed:
+ * a program that cannot be run is an error of this call, not an exit code later. On
+ * failure nothing is left: no child, no zombie, no descriptor, no handle.
  *
- * Returns 0, or the errno that `reterr` has with its step:
- * -EINVAL `ret` or `argv` is NULL or empty, options that do not exist or
- * contradict each other (steps "arguments", "options", "environment", "stdio",
- * "map", "terminal", "group", "limit", "affinity", "setgroups", "setgid",
- * "setuid", "death_signal", "signals"); -E2BIG options of a later version that
- * this library does not know ("options"), or arguments too long for the kernel
- * ("exec"); -EBADF a descriptor that is not open ("stdio",
- * "map", "chdir", "exec", "cgroup"); -ENOENT, -EACCES, -ENOEXEC the program is
- * missing, may not be run, or is none ("exec", "interpreter"), or a path leads
- * nowhere ("open", "chdir"); -ENOMEM, -EAGAIN, -EMFILE, -ENFILE out of memory,
- * processes, descriptors ("memory", "pipe", "pty", "open", "clone"); -EPERM the
- * caller may not do what a step is named for. A step can say anything else that
- * the call it is named for says. The section STEPS of the manual page, and
- * docs/options.md, have all of it: option, step, errnos, since which kernel, what
- * happens without.
- * Ownership: the handle is the caller's, until chld_close(). The caller's ends of
- * pipes and pseudo-terminals are the library's: chld_close_fd() or chld_close()
- * closes them. Descriptors that were passed stay the caller's to close. Nothing
- * else that was passed is kept.
- * Thread-safe, but reads the environment, as every function that does races with
- * setenv(). Not async-signal-safe. Blocks until the exec, and on opening a path as
- * open() would. Not a cancellation point. Since 0.1.
+ * If a signal kills the child before its exec, or the kernel does (out of memory, a
+ * CPU limit, cgroup.kill), the start succeeds and the status has the signal.
+ *
+ * All signals are blocked in the calling thread during a start, and in the child until
+ * its exec. A stop signal that comes meanwhile (^Z) stops the program right after its
+ * exec if the child is in the caller's group or has the terminal, and is discarded
+ * otherwise. These can still hold a child before its exec, and with it the calling
+ * thread, until SIGCONT or SIGKILL comes: SIGSTOP, a freezer, a debugger.
+ *
+ * A child that changes its user or groups does not share the caller's memory, so that
+ * the new user gets no access to it. The price is that of fork() with a large caller.
+ * The new user can delay the start: by SIGSTOP, or by a file system of their own in
+ * `cwd` or PATH.
+ *
+ * Libraries in LD_PRELOAD that intercept exec functions do not see a start, because
+ * the child makes system calls only. A program that needs them uses posix_spawn() and
+ * chld_adopt().
+ *
+ * The call needs 12 KB of stack. Under valgrind and qemu-user a start also waits for
+ * copies of the process that other threads fork() meanwhile, until these exec or
+ * exit.
+ *
+ * Returns 0, or
+ * -EINVAL if `ret` or `argv` is NULL or empty, or if options do not exist or contradict
+ * each other: "arguments", "options", "environment", "stdio", "map", "terminal",
+ * "group", "limit", "affinity", "setgroups", "setgid", "setuid", "death_signal",
+ * "signals", "clone",
+ * -E2BIG if options of a later version are set ("options"), or if the arguments are too
+ * long for the kernel ("exec"),
+ * -EBADF if a descriptor is not open: "stdio", "map", "chdir", "exec", "cgroup",
+ * -ENOENT, -EACCES, -ENOEXEC, -ENOTDIR, -ELOOP if the program is missing, must not be
+ * executed, or is not a program ("exec"), if that is so of its interpreter
+ * ("interpreter"), or if a path leads nowhere ("open", "chdir"),
+ * -ENOMEM, -EAGAIN, -EMFILE, -ENFILE without memory, processes or descriptors:
+ * "memory", "pipe", "pty", "open", "clone",
+ * -EPERM if the caller must not do what the step is named for,
+ * or another error of the call that the step is named for. The quoted words are the
+ * steps in `reterr`. The section STEPS of the manual page, and docs/options.md, list
+ * every option with its step, errors and kernel version.
+ * Ownership: the handle is yours until chld_close(). The caller's ends of pipes and
+ * pseudo-terminals belong to the library: chld_close_fd() or chld_close() closes them.
+ * Descriptors that you pass stay yours. The library keeps nothing else that you pass.
+ * Thread-safe, but it reads the environment, so do not call setenv() meanwhile. Not
+ * async-signal-safe. Blocks until the exec, and while it opens a path, as open() does.
+ * Not a cancellation point. Since 0.1.
  */
 int chld_spawn(chld_id *ret,
                chld_argv argv,
@@ -890,28 +941,29 @@ int chld_spawn(chld_id *ret,
                struct chld_error *reterr);
 
 /**
- * Takes over a child that the calling process has started by other means, with
- * fork() for one. From then on only the library may wait for it.
+ * Takes over a child that the calling process has started by other means, for example
+ * by fork(). From then on only the library may wait for it.
  *
- * `ret`: where its handle goes. Not NULL.
- * `pid`: the child, which nobody has reaped.
+ * `ret`: where its handle goes. Must not be NULL.
+ * `pid`: the child. Nobody may have reaped it.
  *
- * Its chld_user() is NULL, it has no pipes, and as the library does not know
- * whether it leads a group, it leads none for chld_kill_group() and
- * CHLD_TARGET_GROUP. A handle that was closed while its child ran is not to be had
- * again: -EEXIST.
+ * Its chld_user() is NULL, and it has no pipes. The library does not know whether it
+ * leads a group, so chld_kill_group() and CHLD_TARGET_GROUP treat it as if it led none.
+ * A handle that was closed while its child ran cannot be had again: -EEXIST.
  *
- * Returns 0, -ECHILD if it is no child of this process, -EEXIST if the library
- * has it already, -EINVAL if `ret` is NULL, -ENOMEM, -EAGAIN without memory or
- * room in the table of children.
- * Ownership: the handle is the caller's, until chld_close().
+ * Returns 0, or
+ * -ECHILD if `pid` is no child of this process,
+ * -EEXIST if the library has this child already,
+ * -EINVAL if `ret` is NULL,
+ * -ENOMEM, -EAGAIN without memory, or without room in the table of children.
+ * Ownership: the handle is yours until chld_close().
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_adopt(chld_id *ret,
                int pid);
 
 /**
- * The name of a CHLD_STEP_*: "exec", "chdir", … These names do not change.
+ * The name of a CHLD_STEP_*: "exec", "chdir", ... The names do not change.
  *
  * Returns a constant string, or NULL if `step` is none.
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
@@ -919,15 +971,19 @@ int chld_adopt(chld_id *ret,
 const char *chld_step_name(int step);
 
 /**
- * Says what failed: "chdir /nowhere: No such file or directory", "stage 2: exec sotr:
- * No such file or directory".
+ * Writes what failed, as in "chdir /nowhere: No such file or directory", "stage 2: exec
+ * sotr: No such file or directory" or "options: size is 0; initialize with
+ * CHLD_SPAWN_OPTIONS_INIT".
  *
  * `buffer`, `size`: as for chld_status_text().
  *
- * Returns the length of the whole text without its NUL, or -EINVAL for a step
- * that does not exist.
- * Thread-safe, never blocks. Not async-signal-safe: the words come from
- * strerror_r(), in the locale of the caller. Since 0.1.
+ * Control characters in `item`, such as the carriage return of a script with
+ * Windows line ends, are made visible.
+ *
+ * Returns the length of the whole text without its NUL, or
+ * -EINVAL if the step does not exist.
+ * Thread-safe, never blocks. Not async-signal-safe: the words of an errno come from
+ * strerror_r(), in the caller's locale. Since 0.1.
  */
 int chld_error_text(const struct chld_error *error,
                     char *buffer,
@@ -1428,13 +1484,14 @@ typedef struct chld_stop_plan {
  * Sends a signal to a child, and to nobody else: not to a process that has its
  * pid by now.
  *
- * `signal`: 1 to SIGRTMAX.
+ * `signal`: 1 to SIGRTMAX; 0 sends nothing and checks whether the child runs.
  *
- * Returns 0, -ESRCH if the child has ended (nothing is sent, whether or not
- * anybody has waited for it; that does not tell its end, see chld_kill_group()),
- * -EINVAL if `signal` is none (0 included: to learn whether it runs, use
- * chld_wait() with 0), -EPERM if the child runs as somebody else by now, -EBADF if
- * `id` is no child.
+ * Returns 0, also for signal 0 to a child that may not be signalled, or
+ * -ESRCH the child has exited, whether or not anybody has waited for it. Nothing is
+ * sent. The call does not record the exit: see chld_kill_group();
+ * -EPERM the child runs as another user by now;
+ * -EINVAL `signal` is no signal;
+ * -EBADF `id` is no child.
  * Thread-safe, also while another thread waits. Async-signal-safe. Never
  * blocks. Since 0.1.
  */
@@ -1446,20 +1503,21 @@ int chld_kill(chld_id id,
  * leader of one (CHLD_GROUP_NEW, CHLD_SPAWN_SESSION): to the child and to its
  * descendants that have not moved to another group.
  *
- * `signal`: as for chld_kill().
+ * `signal`: 1 to SIGRTMAX.
  *
- * Never to another group that has the number by now. Where the kernel cannot
- * name a group by pidfd (before Linux 6.9), that is because the number stays
- * taken until the leader is reaped, and the library does that only after a call
- * has told its end, or when its SIGCHLD handler sees it. So the group of a child
- * that has ended can be signalled as long as no call has told the end, and no
- * such handler is installed (CHLD_ENGINE_SIGCHLD, chld_sigchld_install()); not
- * after that.
+ * It never reaches another group that has the number by now. Since Linux 6.9 a pidfd
+ * names the group: it can be signalled after the exit of the child, until chld_close().
+ * Before that, the number stays taken until the child is reaped. So the group of a
+ * child that has exited can be signalled as long as:
+ * - no call has returned the exit, and
+ * - no SIGCHLD handler reaps (CHLD_ENGINE_SIGCHLD, chld_sigchld_install()).
  *
- * Returns 0; -EINVAL if the child leads no group of its own, whose group is
- * somebody else's then, or if `signal` is none; -ESRCH once a call has told the
- * child's end, or if nobody is left in the group; -EPERM if none of them may be
- * signalled; -EBADF if `id` is no child.
+ * Returns 0, or
+ * -EINVAL the child leads no group of its own: its group is the caller's, or that of
+ * another process; or `signal` is no signal, 0 included;
+ * -ESRCH nobody is left in the group; or, before Linux 6.9, a call has returned the exit;
+ * -EPERM none of them may be signalled;
+ * -EBADF `id` is no child.
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_kill_group(chld_id id,
@@ -1720,12 +1778,12 @@ typedef struct chld_sink {
     void *argument;
     /**
      * For CHLD_SINK_FD and CHLD_SINK_TEE: the descriptor. It stays yours, in the
-     * mode that it is in, and must stay open. The stream is not read while the
-     * descriptor takes nothing, so the child waits, but the timeout still holds. A
-     * pipe in blocking mode gets at most PIPE_BUF bytes at once, and only when it
-     * has room for them; a pipe that other processes write to, too, should be in
-     * non-blocking mode. At the timeout, bytes that were read and that the
-     * descriptor has not taken are lost: `truncated` is 1.
+     * mode that it is in, and must stay open. While it takes nothing, the stream is
+     * not read, so the child waits; the timeout still holds. What was read by the
+     * timeout and not taken is lost: `truncated` is 1. A pipe in blocking mode holds
+     * nobody up. Before Linux 6.4 it gets at most PIPE_BUF bytes at once, when it has
+     * room for them; there, put a pipe that other processes write to as well into
+     * non-blocking mode.
      */
     int32_t fd;
     /**
@@ -2489,6 +2547,53 @@ int chld_set_run_pipeline(chld_set set,
                           chld_error *reterr);
 
 /*
+ * Terminals
+ */
+
+/**
+ * Changes the size of a child's pseudo-terminal (CHLD_STDIO_PTY). The processes in its
+ * foreground get SIGWINCH if it was another one before.
+ *
+ * `rows`, `columns`: the new size, in characters.
+ *
+ * Call it in the main loop when your own terminal has changed its size: a handler of
+ * SIGWINCH may call it, too.
+ *
+ * Returns 0, or
+ * -ENOTTY the child has no pseudo-terminal, or the caller's ends of it are closed or
+ * taken;
+ * -EBADF `id` is no child.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_pty_resize(chld_id id,
+                    uint16_t rows,
+                    uint16_t columns);
+
+/**
+ * Takes the terminal back after a foreground child (CHLD_SPAWN_FOREGROUND) has stopped
+ * or exited: what a shell does after every job. The group of the calling process becomes
+ * the foreground group of the terminal, and its modes become `modes`.
+ *
+ * `fd`: the controlling terminal of the calling process, 0 most often.
+ * `modes`: a struct termios, from tcgetattr() before the child was started; NULL to leave
+ * the modes as the child has set them.
+ *
+ * A program calls this from the background. It gets no SIGTTOU for it, whatever its mask
+ * and its dispositions are. Nothing is stored: to give a stopped child its own modes
+ * back later, call tcgetattr() before this function.
+ *
+ * Returns 0, or
+ * -EBADF `fd` is not open;
+ * -ENOTTY `fd` is not the controlling terminal of the calling process;
+ * -EIO the terminal is gone;
+ * -EPERM, -EINVAL as tcsetpgrp() and tcsetattr() return them.
+ * Ownership: `modes` is only read.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_terminal_take(int fd,
+                       const void *modes);
+
+/*
  * Asking, and letting go
  */
 
@@ -2569,12 +2674,33 @@ int chld_stderr_fd(chld_id id);
  *
  * `which`: CHLD_STDIN, CHLD_STDOUT or CHLD_STDERR.
  *
- * Returns 0, -ENOENT if there is none or it was closed, -EINVAL if `which` is
- * none of the three, -EBADF if `id` is no child.
+ * Returns 0, or
+ * -ENOENT there is none, or it was closed or taken;
+ * -EBUSY a capture of the child is under way;
+ * -EINVAL `which` is none of the three;
+ * -EBADF `id` is no child.
  * Thread-safe, but nobody may be using the descriptor. Async-signal-safe.
  * Never blocks. Since 0.1.
  */
 int chld_close_fd(chld_id id, int which);
+
+/**
+ * Makes the caller's end of one of the child's pipes, or of its pseudo-terminal, the
+ * caller's own. It outlives the handle, and the library no longer reads, writes or
+ * closes it. Use this to hand a stream to other code, or to another process.
+ *
+ * `which`: CHLD_STDIN, CHLD_STDOUT or CHLD_STDERR.
+ *
+ * Returns the descriptor, close-on-exec and in blocking mode, or
+ * -ENOENT there is none, or it was closed or taken;
+ * -EBUSY a capture of the child is under way;
+ * -EINVAL `which` is none of the three;
+ * -EBADF `id` is no child.
+ * Ownership: close it with close().
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_take_fd(chld_id id,
+                 int which);
 
 /**
  * The `user` pointer that the child was started with.
@@ -2587,12 +2713,54 @@ int chld_close_fd(chld_id id, int which);
 int chld_user(chld_id id, void **ret);
 
 /**
+ * Finds the handle of a child by its pid: that of a siginfo_t, for example.
+ *
+ * `pid`: the number of a process. Once the library has reaped a child, its number may
+ * be another process's, and the child is not found by it any more.
+ * `ret`: where the handle goes; may be NULL.
+ *
+ * Returns 0, or
+ * -ECHILD no child with an open handle has this number.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_find(int pid,
+              chld_id *ret);
+
+/**
+ * Gives a child back to the program: the library forgets it, and does not reap it. Call
+ * waitpid() for it. This is the counterpart of chld_adopt().
+ *
+ * `ret`: where its pid goes; may be NULL.
+ *
+ * The handle is closed, as by chld_close(), and:
+ * - The child is not signalled, whatever CHLD_SPAWN_KILL_ON_CLOSE says.
+ * - A child that has exited can be released until a call of the library has returned
+ *   or recorded its status: waitpid() returns it.
+ * - The caller's ends of its pipes are closed, and the descriptor of chld_exit_fd(). Use
+ *   chld_take_fd() before to keep an end. The end of a pseudo-terminal that is closed
+ *   last hangs it up: the child gets SIGHUP.
+ * - It leaves all sets without an event. The result of a capture in a set is freed.
+ *
+ * From then on it is a foreign child: chld_reap_foreign() reaps it, and so does a
+ * SIGCHLD handler that stands in for "SIGCHLD ignored".
+ *
+ * Returns 0, or
+ * -ESRCH a call has recorded its exit, or other code has reaped it: the number may be
+ * another process's;
+ * -EBUSY a capture, a stop sequence, a wait or another call is at work on the child;
+ * -EBADF `id` is no child.
+ * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_release(chld_id id,
+                 int *ret);
+
+/**
  * Gives up a child's handle, its pipes and its status.
  *
- * The child is not signalled. If it still runs, it goes on, and the library
- * reaps it after its end: at the next call that starts, adopts, awaits (also as a
- * set), captures, stops or closes a child, or with many such children, the next
- * few; or at chld_reap(). Calls of other threads that are at work on it finish
+ * The child is not signalled, unless CHLD_SPAWN_KILL_ON_CLOSE was set. If it still
+ * runs, it goes on, and the library reaps it after its end: at the next call that
+ * starts, adopts, awaits (also as a set), captures, stops or closes a child, or with
+ * many such children, the next few; or at chld_reap(). Calls of other threads that are at work on it finish
  * undisturbed; its pipes, and the descriptor of chld_exit_fd(), are closed after
  * them, the latter not before the child has ended.
  *
@@ -2600,6 +2768,30 @@ int chld_user(chld_id id, void **ret);
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */
 int chld_close(chld_id id);
+
+/**
+ * Closes, in a forked copy of the program, every descriptor that the copy has inherited
+ * from the library: the caller's ends of pipes and pseudo-terminals, pidfds, and what
+ * belongs to sets, captures and the SIGCHLD handler. As long as a copy has the caller's
+ * end of a pipe open, a child may wait for the end of its input.
+ *
+ * Call it first in the copy, before anything else opens or closes descriptors:
+ *
+ *     if (fork() == 0) {
+ *         chld_after_fork();
+ *         work();
+ *
+ * It closes no descriptor that chld_take_fd() has given away. What another thread was
+ * opening at the moment of the fork may stay open. Not for a copy made by vfork(), which
+ * shares the memory of the original. A copy that execs needs no call: all descriptors of
+ * the library are close-on-exec.
+ *
+ * Returns 0, or
+ * -EBUSY this process has used the library: it is no copy, or not any more a fresh one.
+ * Nothing is closed.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_after_fork(void);
 
 /*
  * Initialisers: every struct that a caller fills begins with one of these.

@@ -1,5 +1,7 @@
 """Programs that link the library: beside another Rust library, and static."""
 
+from signal import SIGSEGV
+
 from .tools import (BUILD, CC, HEADER, ROOT, WARNINGS, Failed, Skipped, check, need, require, run,
                     scratch)
 
@@ -82,3 +84,25 @@ def growth():
               f"{file_after - file_before:,} of stripped file")
     require(0 < grown < LIMIT, remark)
     return remark
+
+
+def closed_with(library):
+    """How a program ends that closes the library while its handler is installed."""
+    program = scratch() / "unloaded"
+    run(*CC, *STRICT, "-o", program, BESIDE / "unloaded.c", "-ldl")
+    return run(program, library, succeed=False).returncode
+
+
+@check("a SIGCHLD after dlclose() finds the handler")
+def unloaded():
+    library = BUILD / "libchld.so"
+    code = closed_with(library.resolve())
+    require(code == 0, f"the program ends with {code}")
+    # The same without the flag that the Makefile gives.
+    bare = scratch() / "libbare.so"
+    run(*CC, "-shared", "-nostartfiles", "-o", bare, BUILD / "chld.o",
+        f"-Wl,--version-script={BUILD / 'chld.map'}")
+    code = closed_with(bare)
+    if code == 0:
+        return "dlclose() of this C library unloads nothing"
+    require(code == -SIGSEGV, f"without nodelete the program ends with {code}")

@@ -9,6 +9,7 @@
  *   many             COUNT children
  *   burst            COUNT children, and some that start COUNT each once the root stops
  *   forker           forks without pause, COUNT megabytes each time
+ *   forking-thread   the same in a thread that is not the main one
  *   waker            a child continues the root without pause; the root starts
  *                    processes in sessions of their own when it is continued
  *   orphans          COUNT children, and a group that is orphaned when the root exits;
@@ -73,13 +74,12 @@ static void *sleep_on(void *unused)
     return unused;
 }
 
-static void lose_main_thread(void)
+static void start_thread(void *(*run)(void *), void *argument)
 {
     pthread_t thread;
-    if (pthread_create(&thread, NULL, sleep_on, NULL) != 0) {
+    if (pthread_create(&thread, NULL, run, argument) != 0) {
         _exit(1);
     }
-    pthread_exit(NULL);
 }
 
 static void headless(int with_child)
@@ -89,7 +89,8 @@ static void headless(int with_child)
         if (with_child && fork() == 0) {
             stay();
         }
-        lose_main_thread();
+        start_thread(sleep_on, NULL);
+        pthread_exit(NULL);
     }
     await_state(child, 'Z');
 }
@@ -165,9 +166,9 @@ static bool choose_next_pid(void)
 
 /* The new ones get the lowest pids that are free, as when pids have come round: the
  * search has passed them by then. */
-static void fork_without_pause(int megabytes)
+static void *fork_without_pause(void *megabytes)
 {
-    size_t size = (size_t) megabytes << 20;
+    size_t size = (size_t) *(int *) megabytes << 20;
     char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         _exit(1);
@@ -231,11 +232,13 @@ static void orphans(int count)
 /* The child announces. */
 static void run_another_users(const char *program, const char *name)
 {
-    if (fork() == 0) {
+    pid_t child = fork();
+    if (child == 0) {
         execl(program, program, name, "another-users", (char *) NULL);
         _exit(1);
     }
-    stay();
+    waitpid(child, NULL, 0);
+    _exit(1);
 }
 
 /* The real user, too: else the caller may signal it. */
@@ -267,7 +270,10 @@ int main(int argc, char **argv)
     } else if (strcmp(kind, "burst") == 0) {
         burst(count);
     } else if (strcmp(kind, "forker") == 0) {
-        fork_without_pause(count);
+        fork_without_pause(&count);
+    } else if (strcmp(kind, "forking-thread") == 0) {
+        start_thread(fork_without_pause, &count);
+        stay();
     } else if (strcmp(kind, "waker") == 0) {
         keep_awake();
     } else if (strcmp(kind, "orphans") == 0) {

@@ -42,7 +42,7 @@ FALLBACKS = {
     "waitid_pidfd": ["waitid:pidfd"],
     "fork_only": ["clone3:library", "clone:vm"],
     "everything": ["clone3:library", "clone:pidfd", "pidfd_open", "pidfd_send_signal",
-                   "close_range", "waitid:pidfd", "madvise:wipeonfork"],
+                   "close_range", "waitid:pidfd", "madvise:wipeonfork", "pwritev2"],
 }
 
 # What a sandbox kills for, that the library built without probes must not try.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// The groups of the header, in its order: a title, and the file in src/ffi
 /// that has the constants, types and functions.
-const GROUPS: [(&str, &str); 9] = [
+const GROUPS: [(&str, &str); 10] = [
     ("Statuses and signals", "status"),
     ("Starting a child", "spawn"),
     ("Waiting", "wait"),
@@ -15,6 +15,7 @@ const GROUPS: [(&str, &str); 9] = [
     ("Capturing output", "capture"),
     ("Sets: the process loop", "set"),
     ("Pipelines", "pipeline"),
+    ("Terminals", "terminal"),
     ("Asking, and letting go", "ask"),
 ];
 

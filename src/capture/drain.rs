@@ -7,30 +7,30 @@ use super::sink::Sink;
 use crate::sys::poll::{self, PollFd};
 use crate::sys::{Errno, Result, fd};
 
-/// As much as can be on its way through a pseudo-terminal, which only tells how
-/// much of it has arrived: a read fetches more, up to EAGAIN. And as much as is
-/// in most pipes, where a sandbox does not let us ask.
+/// The most that is read after the child's exit if nobody knows how much is there. A
+/// pseudo-terminal reports only what has arrived, and a read fetches more, until
+/// EAGAIN. A sandbox may refuse the question for a pipe; most pipes hold no more.
 const MOST_UNKNOWN: usize = (64 + 4) * 1024;
 
-/// How often a read may say that nothing is there, although something is.
+/// How often a read may return EAGAIN although the pipe has bytes.
 const MOST_REFUSALS: u32 = 16;
 
 pub struct Drain<'a> {
     pub keeper: Keeper<'a>,
-    /// Where the bytes go on to, besides.
+    /// The descriptor that gets the bytes as well.
     outlet: Option<Outlet>,
     passing: Passing,
-    /// All bytes that came.
+    /// The number of bytes that came.
     pub total: u64,
-    /// Those that the outlet has taken.
+    /// The number of those that the outlet has taken.
     pub passed: u64,
     /// There is an outlet, or was one.
     pub passes: bool,
-    /// Why it takes nothing more.
+    /// Why the outlet gets nothing more.
     pub pass_error: Option<Errno>,
-    /// The pipe's end was seen, or there is no pipe.
+    /// A read has seen the end of the stream, or there is no stream.
     pub has_ended: bool,
-    /// It cannot be read any more, though there may be more to read.
+    /// The stream cannot be read any more, although there may be more to read.
     pub is_broken: bool,
     /// How much is still to be read, where that is known.
     left: Option<usize>,
@@ -55,7 +55,7 @@ impl<'a> Drain<'a> {
         }
     }
 
-    /// Everything was read and has gone on.
+    /// Everything was read and passed on.
     pub fn is_done(&self) -> bool {
         self.is_read() && !self.is_stuck()
     }
@@ -90,8 +90,8 @@ impl<'a> Drain<'a> {
         }
     }
 
-    /// Passes on what was read before, then reads once. Whether more can be done at
-    /// once.
+    /// Passes on what was read before, then reads once. Returns whether more can be
+    /// done at once.
     #[inline(never)]
     pub fn step(&mut self, pipe: i32) -> bool {
         if !self.pass_on() || self.is_read() {
@@ -124,8 +124,9 @@ impl<'a> Drain<'a> {
         false
     }
 
-    /// Reads once: how much, and whether there was no room for more. Straight into
-    /// the sink's memory if it has some, and nobody else gets the bytes.
+    /// Reads once. Returns the number of bytes, and whether they have filled the room.
+    /// The bytes go straight into the sink's memory if it has some, and if nobody else
+    /// gets them.
     fn read(&mut self, pipe: i32) -> Result<(usize, bool)> {
         let most = self.left.unwrap_or(usize::MAX);
         let room = if self.outlet.is_none() { self.keeper.room(most) } else { 0 };
@@ -158,7 +159,7 @@ impl<'a> Drain<'a> {
         Ok(count)
     }
 
-    /// A read says that nothing is there. Whether to try again at once.
+    /// A read has returned EAGAIN. Returns whether to try again at once.
     fn is_refused(&mut self, pipe: i32) -> bool {
         let Some(left) = self.left else { return false };
         let is_pipe = fd::kind(pipe) == Ok(fd::Kind::Pipe);
@@ -182,7 +183,7 @@ impl<'a> Drain<'a> {
         (self.has_ended, self.is_broken) = (true, true);
     }
 
-    /// Whether everything that was read has gone on.
+    /// Returns whether everything that was read is passed on.
     fn pass_on(&mut self) -> bool {
         if self.passing.is_empty() {
             return true;

@@ -32,6 +32,8 @@ pub struct Setup<'a> {
     pub outlets: [Option<Outlet>; 2],
     /// Wait for the end of the pipes, not only of the child.
     pub until_eof: bool,
+    /// No stream is touched, not even one that has no sink.
+    pub only_stops: bool,
     pub timeout: Deadline,
     /// Readable when the child is to be stopped.
     pub cancel: Option<i32>,
@@ -126,7 +128,7 @@ impl<'a> Capture<'a> {
     #[inline(never)]
     pub fn of(child: Child, earlier: Earlier, setup: Setup<'a>) -> Result<Capture<'a>> {
         let leads_group = earlier.lead_groups(&child);
-        let pipes = Pipes::hold(child)?;
+        let pipes = Pipes::hold(child, setup.only_stops)?;
         setup.check(leads_group, [0, 1, 2].map(|stream| pipes.fd(stream).is_some()))?;
         let [reads_out, reads_err] = readers(&pipes, setup.wanted())?;
         let ([out, err], [also_out, also_err]) = (setup.sinks, setup.outlets);
@@ -427,6 +429,7 @@ impl Setup<'static> {
             sinks: [Sink::Nothing, Sink::Nothing],
             outlets: [None, None],
             until_eof: false,
+            only_stops: true,
             timeout: first,
             cancel: None,
             plan,

@@ -5,7 +5,8 @@ use crate::sys::signal::SigpipeHeld;
 use crate::sys::{Errno, Result, fd};
 use core::ffi::{c_char, c_int, c_void};
 
-/// Fills a buffer of that size and says how much; 0 is the end, less an error.
+/// Puts bytes into a buffer of that size and returns their number; 0 is the end, less
+/// than that an error.
 pub type Give = extern "C" fn(*mut c_void, *mut c_char, usize) -> c_int;
 
 /// Where the bytes come from.
@@ -34,8 +35,8 @@ impl<'a> Feeder<'a> {
         self.fed >= LARGE
     }
 
-    /// Writes once. Whether the pipe may take more at once. A reader that went away
-    /// is EPIPE, and the end of it.
+    /// Writes once. Returns whether the pipe may take more at once. A reader that went
+    /// away is EPIPE, and the end of the input.
     #[inline(never)]
     pub fn step(&mut self, pipe: i32) -> bool {
         if self.is_done {
@@ -68,8 +69,8 @@ impl<'a> Feeder<'a> {
         self.is_done = true;
     }
 
-    /// How much the pipe takes, 0 when there is nothing left to write; and whether
-    /// that was all there was.
+    /// Returns the number of bytes that the pipe has taken, 0 when there is nothing left
+    /// to write; and whether they were all that there was.
     fn write(&mut self, pipe: i32) -> Result<(usize, bool)> {
         let bytes = match &self.feed {
             Feed::Nothing => return Ok((0, true)),
@@ -86,7 +87,12 @@ impl<'a> Feeder<'a> {
             return Ok((0, true));
         }
         let length = bytes.len();
-        let count = SigpipeHeld::run(|| fd::write(pipe, bytes))?;
+        let written = SigpipeHeld::run(|| fd::write(pipe, bytes));
+        let count = written.map_err(|errno| match errno {
+            // A terminal that nobody has open any more.
+            Errno::EIO if fd::kind(pipe) != Ok(fd::Kind::Pipe) => Errno::EPIPE,
+            other => other,
+        })?;
         match &mut self.feed {
             Feed::Bytes(bytes) => *bytes = bytes.get(count..).unwrap_or_default(),
             _ => self.passing.have_gone(count),

@@ -6,7 +6,7 @@ use crate::sys::{Errno, Result};
 
 pub struct Keeper<'a> {
     pub sink: Sink<'a>,
-    /// How many bytes it keeps, or its callback has taken.
+    /// The number of bytes that it keeps, or that its callback has taken.
     pub kept: u64,
     /// Why it keeps nothing more.
     pub error: Option<Errno>,
@@ -26,8 +26,8 @@ impl<'a> Keeper<'a> {
         !matches!(self.sink, Sink::Nothing)
     }
 
-    /// How much can be read straight into the sink's memory, at most `most`; 0 if
-    /// nothing can.
+    /// Returns how much can be read straight into the sink's memory, at most `most`; 0
+    /// if nothing can.
     pub fn room(&mut self, most: usize) -> usize {
         if self.is_closed {
             return 0;

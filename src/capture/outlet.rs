@@ -37,8 +37,8 @@ impl Outlet {
         poll::writable(self.fd)
     }
 
-    /// Passes on what the descriptor takes now, in the mode that it is in; how much
-    /// that is, and why it takes no more if that is an error.
+    /// Passes on what the descriptor takes now, in the mode that it is in. Returns the
+    /// number of bytes, and the error if that is why it takes no more.
     pub fn pass(&mut self, bytes: &[u8]) -> (usize, Result<()>) {
         let mut passed = 0usize;
         let result = SigpipeHeld::run(|| {

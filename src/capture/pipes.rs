@@ -2,7 +2,8 @@
 
 use crate::children::child::Child;
 use crate::children::state;
-use crate::sys::{Errno, Result, fd, host, pipe};
+use crate::sys::fd::{self, Held};
+use crate::sys::{Errno, Result, host, pipe};
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
@@ -31,14 +32,17 @@ enum Size {
 const ENLARGED: i32 = 256 * 1024;
 
 impl Pipes {
-    /// EBUSY if another call has them.
-    pub fn hold(child: Child) -> Result<Pipes> {
+    /// EBUSY if another call has them. With `none`, they are left alone: only the child
+    /// is to be stopped.
+    pub fn hold(child: Child, none: bool) -> Result<Pipes> {
         let fds = child.with(|state, index| {
             let slot = state.slots.get(index).ok_or(Errno::EBADF)?;
             if core::mem::replace(&mut slot.is_captured, true) {
                 return Err(Errno::EBUSY);
             }
-            Ok(slot.streams.each_ref().map(|stream| Cell::new(stream.get())))
+            slot.moves_bytes = !none;
+            let held = |stream: &Held| stream.get().filter(|_| !none);
+            Ok(slot.streams.each_ref().map(|stream| Cell::new(held(stream))))
         })?;
         let sizes = [const { Cell::new(Size::AsItWas) }; 3];
         let mut pipes = Pipes { child, fds, blocking: [None; 3], sizes };
@@ -120,7 +124,7 @@ impl Drop for Pipes {
         }
         let Some(mut section) = state::enter_surely() else { return };
         if let Some(slot) = section.slots.get(self.child.index()) {
-            slot.is_captured = false;
+            (slot.is_captured, slot.moves_bytes) = (false, false);
         }
     }
 }

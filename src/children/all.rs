@@ -14,7 +14,7 @@ const AT_ONCE: u32 = 32;
 /// Reaps every child of the library that has exited, and no other code's; returns how
 /// many. `hint` is the pid that a SIGCHLD named. Async-signal-safe.
 pub fn reap_after_signal(hint: i32) -> u32 {
-    let mut count = by_number(hint).map_or(0, Seen::is_new);
+    let mut count = by_number(hint).map_or(0, Seen::count);
     let (found, _) = walk(reaps_foreign(), |_| ());
     count = count.wrapping_add(found);
     // One SIGCHLD may stand for several exits, of which other code has reaped one:
@@ -59,7 +59,7 @@ enum Seen {
 }
 
 impl Seen {
-    fn is_new(self) -> u32 {
+    fn count(self) -> u32 {
         matches!(self, Seen::Ours(true) | Seen::Gone(true)) as u32
     }
 }
@@ -81,9 +81,9 @@ pub fn walk(reaps_foreign: bool, mut report: impl FnMut(&Change)) -> (u32, u32) 
         }
         last = pid;
         match look_in_front(pid, reaps_foreign) {
-            seen @ Seen::Ours(_) => ours = ours.wrapping_add(seen.is_new()),
+            seen @ Seen::Ours(_) => ours = ours.wrapping_add(seen.count()),
             seen @ Seen::Gone(_) => {
-                ours = ours.wrapping_add(seen.is_new());
+                ours = ours.wrapping_add(seen.count());
                 last = 0; // the next look is at the foreign child
             }
             Seen::Foreign(change) => {

@@ -50,14 +50,14 @@ impl State {
             match wait::waitid(whom, options) {
                 Err(Errno::EINTR) => {}
                 // The program has closed it: the number may be anything by now.
-                Err(Errno::EBADF) if matches!(whom, Whom::Pidfd(_)) => _ = slot.pidfd.take(),
+                Err(Errno::EBADF) if matches!(whom, Whom::Pidfd(_)) => _ = slot.pidfd.give_up(),
                 // A container profile may object to P_PIDFD as to anything new.
                 Err(errno) if errno.means_unsupported() && matches!(whom, Whom::Pidfd(_)) => {
                     wait::forget_pidfd();
                 }
                 // The program has closed it, and the number is another child's.
                 Ok(Some(change)) if change.pid != slot.pid => {
-                    _ = slot.pidfd.take();
+                    _ = slot.pidfd.give_up();
                     self.misdirected(&change, options);
                 }
                 other => return other,

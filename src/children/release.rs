@@ -47,6 +47,18 @@ impl State {
         self.disown_pid(index);
     }
 
+    /// Gives up a child that no call uses, without reaping it.
+    pub fn forget(&mut self, index: u32) {
+        self.disown_pid(index);
+        self.running = self.running.wrapping_sub(1);
+        let Some(slot) = self.slots.get(index) else { return };
+        slot.streams.iter_mut().for_each(|stream| self.closing.push(stream.take()));
+        if slot.exit_event.get().is_some() {
+            self.notice.reapers = self.notice.reapers.wrapping_sub(1);
+        }
+        self.free(index);
+    }
+
     /// A slot that no handle and no call leads to.
     fn free(&mut self, index: u32) {
         while let Some(member) = self.slots.get(index).and_then(|slot| slot.members.first()) {

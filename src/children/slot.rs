@@ -51,12 +51,17 @@ zeroed_struct! {
         pub exit_event: Held,
         /// The parent's ends of the child's stdin, stdout and stderr.
         pub streams: [Held; 3],
-        /// One call moves bytes there.
+        /// Which of them are pseudo-terminals.
+        pub terminals: [bool; 3],
+        /// A capture or a stop sequence is under way.
         pub is_captured: bool,
+        /// It moves bytes there: they can be neither closed nor taken.
+        pub moves_bytes: bool,
         /// The directory of the cgroup that it has for itself.
         pub cgroup: Held,
         /// It was started as the leader of a group of its own.
         pub leads_group: bool,
+        pub kills_on_close: bool,
         /// The caller's pointer, as a number: the library never follows it.
         pub user: usize,
         /// The result of a capture in a set.

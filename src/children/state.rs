@@ -4,7 +4,7 @@ use super::handle;
 use super::list::List;
 use super::members::{Listener, Member, Set};
 use super::slot::Slot;
-use crate::sys::fd::{Closing, Held};
+use crate::sys::fd::{self, Closing, Held};
 use crate::sys::lock::{self, Guarded, Leave, Locked};
 use crate::sys::memory::{self, Full, Parked, Slabs, Stored};
 use crate::sys::signal::AllBlocked;
@@ -95,7 +95,7 @@ pub fn enter_if_used() -> Result<Section> {
     memory::forget_if_copied(wipe);
     let section = STATE.enter()?.ok_or(Errno::EBADF)?;
     if section.owner() == 0 {
-        section.set_owner(host::pid());
+        section.set_owner(new_owner());
     }
     Ok(section)
 }
@@ -107,10 +107,33 @@ pub fn enter_surely() -> Option<Section> {
     (0..100).find_map(|_| enter_if_used().ok())
 }
 
-/// Maps the memory, before signals are blocked.
+/// Maps the memory, before signals are blocked and before a descriptor is opened.
 pub fn prepare() -> Result<()> {
     memory::forget_if_copied(wipe);
-    STATE.prepare()
+    STATE.prepare()?;
+    if STATE.owner() == 0 {
+        let _ = enter_if_used(); // what follows fails for the same reason
+    }
+    Ok(())
+}
+
+/// This process, which uses the library for the first time. A forked copy that did not
+/// begin with `close_inherited` may close by itself what it has inherited.
+#[cold]
+fn new_owner() -> i32 {
+    fd::forget_inherited();
+    host::pid()
+}
+
+/// Closes what this process, a forked copy, has inherited from the library. EBUSY if it
+/// has used the library: nobody can tell any more what is inherited.
+pub fn close_inherited() -> Result<()> {
+    memory::forget_if_copied(wipe);
+    if STATE.owner() != 0 {
+        return Err(Errno::EBUSY);
+    }
+    fd::close_inherited();
+    Ok(())
 }
 
 /// Takes the lock where the caller has blocked the signals already. What is taken
@@ -118,7 +141,7 @@ pub fn prepare() -> Result<()> {
 pub fn lock(blocked: &AllBlocked) -> Result<Locked<State>> {
     let locked = STATE.lock(blocked).ok_or(Errno::EBADF)?;
     if locked.owner() == 0 {
-        locked.set_owner(host::pid());
+        locked.set_owner(new_owner());
     }
     Ok(locked)
 }

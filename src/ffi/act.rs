@@ -11,13 +11,14 @@ use core::mem::size_of;
 /// Sends a signal to a child, and to nobody else: not to a process that has its
 /// pid by now.
 ///
-/// `signal`: 1 to SIGRTMAX.
+/// `signal`: 1 to SIGRTMAX; 0 sends nothing and checks whether the child runs.
 ///
-/// Returns 0, -ESRCH if the child has ended (nothing is sent, whether or not
-/// anybody has waited for it; that does not tell its end, see chld_kill_group()),
-/// -EINVAL if `signal` is none (0 included: to learn whether it runs, use
-/// chld_wait() with 0), -EPERM if the child runs as somebody else by now, -EBADF if
-/// `id` is no child.
+/// Returns 0, also for signal 0 to a child that may not be signalled, or
+/// -ESRCH the child has exited, whether or not anybody has waited for it. Nothing is
+/// sent. The call does not record the exit: see chld_kill_group();
+/// -EPERM the child runs as another user by now;
+/// -EINVAL `signal` is no signal;
+/// -EBADF `id` is no child.
 /// Thread-safe, also while another thread waits. Async-signal-safe. Never
 /// blocks. Since 0.1.
 #[unsafe(no_mangle)]
@@ -29,20 +30,21 @@ pub extern "C" fn chld_kill(id: chld_id, signal: c_int) -> c_int {
 /// leader of one (CHLD_GROUP_NEW, CHLD_SPAWN_SESSION): to the child and to its
 /// descendants that have not moved to another group.
 ///
-/// `signal`: as for chld_kill().
+/// `signal`: 1 to SIGRTMAX.
 ///
-/// Never to another group that has the number by now. Where the kernel cannot
-/// name a group by pidfd (before Linux 6.9), that is because the number stays
-/// taken until the leader is reaped, and the library does that only after a call
-/// has told its end, or when its SIGCHLD handler sees it. So the group of a child
-/// that has ended can be signalled as long as no call has told the end, and no
-/// such handler is installed (CHLD_ENGINE_SIGCHLD, chld_sigchld_install()); not
-/// after that.
+/// It never reaches another group that has the number by now. Since Linux 6.9 a pidfd
+/// names the group: it can be signalled after the exit of the child, until chld_close().
+/// Before that, the number stays taken until the child is reaped. So the group of a
+/// child that has exited can be signalled as long as:
+/// - no call has returned the exit, and
+/// - no SIGCHLD handler reaps (CHLD_ENGINE_SIGCHLD, chld_sigchld_install()).
 ///
-/// Returns 0; -EINVAL if the child leads no group of its own, whose group is
-/// somebody else's then, or if `signal` is none; -ESRCH once a call has told the
-/// child's end, or if nobody is left in the group; -EPERM if none of them may be
-/// signalled; -EBADF if `id` is no child.
+/// Returns 0, or
+/// -EINVAL the child leads no group of its own: its group is the caller's, or that of
+/// another process; or `signal` is no signal, 0 included;
+/// -ESRCH nobody is left in the group; or, before Linux 6.9, a call has returned the exit;
+/// -EPERM none of them may be signalled;
+/// -EBADF `id` is no child.
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_kill_group(id: chld_id, signal: c_int) -> c_int {

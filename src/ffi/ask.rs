@@ -1,5 +1,6 @@
 use super::spawn::chld_id;
 use super::{quietly, valid, write_out};
+use crate::children::state;
 use crate::wait::ask;
 use core::ffi::{c_char, c_int, c_void};
 
@@ -84,13 +85,34 @@ pub extern "C" fn chld_stderr_fd(id: chld_id) -> c_int {
 ///
 /// `which`: CHLD_STDIN, CHLD_STDOUT or CHLD_STDERR.
 ///
-/// Returns 0, -ENOENT if there is none or it was closed, -EINVAL if `which` is
-/// none of the three, -EBADF if `id` is no child.
+/// Returns 0, or
+/// -ENOENT there is none, or it was closed or taken;
+/// -EBUSY a capture of the child is under way;
+/// -EINVAL `which` is none of the three;
+/// -EBADF `id` is no child.
 /// Thread-safe, but nobody may be using the descriptor. Async-signal-safe.
 /// Never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_close_fd(id: chld_id, which: c_int) -> c_int {
     quietly(|| ask::close_stream(valid(id)?, which).map(|()| 0))
+}
+
+/// Makes the caller's end of one of the child's pipes, or of its pseudo-terminal, the
+/// caller's own. It outlives the handle, and the library no longer reads, writes or
+/// closes it. Use this to hand a stream to other code, or to another process.
+///
+/// `which`: CHLD_STDIN, CHLD_STDOUT or CHLD_STDERR.
+///
+/// Returns the descriptor, close-on-exec and in blocking mode, or
+/// -ENOENT there is none, or it was closed or taken;
+/// -EBUSY a capture of the child is under way;
+/// -EINVAL `which` is none of the three;
+/// -EBADF `id` is no child.
+/// Ownership: close it with close().
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_take_fd(id: chld_id, which: c_int) -> c_int {
+    quietly(|| ask::take_stream(valid(id)?, which))
 }
 
 /// The `user` pointer that the child was started with.
@@ -109,12 +131,64 @@ pub unsafe extern "C" fn chld_user(id: chld_id, ret: *mut *mut c_void) -> c_int 
     })
 }
 
+/// Finds the handle of a child by its pid: that of a siginfo_t, for example.
+///
+/// `pid`: the number of a process. Once the library has reaped a child, its number may
+/// be another process's, and the child is not found by it any more.
+/// `ret`: where the handle goes; may be NULL.
+///
+/// Returns 0, or
+/// -ECHILD no child with an open handle has this number.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_find(pid: c_int, ret: *mut chld_id) -> c_int {
+    quietly(|| {
+        let handle = ask::find(pid)?;
+        // SAFETY: NULL or valid, by the header.
+        unsafe { write_out(ret, handle) };
+        Ok(0)
+    })
+}
+
+/// Gives a child back to the program: the library forgets it, and does not reap it. Call
+/// waitpid() for it. This is the counterpart of chld_adopt().
+///
+/// `ret`: where its pid goes; may be NULL.
+///
+/// The handle is closed, as by chld_close(), and:
+/// - The child is not signalled, whatever CHLD_SPAWN_KILL_ON_CLOSE says.
+/// - A child that has exited can be released until a call of the library has returned
+///   or recorded its status: waitpid() returns it.
+/// - The caller's ends of its pipes are closed, and the descriptor of chld_exit_fd(). Use
+///   chld_take_fd() before to keep an end. The end of a pseudo-terminal that is closed
+///   last hangs it up: the child gets SIGHUP.
+/// - It leaves all sets without an event. The result of a capture in a set is freed.
+///
+/// From then on it is a foreign child: chld_reap_foreign() reaps it, and so does a
+/// SIGCHLD handler that stands in for "SIGCHLD ignored".
+///
+/// Returns 0, or
+/// -ESRCH a call has recorded its exit, or other code has reaped it: the number may be
+/// another process's;
+/// -EBUSY a capture, a stop sequence, a wait or another call is at work on the child;
+/// -EBADF `id` is no child.
+/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chld_release(id: chld_id, ret: *mut c_int) -> c_int {
+    quietly(|| {
+        let pid = ask::release(valid(id)?)?;
+        // SAFETY: NULL or valid, by the header.
+        unsafe { write_out(ret, pid) };
+        Ok(0)
+    })
+}
+
 /// Gives up a child's handle, its pipes and its status.
 ///
-/// The child is not signalled. If it still runs, it goes on, and the library
-/// reaps it after its end: at the next call that starts, adopts, awaits (also as a
-/// set), captures, stops or closes a child, or with many such children, the next
-/// few; or at chld_reap(). Calls of other threads that are at work on it finish
+/// The child is not signalled, unless CHLD_SPAWN_KILL_ON_CLOSE was set. If it still
+/// runs, it goes on, and the library reaps it after its end: at the next call that
+/// starts, adopts, awaits (also as a set), captures, stops or closes a child, or with
+/// many such children, the next few; or at chld_reap(). Calls of other threads that are at work on it finish
 /// undisturbed; its pipes, and the descriptor of chld_exit_fd(), are closed after
 /// them, the latter not before the child has ended.
 ///
@@ -123,4 +197,29 @@ pub unsafe extern "C" fn chld_user(id: chld_id, ret: *mut *mut c_void) -> c_int 
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_close(id: chld_id) -> c_int {
     quietly(|| ask::close(valid(id)?).map(|()| 0))
+}
+
+/// Closes, in a forked copy of the program, every descriptor that the copy has inherited
+/// from the library: the caller's ends of pipes and pseudo-terminals, pidfds, and what
+/// belongs to sets, captures and the SIGCHLD handler. As long as a copy has the caller's
+/// end of a pipe open, a child may wait for the end of its input.
+///
+/// Call it first in the copy, before anything else opens or closes descriptors:
+///
+///     if (fork() == 0) {
+///         chld_after_fork();
+///         work();
+///
+/// It closes no descriptor that chld_take_fd() has given away. What another thread was
+/// opening at the moment of the fork may stay open. Not for a copy made by vfork(), which
+/// shares the memory of the original. A copy that execs needs no call: all descriptors of
+/// the library are close-on-exec.
+///
+/// Returns 0, or
+/// -EBUSY this process has used the library: it is no copy, or not any more a fresh one.
+/// Nothing is closed.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_after_fork() -> c_int {
+    quietly(|| state::close_inherited().map(|()| 0))
 }

@@ -106,12 +106,12 @@ pub struct chld_sink {
     /// The first argument of `callback`.
     pub argument: *mut c_void,
     /// For CHLD_SINK_FD and CHLD_SINK_TEE: the descriptor. It stays yours, in the
-    /// mode that it is in, and must stay open. The stream is not read while the
-    /// descriptor takes nothing, so the child waits, but the timeout still holds. A
-    /// pipe in blocking mode gets at most PIPE_BUF bytes at once, and only when it
-    /// has room for them; a pipe that other processes write to, too, should be in
-    /// non-blocking mode. At the timeout, bytes that were read and that the
-    /// descriptor has not taken are lost: `truncated` is 1.
+    /// mode that it is in, and must stay open. While it takes nothing, the stream is
+    /// not read, so the child waits; the timeout still holds. What was read by the
+    /// timeout and not taken is lost: `truncated` is 1. A pipe in blocking mode holds
+    /// nobody up. Before Linux 6.4 it gets at most PIPE_BUF bytes at once, when it has
+    /// room for them; there, put a pipe that other processes write to as well into
+    /// non-blocking mode.
     pub fd: i32,
     /// Must be 0.
     pub reserved: [u32; 5],

@@ -44,6 +44,7 @@ pub unsafe fn setup_of<'a>(options: *const chld_capture_options) -> Result<Setup
             sinks: [Sink::Nothing, Sink::Nothing],
             outlets: [None, None],
             until_eof: false,
+            only_stops: false,
             timeout: Deadline::Never,
             cancel: None,
             // SAFETY: NULL.
@@ -62,6 +63,7 @@ pub unsafe fn setup_of<'a>(options: *const chld_capture_options) -> Result<Setup
             sinks: [sink_of(&options.out)?, sink_of(&options.err)?],
             outlets: [outlet_of(&options.out)?, outlet_of(&options.err)?],
             until_eof: options.flags & CHLD_CAPTURE_EOF != 0,
+            only_stops: false,
             timeout: match options.timeout_ms {
                 0 => Deadline::Never,
                 timeout => Deadline::after_ms(timeout)?,

@@ -14,6 +14,7 @@ mod pipeline;
 mod set;
 mod spawn;
 mod status;
+mod terminal;
 mod wait;
 
 use crate::status::word::{State, Status};

@@ -4,13 +4,14 @@ use super::spawn::*;
 use crate::start::failure::{Failure, OrMisuse, Reason, Step};
 use crate::start::request::{Cwd, Dispositions, FdPair, Group, Mask, Request, Search, Stdio};
 use crate::sys::limit::Limit;
+use crate::sys::pty;
 use crate::sys::cstr::StrList;
 use core::cell::OnceCell;
 use core::ffi::{CStr, c_char};
 use core::mem::size_of;
 
 /// The highest flag, and all below it.
-const FLAGS: u64 = CHLD_SPAWN_CGROUP_OWN | (CHLD_SPAWN_CGROUP_OWN - 1);
+const FLAGS: u64 = CHLD_SPAWN_PTY_NO_ECHO | (CHLD_SPAWN_PTY_NO_ECHO - 1);
 
 /// # Safety
 /// Every pointer in `options` must be NULL or what the header says it is, and
@@ -51,7 +52,10 @@ pub unsafe fn request<'a>(
                 None => Cwd::Inherit,
             },
             stdio,
-            window: [options.rows, options.columns],
+            pty: pty::Look {
+                window: [options.rows, options.columns],
+                is_silent: has(CHLD_SPAWN_PTY_NO_ECHO),
+            },
             pairs: slice(options.fds.cast::<FdPair>(), options.fds_count)
                 .or_misuse(Reason::Fds)?,
             inherit_fds: has(CHLD_SPAWN_INHERIT_FDS),
@@ -83,6 +87,7 @@ pub unsafe fn request<'a>(
             mask: mask_of(options).or_misuse(Reason::MaskMode)?,
             dispositions: dispositions_of(options).or_misuse(Reason::SignalsMode)?,
             reset: options.reset,
+            kills_on_close: has(CHLD_SPAWN_KILL_ON_CLOSE),
             detached: has(CHLD_SPAWN_DETACHED),
             subreaper: has(CHLD_SPAWN_SUBREAPER),
             interpreter: OnceCell::new(),

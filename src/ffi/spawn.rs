@@ -8,8 +8,8 @@ use crate::sys::host::Undisturbed;
 use crate::status::text::Text;
 use core::ffi::{c_char, c_int, c_void};
 
-/// A child, as a number. It can be copied, stored and given to another thread;
-/// using it after chld_close() gives -EBADF, whatever has happened since.
+/// The handle of a child: a number that you can copy, store and pass to other
+/// threads. After chld_close() it is -EBADF forever.
 pub type chld_id = u64;
 
 /// No child. Never a valid handle.
@@ -18,28 +18,28 @@ pub const CHLD_NONE: u64 = 0;
 /// Nothing failed.
 pub const CHLD_STEP_NONE: i32 = 0;
 
-/// argv is NULL or empty.
+/// `ret` or `argv`: NULL or empty.
 pub const CHLD_STEP_ARGUMENTS: i32 = 1;
 
 /// chld_spawn_options: `size`, unknown flags or modes, or a contradiction.
 pub const CHLD_STEP_OPTIONS: i32 = 2;
 
-/// `env_set` or `env_unset`; index: the entry, which is the error's item too.
+/// `env_set` or `env_unset`. `index` is the entry, `item` its text.
 pub const CHLD_STEP_ENVIRONMENT: i32 = 3;
 
 /// No memory, or no room in the table of children.
 pub const CHLD_STEP_MEMORY: i32 = 4;
 
-/// A descriptor given for stdin, stdout or stderr (index 0, 1, 2).
+/// A descriptor or mode for stdin, stdout or stderr (`index` 0, 1, 2).
 pub const CHLD_STEP_STDIO: i32 = 5;
 
-/// Opening a path for stdin, stdout or stderr (index 0, 1, 2).
+/// Opening a path for stdin, stdout or stderr (`index` 0, 1, 2).
 pub const CHLD_STEP_OPEN: i32 = 6;
 
-/// Making a pipe for stdin, stdout or stderr (index 0, 1, 2).
+/// Making a pipe for stdin, stdout or stderr (`index` 0, 1, 2).
 pub const CHLD_STEP_PIPE: i32 = 7;
 
-/// Making a pseudo-terminal for stdin, stdout or stderr (index 0, 1, 2).
+/// Making a pseudo-terminal for stdin, stdout or stderr (`index` 0, 1, 2).
 pub const CHLD_STEP_PTY: i32 = 8;
 
 /// Placing the child into its cgroup.
@@ -51,63 +51,63 @@ pub const CHLD_STEP_CLONE: i32 = 10;
 /// Giving the child a descriptor table of its own.
 pub const CHLD_STEP_DESCRIPTORS: i32 = 11;
 
-/// An entry of `fds`; index: the entry.
+/// An entry of `fds`. `index` is the entry.
 pub const CHLD_STEP_MAP: i32 = 12;
 
-/// setsid, and becoming a subreaper.
+/// setsid(), or becoming a subreaper.
 pub const CHLD_STEP_SESSION: i32 = 13;
 
-/// Making the terminal on its stdin the controlling one.
+/// Making the terminal on the child's stdin its controlling terminal.
 pub const CHLD_STEP_TERMINAL: i32 = 14;
 
-/// setpgid.
+/// setpgid().
 pub const CHLD_STEP_GROUP: i32 = 15;
 
-/// Putting its group into the foreground of its terminal.
+/// Putting the child's group into the foreground of its terminal.
 pub const CHLD_STEP_FOREGROUND: i32 = 16;
 
-/// An entry of `limits`; index: the entry.
+/// An entry of `limits`. `index` is the entry.
 pub const CHLD_STEP_LIMIT: i32 = 17;
 
-/// setpriority.
+/// setpriority().
 pub const CHLD_STEP_NICE: i32 = 18;
 
-/// sched_setaffinity.
+/// sched_setaffinity().
 pub const CHLD_STEP_AFFINITY: i32 = 19;
 
-/// setgroups.
-pub const CHLD_STEP_SETGROUPS: i32 = 20;
+/// prctl(PR_SET_NO_NEW_PRIVS).
+pub const CHLD_STEP_NO_NEW_PRIVS: i32 = 20;
 
-/// setresgid.
-pub const CHLD_STEP_SETGID: i32 = 21;
+/// setgroups().
+pub const CHLD_STEP_SETGROUPS: i32 = 21;
 
-/// setresuid.
-pub const CHLD_STEP_SETUID: i32 = 22;
+/// setresgid().
+pub const CHLD_STEP_SETGID: i32 = 22;
+
+/// setresuid().
+pub const CHLD_STEP_SETUID: i32 = 23;
 
 /// Changing to the working directory.
-pub const CHLD_STEP_CHDIR: i32 = 23;
+pub const CHLD_STEP_CHDIR: i32 = 24;
 
-/// PR_SET_NO_NEW_PRIVS.
-pub const CHLD_STEP_NO_NEW_PRIVS: i32 = 24;
-
-/// PR_SET_PDEATHSIG; ESRCH if the parent has died meanwhile.
+/// prctl(PR_SET_PDEATHSIG). ESRCH if the parent has exited meanwhile.
 pub const CHLD_STEP_DEATH_SIGNAL: i32 = 25;
 
 /// Signal dispositions and mask.
 pub const CHLD_STEP_SIGNALS: i32 = 26;
 
-/// execve: the program is missing, not executable, not a program.
+/// execve(): the program is missing, is not executable, or is not a program.
 pub const CHLD_STEP_EXEC: i32 = 27;
 
-/// The program is there, but the interpreter in its first line, or its dynamic
-/// linker, is missing; or it is a script given by descriptor.
+/// The program is there, but its interpreter keeps it from running: the one in the
+/// first line of a script, or the dynamic linker. `item` is the interpreter if its
+/// name could be read. Also for a script given by descriptor.
 pub const CHLD_STEP_INTERPRETER: i32 = 28;
 
-/// chld_run() alone: its capture options, for which nothing is started, or the
-/// capture of what was started.
+/// chld_run() only: the capture, or its options, for which nothing is started.
 pub const CHLD_STEP_CAPTURE: i32 = 29;
 
-/// How many bytes chld_error keeps of the name of what failed.
+/// The size of the member `item` of chld_error.
 pub const CHLD_ERROR_ITEM: usize = 112;
 
 const _: () = assert!(CHLD_ERROR_ITEM == ITEM_BYTES);
@@ -119,37 +119,38 @@ pub struct chld_error {
     pub code: i32,
     /// One of CHLD_STEP_*.
     pub step: i32,
-    /// The position of the item that the step was at; else 0.
+    /// The position of the item at which the step failed, else 0.
     pub index: i32,
-    /// The path, directory, program or entry that the step was about; empty if
-    /// there is none. NUL-terminated, cut if it is longer.
+    /// The path, directory, program, interpreter or entry at which the step
+    /// failed; empty if there is none. It ends with a NUL and is cut if it is
+    /// longer.
     pub item: [c_char; CHLD_ERROR_ITEM],
-    /// Which rule the call has broken, for chld_error_text(); 0 for none. The
-    /// numbers are the library's own and change between versions.
+    /// The rule that the call has broken, for chld_error_text(); 0 for none. The
+    /// numbers belong to the library and change between versions.
     pub reason: i32,
     /// The stage of a pipeline that could not be started, counted from 1; 0 if it was
     /// none of them.
     pub stage: i32,
 }
 
-/// As the caller has it.
+/// The caller's stream.
 pub const CHLD_STDIO_INHERIT: u32 = 0;
 
 /// /dev/null.
 pub const CHLD_STDIO_NULL: u32 = 1;
 
-/// A new pipe; the caller's end is chld_stdin_fd(), chld_stdout_fd() or
-/// chld_stderr_fd().
+/// A new pipe. chld_stdin_fd(), chld_stdout_fd() and chld_stderr_fd() return the
+/// caller's ends.
 pub const CHLD_STDIO_PIPE: u32 = 2;
 
-/// A copy of the caller's descriptor `fd`, which stays the caller's to close.
+/// A copy of the caller's descriptor `fd`. You still have to close `fd`.
 pub const CHLD_STDIO_FD: u32 = 3;
 
-/// The file at `path`, opened by the caller's process, relative to the caller's
-/// working directory, with `open_flags` and `open_mode`.
+/// The file at `path`. The calling process opens it with `open_flags` and
+/// `open_mode`; a relative path begins at the caller's working directory.
 pub const CHLD_STDIO_PATH: u32 = 4;
 
-/// Where the child's stdout goes. For `err` only.
+/// The child's stdout. For `err` only.
 pub const CHLD_STDIO_STDOUT: u32 = 5;
 
 /// Closed in the child.
@@ -157,28 +158,30 @@ pub const CHLD_STDIO_CLOSED: u32 = 6;
 
 /// The child's side of a new pseudo-terminal, the same for all streams that ask
 /// for one, with a window of `rows` and `columns`. The child begins a session
-/// whose controlling terminal this is. The caller's end is had as with
-/// CHLD_STDIO_PIPE, one descriptor a stream; reading it gives EIO when no
-/// process has the other side open any more.
+/// whose controlling terminal this is. chld_stdin_fd(), chld_stdout_fd() and
+/// chld_stderr_fd() return the caller's end, one descriptor per stream.
+///
+/// The end of what the child writes is EIO: read() returns it once no process has
+/// the other side open any more. Captures take it for the end.
 pub const CHLD_STDIO_PTY: u32 = 7;
 
-/// Where the child's stderr goes. For `out` only.
+/// The child's stderr. For `out` only.
 pub const CHLD_STDIO_STDERR: u32 = 8;
 
 /// One of the child's three standard streams.
 #[repr(C)]
 pub struct chld_stdio {
-    /// One of CHLD_STDIO_*. 0 inherits.
+    /// One of CHLD_STDIO_*.
     pub mode: u32,
     /// For CHLD_STDIO_FD.
     pub fd: i32,
     /// For CHLD_STDIO_PATH.
     pub path: *const c_char,
-    /// For CHLD_STDIO_PATH, as for open(). 0 means what a shell does: O_RDONLY
-    /// for `in`, O_WRONLY | O_CREAT | O_TRUNC for the others.
+    /// For CHLD_STDIO_PATH: the flags of open(). 0 means O_RDONLY for `in` and
+    /// O_WRONLY | O_CREAT | O_TRUNC for `out` and `err`, as in a shell.
     pub open_flags: i32,
-    /// For CHLD_STDIO_PATH, the permissions of a new file, less the umask. 0
-    /// means 0666.
+    /// For CHLD_STDIO_PATH: the permissions of a new file, less the umask. 0 means
+    /// 0666.
     pub open_mode: u32,
 }
 
@@ -192,50 +195,51 @@ pub struct chld_fd_map {
 /// The caller's process group.
 pub const CHLD_GROUP_INHERIT: u32 = 0;
 
-/// A new group with the child as its leader.
+/// A new group. The child is its leader.
 pub const CHLD_GROUP_NEW: u32 = 1;
 
-/// The existing group `group`, of the caller's session.
+/// The existing group `group` in the caller's session.
 pub const CHLD_GROUP_JOIN: u32 = 2;
 
-/// Along the PATH of the calling process.
+/// Search the PATH of the calling process.
 pub const CHLD_SEARCH_PARENT: u32 = 0;
 
-/// Along the PATH in the child's environment.
+/// Search the PATH in the child's environment.
 pub const CHLD_SEARCH_CHILD: u32 = 1;
 
-/// Not at all: the name is a path.
+/// Do not search: the name is a path.
 pub const CHLD_SEARCH_NONE: u32 = 2;
 
 /// The child begins a new session, as its leader and without a terminal.
 pub const CHLD_SPAWN_SESSION: u64 = 1;
 
-/// The terminal on the child's stdin becomes the controlling one of its
-/// session. With CHLD_SPAWN_SESSION only.
+/// The terminal on the child's stdin becomes the controlling terminal of its
+/// session. Needs CHLD_SPAWN_SESSION.
 pub const CHLD_SPAWN_TERMINAL: u64 = 2;
 
-/// The child's group becomes the foreground group of its terminal.
+/// The child's group becomes the foreground group of its terminal. If the start
+/// fails, the group before has the terminal again.
 pub const CHLD_SPAWN_FOREGROUND: u64 = 4;
 
-/// The child keeps every descriptor that is not close-on-exec. Without this it
-/// has 0, 1, 2 and what `fds` gives it, and nothing else.
+/// The child keeps every descriptor that is not close-on-exec. Without this flag
+/// it has 0, 1, 2 and those in `fds`.
 pub const CHLD_SPAWN_INHERIT_FDS: u64 = 8;
 
-/// The program is what is open at `program_fd`.
+/// The program is the file that is open at `program_fd`.
 pub const CHLD_SPAWN_PROGRAM_FD: u64 = 16;
 
-/// A file that is executable but no program (ENOEXEC) is run by /bin/sh, as
-/// execvp() would.
+/// /bin/sh runs a file that is executable but not a program (ENOEXEC), as with
+/// execvp().
 pub const CHLD_SPAWN_SHELL: u64 = 32;
 
-/// The working directory is what is open at `cwd_fd`.
+/// The working directory is the directory that is open at `cwd_fd`.
 pub const CHLD_SPAWN_CWD_FD: u64 = 64;
 
-/// The child is placed into the cgroup (v2) whose directory is open at
-/// `cgroup_fd`: it is born there, where the kernel can do that.
+/// The child is in the cgroup (v2) whose directory is open at `cgroup_fd`. It is
+/// created there if the kernel supports that (5.7).
 pub const CHLD_SPAWN_CGROUP: u64 = 128;
 
-/// The child's supplementary groups are `groups`, and no others.
+/// The child's supplementary groups are `groups` and no others.
 pub const CHLD_SPAWN_GROUPS: u64 = 256;
 
 /// The child's real, effective and saved group is `gid`.
@@ -247,38 +251,51 @@ pub const CHLD_SPAWN_UID: u64 = 1024;
 /// The child's umask is `umask`.
 pub const CHLD_SPAWN_UMASK: u64 = 2048;
 
-/// No program that the child becomes gains privileges: set-user-id bits and file
+/// No program that the child executes gains privileges: set-user-id bits and file
 /// capabilities are ignored.
 pub const CHLD_SPAWN_NO_NEW_PRIVS: u64 = 4096;
 
-/// Nobody will wait for the child: it is init's, or the nearest subreaper's.
-/// There is no handle; `ret` gets CHLD_NONE and may be NULL. Not with pipes or
-/// pseudo-terminals, nor with a death signal.
+/// Nobody waits for the child. Its parent is init or the nearest subreaper. There
+/// is no handle: `ret` receives CHLD_NONE and may be NULL. Excludes pipes,
+/// pseudo-terminals and a death signal.
 pub const CHLD_SPAWN_DETACHED: u64 = 8192;
 
-/// Descendants of the child whose own parent has ended become children of the
-/// child itself, not of init, so that chld_kill_tree() finds all of them as long
-/// as the child lives. A program that does not wait for children it does not
-/// know has zombies until it ends. Linux only; else -ENOSYS.
+/// Orphaned descendants of the child become its own children instead of init's.
+/// chld_kill_tree() then finds all of them while the child lives. A program that
+/// does not wait for children it did not start has zombies until it exits. Linux
+/// only; elsewhere -ENOSYS.
 pub const CHLD_SPAWN_SUBREAPER: u64 = 16384;
 
-/// As CHLD_SPAWN_CGROUP, and the cgroup is the child's own: nobody is ever in it
-/// but the child and its descendants. chld_kill_tree() with SIGKILL then ends all
-/// that is in it (since Linux 5.14), which nothing escapes.
+/// As CHLD_SPAWN_CGROUP, and only the child and its descendants are ever in that
+/// cgroup. chld_kill_tree() with SIGKILL then kills all processes in it (Linux
+/// 5.14), so no descendant escapes.
 pub const CHLD_SPAWN_CGROUP_OWN: u64 = 32768;
+
+/// chld_close() kills the child: it sends SIGKILL to the group if the child leads one
+/// (CHLD_GROUP_NEW, CHLD_SPAWN_SESSION, CHLD_STDIO_PTY), else to the child alone, and
+/// does not wait. If the child has exited, what is left of its group is killed, if the
+/// kernel can signal a group by pidfd (since Linux 6.9).
+///
+/// This is about the handle. A program that exits without chld_close() kills nobody.
+/// Not with CHLD_SPAWN_DETACHED.
+pub const CHLD_SPAWN_KILL_ON_CLOSE: u64 = 65536;
+
+/// The new pseudo-terminal does not echo: the caller does not read back what it writes.
+/// The child can turn that on again.
+pub const CHLD_SPAWN_PTY_NO_ECHO: u64 = 131072;
 
 /// The child ignores what the caller ignores, but not SIGPIPE and SIGCHLD.
 pub const CHLD_SIGNALS_USUAL: u32 = 0;
 /// The child ignores what the caller ignores.
 pub const CHLD_SIGNALS_INHERIT: u32 = 1;
-/// The child ignores the signals in `ignored` (0 for none), and no others.
+/// The child ignores the signals in `ignored` and no others.
 pub const CHLD_SIGNALS_IGNORING: u32 = 2;
 
-/// No signal is blocked in the child.
+/// The child blocks no signal.
 pub const CHLD_MASK_EMPTY: u32 = 0;
-/// What the calling thread blocks is blocked.
+/// The child blocks what the calling thread blocks.
 pub const CHLD_MASK_INHERIT: u32 = 1;
-/// The signals in `blocked` are blocked.
+/// The child blocks the signals in `blocked`.
 pub const CHLD_MASK_BLOCKED: u32 = 2;
 
 /// A resource limit for the child.
@@ -288,44 +305,46 @@ pub struct chld_limit {
     pub resource: i32,
     /// Must be 0.
     pub reserved: u32,
-    /// The soft limit, ~0 for none; not above `hard`.
+    /// The soft limit, ~0 for none. Not above `hard`.
     pub soft: u64,
     /// The hard limit, ~0 for none.
     pub hard: u64,
 }
 
-/// What chld_spawn() can be told. Begin with CHLD_SPAWN_OPTIONS_INIT, then set
-/// what you need: zero is the default in every member. Everything that it
-/// points to need only last for the call.
+/// Options of a start. Begin with CHLD_SPAWN_OPTIONS_INIT, then set what you need:
+/// 0 is the default of every member. What the members point to must last for the
+/// call only.
 #[repr(C)]
 pub struct chld_spawn_options {
-    /// sizeof(chld_spawn_options), set by CHLD_SPAWN_OPTIONS_INIT. A smaller
-    /// struct, from an older header, is read as far as it goes; a larger one, up to
-    /// 4096 bytes, is accepted if the part unknown to the library is zero.
+    /// sizeof(chld_spawn_options), set by CHLD_SPAWN_OPTIONS_INIT. The library
+    /// accepts a smaller struct from an older header, and a larger one up to 4096
+    /// bytes if the members that it does not have are 0.
     pub size: usize,
     /// CHLD_SPAWN_* bits.
     pub flags: u64,
 
-    /// The program, if it is not what argv[0] says. As every relative path along
-    /// PATH, it is looked for in the child, in its working directory; those of
-    /// the streams are the caller's.
+    /// The program to run, if it differs from argv[0]. Relative paths, including
+    /// those in PATH, are resolved in the child after it has changed to `cwd`.
+    /// Stream paths are resolved in the caller's working directory.
     pub program: *const c_char,
-    /// For CHLD_SPAWN_PROGRAM_FD. A script cannot be run in this way: its
+    /// For CHLD_SPAWN_PROGRAM_FD. A script cannot be run in this way, because its
     /// interpreter finds the descriptor closed.
     pub program_fd: i32,
-    /// One of CHLD_SEARCH_*: where a program without a slash in its name is
-    /// looked for. Without any PATH: in /bin and /usr/bin.
+    /// One of CHLD_SEARCH_*: which PATH finds a program without a slash in its
+    /// name. Without a PATH the library searches /bin and /usr/bin.
     pub search: u32,
 
-    /// The whole environment, "NAME=value" each, NULL at the end. NULL: the
-    /// caller's own.
+    /// The whole environment: "NAME=value" entries, NULL at the end. NULL inherits
+    /// the caller's environment.
     pub env: *const *const c_char,
-    /// "NAME=value" entries to add to that, or to replace there.
+    /// "NAME=value" entries to add or to replace. They win over `env_unset`; of
+    /// two entries with the same name the last one counts.
     pub env_set: *const *const c_char,
-    /// Names to take out.
+    /// Names to remove.
     pub env_unset: *const *const c_char,
 
-    /// The working directory. NULL: the caller's.
+    /// The working directory. NULL inherits the caller's. As a program may, it may
+    /// lead to a descriptor of the caller, as /proc/self/fd/9 does.
     pub cwd: *const c_char,
     /// For CHLD_SPAWN_CWD_FD.
     pub cwd_fd: i32,
@@ -336,12 +355,14 @@ pub struct chld_spawn_options {
     pub r#in: chld_stdio,
     pub out: chld_stdio,
     pub err: chld_stdio,
-    /// More descriptors for the child. They take effect all at once: 3 to 4 and
+    /// More descriptors for the child. All entries take effect at once: 3 to 4 and
     /// 4 to 3 swaps the two.
     pub fds: *const chld_fd_map,
-    /// How many.
+    /// The number of entries.
     pub fds_count: usize,
-    /// For CHLD_STDIO_PTY: the size of the window, in characters.
+    /// For CHLD_STDIO_PTY: the size of the window, in characters. 0: that of the
+    /// caller's terminal (of stdin, stdout or stderr, else the controlling one), or 24
+    /// rows and 80 columns if there is none. See chld_pty_resize().
     pub rows: u16,
     pub columns: u16,
 
@@ -352,40 +373,43 @@ pub struct chld_spawn_options {
     /// For CHLD_SPAWN_CGROUP and CHLD_SPAWN_CGROUP_OWN.
     pub cgroup_fd: i32,
 
-    /// Resource limits, set while the child still has the caller's privileges.
+    /// Resource limits. They are set while the child still has the caller's
+    /// privileges.
     pub limits: *const chld_limit,
-    /// How many.
+    /// The number of entries.
     pub limits_count: usize,
-    /// The CPUs that the child may run on, as sched_setaffinity() takes them; NULL
-    /// for no change.
+    /// The CPUs on which the child may run, as for sched_setaffinity(). NULL
+    /// changes nothing.
     pub cpus: *const c_void,
-    /// How many bytes.
+    /// The number of bytes.
     pub cpus_size: usize,
 
-    /// For CHLD_SPAWN_GROUPS; NULL for none at all.
+    /// For CHLD_SPAWN_GROUPS. NULL for no supplementary groups.
     pub groups: *const u32,
-    /// How many.
+    /// The number of entries.
     pub groups_count: usize,
-    /// For CHLD_SPAWN_GID and CHLD_SPAWN_UID. Groups, gid and uid are set in this
-    /// order; the caller's own process is not changed.
+    /// For CHLD_SPAWN_GID and CHLD_SPAWN_UID. The child sets groups, gid and uid
+    /// in this order. The calling process keeps its own.
     pub gid: u32,
     pub uid: u32,
 
-    /// Added to the niceness: more is less urgent.
+    /// Added to the niceness: a higher value is less urgent.
     pub nice: i32,
-    /// Sent to the child when the thread that started it dies; 0 for none. It
-    /// does not survive the exec of a program with set-user-id bits.
+    /// The signal that the child gets when the thread that started it exits; 0 for
+    /// none. It does not survive the exec of a program with set-user-id bits.
     pub death_signal: i32,
 
-    /// One of CHLD_SIGNALS_*: what is ignored. Handlers never outlive exec.
+    /// One of CHLD_SIGNALS_*: the signals that the child ignores. Handlers never
+    /// outlive exec.
     pub signals_mode: u32,
-    /// One of CHLD_MASK_*: what is blocked.
+    /// One of CHLD_MASK_*: the signals that the child blocks.
     pub mask_mode: u32,
-    /// For CHLD_SIGNALS_IGNORING: bit n - 1 is signal n.
+    /// For CHLD_SIGNALS_IGNORING: bit n - 1 is signal n. chld_sigset_decode()
+    /// makes such a number of a sigset_t.
     pub ignored: u64,
     /// For CHLD_MASK_BLOCKED: bit n - 1 is signal n.
     pub blocked: u64,
-    /// These signals have their default disposition in the child, in every
+    /// Signals that have their default disposition in the child, in every
     /// `signals_mode`: bit n - 1 is signal n.
     pub reset: u64,
 
@@ -400,43 +424,66 @@ unsafe impl super::growth::Growing for chld_spawn_options {
 
 /// Starts a child.
 ///
-/// `ret`: where its handle goes. Not NULL, but for CHLD_SPAWN_DETACHED.
-/// `argv`: its arguments, NULL at the end (main()'s own need a cast, being char
-/// **); argv[0] is the program unless the options name another. Without a slash
-/// in it, it is looked for along PATH, by execvp()'s rules: a directory that may
-/// not be searched makes the answer -EACCES if no other has the program.
-/// `options`: NULL for the defaults, under which the child has the caller's
-/// environment, working directory, standard streams, group, session and
-/// limits; no other descriptor; no signal blocked, no handler, SIGPIPE and
-/// SIGCHLD at their defaults, and what else the caller ignores ignored.
-/// `reterr`: where to say what failed; may be NULL. Written on failure only.
+/// `ret`: where its handle goes. Must not be NULL unless CHLD_SPAWN_DETACHED is set.
+/// `argv`: the arguments, NULL at the end. argv[0] is the program unless the options
+/// name another one. A program without a slash in its name is searched along PATH by
+/// execvp()'s rules: a directory that must not be searched makes the error -EACCES if
+/// no other directory has the program, and else the error of the last directory counts.
+/// `options`: NULL for the defaults. The child then has the caller's environment,
+/// working directory, standard streams, group, session and limits, and no other
+/// descriptors. It starts with an empty signal mask and no handlers. SIGPIPE and SIGCHLD
+/// are reset to their defaults; other signals that the caller ignores stay ignored.
+/// `reterr`: where the step that failed goes; may be NULL. Written on failure only.
 ///
-/// The call returns when the child has become its program, or could not: a
-/// program that cannot be run is an error here, not an exit code later. On
-/// failure nothing is left: no child, no zombie, no descriptor, no slot.
+/// The call returns when the child has executed its program, or when that has failed:
+/// a program that cannot be run is an error of this call, not an exit code later. On
+/// failure nothing is left: no child, no zombie, no descriptor, no handle.
 ///
-/// Returns 0, or the errno that `reterr` has with its step:
-/// -EINVAL `ret` or `argv` is NULL or empty, options that do not exist or
-/// contradict each other (steps "arguments", "options", "environment", "stdio",
-/// "map", "terminal", "group", "limit", "affinity", "setgroups", "setgid",
-/// "setuid", "death_signal", "signals"); -E2BIG options of a later version that
-/// this library does not know ("options"), or arguments too long for the kernel
-/// ("exec"); -EBADF a descriptor that is not open ("stdio",
-/// "map", "chdir", "exec", "cgroup"); -ENOENT, -EACCES, -ENOEXEC the program is
-/// missing, may not be run, or is none ("exec", "interpreter"), or a path leads
-/// nowhere ("open", "chdir"); -ENOMEM, -EAGAIN, -EMFILE, -ENFILE out of memory,
-/// processes, descriptors ("memory", "pipe", "pty", "open", "clone"); -EPERM the
-/// caller may not do what a step is named for. A step can say anything else that
-/// the call it is named for says. The section STEPS of the manual page, and
-/// docs/options.md, have all of it: option, step, errnos, since which kernel, what
-/// happens without.
-/// Ownership: the handle is the caller's, until chld_close(). The caller's ends of
-/// pipes and pseudo-terminals are the library's: chld_close_fd() or chld_close()
-/// closes them. Descriptors that were passed stay the caller's to close. Nothing
-/// else that was passed is kept.
-/// Thread-safe, but reads the environment, as every function that does races with
-/// setenv(). Not async-signal-safe. Blocks until the exec, and on opening a path as
-/// open() would. Not a cancellation point. Since 0.1.
+/// If a signal kills the child before its exec, or the kernel does (out of memory, a
+/// CPU limit, cgroup.kill), the start succeeds and the status has the signal.
+///
+/// All signals are blocked in the calling thread during a start, and in the child until
+/// its exec. A stop signal that comes meanwhile (^Z) stops the program right after its
+/// exec if the child is in the caller's group or has the terminal, and is discarded
+/// otherwise. These can still hold a child before its exec, and with it the calling
+/// thread, until SIGCONT or SIGKILL comes: SIGSTOP, a freezer, a debugger.
+///
+/// A child that changes its user or groups does not share the caller's memory, so that
+/// the new user gets no access to it. The price is that of fork() with a large caller.
+/// The new user can delay the start: by SIGSTOP, or by a file system of their own in
+/// `cwd` or PATH.
+///
+/// Libraries in LD_PRELOAD that intercept exec functions do not see a start, because
+/// the child makes system calls only. A program that needs them uses posix_spawn() and
+/// chld_adopt().
+///
+/// The call needs 12 KB of stack. Under valgrind and qemu-user a start also waits for
+/// copies of the process that other threads fork() meanwhile, until these exec or
+/// exit.
+///
+/// Returns 0, or
+/// -EINVAL if `ret` or `argv` is NULL or empty, or if options do not exist or contradict
+/// each other: "arguments", "options", "environment", "stdio", "map", "terminal",
+/// "group", "limit", "affinity", "setgroups", "setgid", "setuid", "death_signal",
+/// "signals", "clone",
+/// -E2BIG if options of a later version are set ("options"), or if the arguments are too
+/// long for the kernel ("exec"),
+/// -EBADF if a descriptor is not open: "stdio", "map", "chdir", "exec", "cgroup",
+/// -ENOENT, -EACCES, -ENOEXEC, -ENOTDIR, -ELOOP if the program is missing, must not be
+/// executed, or is not a program ("exec"), if that is so of its interpreter
+/// ("interpreter"), or if a path leads nowhere ("open", "chdir"),
+/// -ENOMEM, -EAGAIN, -EMFILE, -ENFILE without memory, processes or descriptors:
+/// "memory", "pipe", "pty", "open", "clone",
+/// -EPERM if the caller must not do what the step is named for,
+/// or another error of the call that the step is named for. The quoted words are the
+/// steps in `reterr`. The section STEPS of the manual page, and docs/options.md, list
+/// every option with its step, errors and kernel version.
+/// Ownership: the handle is yours until chld_close(). The caller's ends of pipes and
+/// pseudo-terminals belong to the library: chld_close_fd() or chld_close() closes them.
+/// Descriptors that you pass stay yours. The library keeps nothing else that you pass.
+/// Thread-safe, but it reads the environment, so do not call setenv() meanwhile. Not
+/// async-signal-safe. Blocks until the exec, and while it opens a path, as open() does.
+/// Not a cancellation point. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_spawn(
     ret: *mut chld_id,
@@ -496,21 +543,22 @@ fn wrong_size(size: usize, errno: Errno) -> Failure {
     Failure::misuse(reason, 0)
 }
 
-/// Takes over a child that the calling process has started by other means, with
-/// fork() for one. From then on only the library may wait for it.
+/// Takes over a child that the calling process has started by other means, for example
+/// by fork(). From then on only the library may wait for it.
 ///
-/// `ret`: where its handle goes. Not NULL.
-/// `pid`: the child, which nobody has reaped.
+/// `ret`: where its handle goes. Must not be NULL.
+/// `pid`: the child. Nobody may have reaped it.
 ///
-/// Its chld_user() is NULL, it has no pipes, and as the library does not know
-/// whether it leads a group, it leads none for chld_kill_group() and
-/// CHLD_TARGET_GROUP. A handle that was closed while its child ran is not to be had
-/// again: -EEXIST.
+/// Its chld_user() is NULL, and it has no pipes. The library does not know whether it
+/// leads a group, so chld_kill_group() and CHLD_TARGET_GROUP treat it as if it led none.
+/// A handle that was closed while its child ran cannot be had again: -EEXIST.
 ///
-/// Returns 0, -ECHILD if it is no child of this process, -EEXIST if the library
-/// has it already, -EINVAL if `ret` is NULL, -ENOMEM, -EAGAIN without memory or
-/// room in the table of children.
-/// Ownership: the handle is the caller's, until chld_close().
+/// Returns 0, or
+/// -ECHILD if `pid` is no child of this process,
+/// -EEXIST if the library has this child already,
+/// -EINVAL if `ret` is NULL,
+/// -ENOMEM, -EAGAIN without memory, or without room in the table of children.
+/// Ownership: the handle is yours until chld_close().
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_adopt(ret: *mut chld_id, pid: c_int) -> c_int {
@@ -525,7 +573,7 @@ pub unsafe extern "C" fn chld_adopt(ret: *mut chld_id, pid: c_int) -> c_int {
     })
 }
 
-/// The name of a CHLD_STEP_*: "exec", "chdir", … These names do not change.
+/// The name of a CHLD_STEP_*: "exec", "chdir", ... The names do not change.
 ///
 /// Returns a constant string, or NULL if `step` is none.
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
@@ -534,15 +582,19 @@ pub extern "C" fn chld_step_name(step: c_int) -> *const c_char {
     or_null(Step::from_number(step).map(Step::name))
 }
 
-/// Says what failed: "chdir /nowhere: No such file or directory", "stage 2: exec sotr:
-/// No such file or directory".
+/// Writes what failed, as in "chdir /nowhere: No such file or directory", "stage 2: exec
+/// sotr: No such file or directory" or "options: size is 0; initialize with
+/// CHLD_SPAWN_OPTIONS_INIT".
 ///
 /// `buffer`, `size`: as for chld_status_text().
 ///
-/// Returns the length of the whole text without its NUL, or -EINVAL for a step
-/// that does not exist.
-/// Thread-safe, never blocks. Not async-signal-safe: the words come from
-/// strerror_r(), in the locale of the caller. Since 0.1.
+/// Control characters in `item`, such as the carriage return of a script with
+/// Windows line ends, are made visible.
+///
+/// Returns the length of the whole text without its NUL, or
+/// -EINVAL if the step does not exist.
+/// Thread-safe, never blocks. Not async-signal-safe: the words of an errno come from
+/// strerror_r(), in the caller's locale. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_error_text(
     error: *const chld_error,

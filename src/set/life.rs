@@ -26,6 +26,7 @@ pub fn engine() -> Engine {
 
 /// Opens a set; `by_signal` asks for the SIGCHLD engine even if there are pidfds.
 pub fn open(by_signal: bool) -> Result<u64> {
+    state::prepare()?;
     let needs_handler = by_signal || engine() == Engine::Sigchld;
     let epoll = epoll::create()?;
     // Now: later, when an exit is to be reported, there may be no descriptor left.

@@ -207,6 +207,12 @@ impl Plan<'_> {
         for signal in changeable().filter(|signal| reset & 1 << (signal - 1) != 0) {
             raw::set_default(signal)?;
         }
+        let reset = self.request.reset;
+        for signal in (1..=64).filter(|signal| reset & 1 << (signal - 1) != 0) {
+            if !matches!(signal, libc::SIGKILL | libc::SIGSTOP) {
+                raw::set_default(signal)?;
+            }
+        }
         if self.reset_handlers {
             for signal in (1..=64).filter(|signal| raw::has_handler(*signal)) {
                 raw::set_default(signal)?;

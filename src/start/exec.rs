@@ -6,7 +6,7 @@
 //! program is found out before; then pending stop signals are discarded, and
 //! between the call that lets signals in and the exec there is nothing else.
 
-use super::failure::{Failure, Step};
+use super::failure::{Failure, NO_ITEM, Step};
 use super::interpreter;
 use super::plan::{PROGRAM, Plan, Program, REPORT};
 use super::report::{Progress, Word};
@@ -67,7 +67,7 @@ impl Plan<'_> {
         let pipe = self.kept(REPORT);
         if pipe >= 0 {
             self.report.set(Word::Pid, raw::pid());
-            let message = self.report.message(self.request.interpreter.get());
+            let message = self.report.message();
             // A pipe with so much room takes it at once, but for bad luck.
             let _ = (0..100).find(|_| raw::write(pipe, &message).is_ok());
         }
@@ -107,7 +107,7 @@ impl Plan<'_> {
             Err(failure) => return failure,
         };
         if let Some(item) = interpreter::at_fault(path, errno) {
-            let _ = self.request.interpreter.set(item);
+            self.report.item.set(item);
             return Failure::new(Step::Interpreter, 0, errno);
         }
         // The file is there, so what is missing is something that it names.
@@ -124,6 +124,7 @@ impl Plan<'_> {
         let room = self.candidate.take();
         for directory in path.to_bytes().split(|byte| *byte == b':') {
             let Some(candidate) = join(room, directory, name) else { continue };
+            let item = self.report.item.replace(NO_ITEM);
             let failure = match raw::exists(candidate) {
                 // Not worth letting signals in for.
                 Err(errno @ (Errno::ENOENT | Errno::ENOTDIR)) => {
@@ -131,9 +132,14 @@ impl Plan<'_> {
                 }
                 _ => self.exec_path(candidate),
             };
-            answer = weightier(answer, failure);
             if !may_be_elsewhere(failure) {
+                answer = failure;
                 break;
+            }
+            if outweighs(answer, failure) {
+                self.report.item.set(item);
+            } else {
+                answer = failure;
             }
         }
         self.candidate.set(room);
@@ -149,11 +155,10 @@ fn may_be_elsewhere(failure: Failure) -> bool {
     failure.step != Step::Signals && passed_over.contains(&failure.errno)
 }
 
-/// Which of two failures of a search is its answer.
-fn weightier(before: Failure, now: Failure) -> Failure {
-    let is_kept = before.errno == Errno::EACCES
-        || before.step == Step::Interpreter && now.errno != Errno::EACCES;
-    if is_kept && may_be_elsewhere(now) { before } else { now }
+/// Whether a failure of a search stays its answer in spite of a later one.
+fn outweighs(before: Failure, now: Failure) -> bool {
+    before.errno == Errno::EACCES
+        || before.step == Step::Interpreter && now.errno != Errno::EACCES
 }
 
 /// "directory/name" as a C string; `None` if it is longer than a path can be.

@@ -49,11 +49,11 @@ steps! {
     Limit = 17 c"limit";
     Nice = 18 c"nice";
     Affinity = 19 c"affinity";
-    Setgroups = 20 c"setgroups";
-    Setgid = 21 c"setgid";
-    Setuid = 22 c"setuid";
-    Chdir = 23 c"chdir";
-    NoNewPrivs = 24 c"no_new_privs";
+    NoNewPrivs = 20 c"no_new_privs";
+    Setgroups = 21 c"setgroups";
+    Setgid = 22 c"setgid";
+    Setuid = 23 c"setuid";
+    Chdir = 24 c"chdir";
     DeathSignal = 25 c"death_signal";
     Signals = 26 c"signals";
     Exec = 27 c"exec";
@@ -86,6 +86,7 @@ reasons! {
     Search Options EINVAL "search is no CHLD_SEARCH_*";
     DetachedStream Options EINVAL "CHLD_SPAWN_DETACHED excludes pipes and pseudo-terminals";
     DetachedDeathSignal Options EINVAL "CHLD_SPAWN_DETACHED excludes death_signal";
+    DetachedKill Options EINVAL "CHLD_SPAWN_DETACHED excludes CHLD_SPAWN_KILL_ON_CLOSE";
     DetachedRun Options EINVAL "chld_run() waits for the child; detach with chld_spawn()";
     EnvSet Environment EINVAL "an entry of env_set must be NAME=VALUE";
     EnvUnset Environment EINVAL "an entry of env_unset must be a name";
@@ -179,6 +180,7 @@ impl Failure {
 pub const ITEM_BYTES: usize = 112;
 /// Such a name, padded with NULs.
 pub type Item = [u8; ITEM_BYTES];
+pub const NO_ITEM: Item = [0; ITEM_BYTES];
 
 /// For the many places that turn an errno into a failure of one step.
 pub trait At<T> {

@@ -2,7 +2,7 @@
 //! gives one errno for a program, for the interpreter in the first line of a
 //! script, and for the dynamic linker that a program names.
 
-use super::failure::{ITEM_BYTES, Item};
+use super::failure::{ITEM_BYTES, Item, NO_ITEM};
 use crate::sys::raw;
 use crate::sys::{Errno, Result, cstr};
 use core::ffi::CStr;
@@ -58,7 +58,7 @@ fn copy(text: &[u8], place: &mut [u8; FIRST_LINE]) {
 }
 
 fn item(name: &CStr) -> Item {
-    let mut item = [0; ITEM_BYTES];
+    let mut item = NO_ITEM;
     for (place, byte) in item.iter_mut().zip(name.to_bytes()).take(ITEM_BYTES - 1) {
         *place = *byte;
     }

@@ -74,7 +74,7 @@ pub fn prepare(request: &Request, opened: &mut Opened) -> Result<(Guards, Starte
         enter_cgroup: false,
         callers_mask: 0,
         parent: if request.death_signal == 0 { 0 } else { host::pid() },
-        report: Report::default(),
+        report: Report::new(),
         may_be_stopped: false,
         stack_bottom: 0,
         candidate: Cell::new(candidate.get()),
@@ -109,8 +109,11 @@ fn start(plan: &mut Plan) -> Result<(Guards, Started), Failure> {
         }
         match failure {
             None => plan.born_outside_cgroup = true,
-            Some(failure) if !may_try_again(plan, failure) => return Err(failure),
-            Some(_) => {}
+            Some(failure) if may_try_again(plan, failure) => {}
+            Some(failure) => {
+                let _ = plan.request.interpreter.set(plan.report.item.get());
+                return Err(failure);
+            }
         }
     }
 }
@@ -195,11 +198,7 @@ fn read_report(plan: &Plan, pipe: &OwnedFd, started: &Started) {
     loop {
         let mut message = EMPTY_MESSAGE;
         match fd::read_full(pipe.number(), &mut message) {
-            Ok(size) if size == message.len() => {
-                if let Some(interpreter) = plan.report.take_over(&message) {
-                    let _ = plan.request.interpreter.set(interpreter);
-                }
-            }
+            Ok(size) if size == message.len() => plan.report.take_over(&message),
             Ok(_) => return,
             Err(Errno::EAGAIN) if is_settled(plan, started) => return,
             // It goes on, and so did the caller: this is no vfork.

@@ -109,11 +109,16 @@ fn refused(errno: Errno, cgroup: Option<i32>) -> bool {
     errno.means_unsupported() || errno == Errno::E2BIG && cgroup.is_some()
 }
 
-/// If the memory cannot be shared, there is one more way: a copy.
+/// If the memory cannot be shared, there is one more way: a copy; at last a plain
+/// fork.
 fn otherwise(started: Result<Started>, memory: Memory) -> Result<Option<Started>> {
     match started {
-        Err(errno) if errno.means_unsupported() && memory.is_shared() => {
+        Err(errno) if errno.means_unsupported() && memory == Memory::Shared => {
             MEMORY.store(REFUSED, Relaxed);
+            Ok(None)
+        }
+        Err(errno) if errno.means_unsupported() && memory == Memory::CopiedAsleep => {
+            SLEEPS.store(NO, Relaxed);
             Ok(None)
         }
         other => other.map(Some),

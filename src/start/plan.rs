@@ -66,7 +66,7 @@ impl Plan<'_> {
 
     /// Ready for a child: the one before has left its traces.
     pub fn renew(&mut self, report: i32) {
-        self.report = Report::default();
+        self.report = Report::new();
         self.foreground = Cell::new(None);
         if let Some(place) = self.kept.get_mut(REPORT) {
             *place = Source::new(report);
@@ -248,7 +248,7 @@ impl Opened {
         let master = match first {
             Some(Some(master)) => master.duplicate().at(Step::Pty, i)?,
             _ => {
-                let (master, terminal) = pty::open(request.window).at(Step::Pty, i)?;
+                let (master, terminal) = pty::open(request.pty).at(Step::Pty, i)?;
                 give(&terminal, request.uid).at(Step::Pty, i)?;
                 self.terminal = Some((terminal, i));
                 master

@@ -4,9 +4,10 @@
 //! know that it shares its memory, there is a pipe as well: the child sends the
 //! whole report at each change, and the parent takes over the last one.
 
-use super::failure::{Failure, ITEM_BYTES, Item, Step};
+use super::failure::{Failure, ITEM_BYTES, Item, NO_ITEM, Step};
 use crate::sys::Errno;
 use core::array::from_fn;
+use core::cell::Cell;
 use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 /// How far a child has come. 0 means that it has not run one instruction, or
@@ -44,18 +45,25 @@ const WORDS_BYTES: usize = WORDS * 4;
 pub type Message = [u8; WORDS_BYTES + ITEM_BYTES];
 pub const EMPTY_MESSAGE: Message = [0; WORDS_BYTES + ITEM_BYTES];
 
-#[derive(Default)]
-pub struct Report([AtomicI32; WORDS]);
+pub struct Report {
+    words: [AtomicI32; WORDS],
+    /// The interpreter that is at fault, or nothing.
+    pub item: Cell<Item>,
+}
 
 impl Report {
+    pub fn new() -> Report {
+        Report { words: Default::default(), item: Cell::new(NO_ITEM) }
+    }
+
     pub fn set(&self, word: Word, value: i32) {
-        if let Some(place) = self.0.get(word as usize) {
+        if let Some(place) = self.words.get(word as usize) {
             place.store(value, Relaxed);
         }
     }
 
     pub fn get(&self, word: Word) -> i32 {
-        self.0.get(word as usize).map_or(0, |place| place.load(Relaxed))
+        self.words.get(word as usize).map_or(0, |place| place.load(Relaxed))
     }
 
     pub fn reach(&self, progress: Progress) {
@@ -92,23 +100,21 @@ impl Report {
         (self.get(Word::Between) == started && pid != started && pid != 0).then_some(pid)
     }
 
-    pub fn message(&self, item: Option<&Item>) -> Message {
+    pub fn message(&self) -> Message {
         let mut message = EMPTY_MESSAGE;
-        let words = self.0.iter().flat_map(|word| word.load(Relaxed).to_ne_bytes());
-        let bytes = words.chain(item.into_iter().flatten().copied());
-        for (place, byte) in message.iter_mut().zip(bytes) {
+        let words = self.words.iter().flat_map(|word| word.load(Relaxed).to_ne_bytes());
+        for (place, byte) in message.iter_mut().zip(words.chain(self.item.get())) {
             *place = byte;
         }
         message
     }
 
-    /// Returns the item of the message.
-    pub fn take_over(&self, message: &Message) -> Option<Item> {
-        for (place, word) in self.0.iter().zip(message.chunks_exact(4)) {
+    pub fn take_over(&self, message: &Message) {
+        for (place, word) in self.words.iter().zip(message.chunks_exact(4)) {
             let word = <[u8; 4]>::try_from(word).unwrap_or_default();
             place.store(i32::from_ne_bytes(word), Relaxed);
         }
-        let item: Item = from_fn(|i| message.get(WORDS_BYTES.wrapping_add(i)).copied().unwrap_or(0));
-        (item.first() != Some(&0)).then_some(item)
+        let byte = |i: usize| message.get(WORDS_BYTES.wrapping_add(i)).copied();
+        self.item.set(from_fn(|i| byte(i).unwrap_or(0)));
     }
 }

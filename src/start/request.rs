@@ -1,9 +1,9 @@
 //! A start as the caller wants it.
 
 use super::environment;
-use super::failure::{Failure, Item, Reason, Step};
-use crate::sys::cstr::StrList;
-use crate::sys::{Errno, Result, limit};
+use super::failure::{Failure, Item, NO_ITEM, Reason, Step};
+use crate::sys::cstr::{self, StrList};
+use crate::sys::{Errno, Result, limit, pty};
 use core::cell::OnceCell;
 use core::ffi::CStr;
 
@@ -85,8 +85,7 @@ pub struct Request<'a> {
     pub env_unset: Option<StrList<'a>>,
     pub cwd: Cwd<'a>,
     pub stdio: [Stdio<'a>; 3],
-    /// Of a pseudo-terminal: rows, columns.
-    pub window: [u16; 2],
+    pub pty: pty::Look,
     pub pairs: &'a [FdPair],
     pub inherit_fds: bool,
     pub session: bool,
@@ -113,11 +112,13 @@ pub struct Request<'a> {
     pub dispositions: Dispositions,
     /// Signals that have their default disposition, whatever else is said.
     pub reset: u64,
+    /// Closing its handle kills it.
+    pub kills_on_close: bool,
     /// Nobody will wait for it.
     pub detached: bool,
     /// Its orphaned descendants become its own children.
     pub subreaper: bool,
-    /// Written by a start that fails: the interpreter that is at fault.
+    /// Written by a start that fails: the interpreter that is at fault, if one is.
     pub interpreter: OnceCell<Item>,
 }
 
@@ -134,7 +135,7 @@ impl<'a> Request<'a> {
             env_unset: None,
             cwd: Cwd::Inherit,
             stdio: [Stdio::Inherit; 3],
-            window: [0; 2],
+            pty: pty::Look::default(),
             pairs: &[],
             inherit_fds: false,
             session: false,
@@ -155,6 +156,7 @@ impl<'a> Request<'a> {
             mask: Mask::Bits(0),
             dispositions: Dispositions::Usual,
             reset: 0,
+            kills_on_close: false,
             detached: false,
             subreaper: false,
             interpreter: OnceCell::new(),
@@ -192,6 +194,7 @@ impl<'a> Request<'a> {
             // Nobody would have the other ends; the parent is gone by design.
             (self.detached && piped, Reason::DetachedStream),
             (self.detached && self.death_signal != 0, Reason::DetachedDeathSignal),
+            (self.detached && self.kills_on_close, Reason::DetachedKill),
             (!(0..=64).contains(&self.death_signal), Reason::DeathSignal),
             // To the system calls, -1 means "leave it".
             (self.gid == Some(u32::MAX), Reason::Gid),
@@ -209,6 +212,11 @@ impl<'a> Request<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Which streams are pseudo-terminals.
+    pub fn terminals(&self) -> [bool; 3] {
+        self.stdio.map(|stdio| matches!(stdio, Stdio::Pty))
     }
 
     /// Streams and all.
@@ -247,9 +255,8 @@ impl<'a> Request<'a> {
                 environment::wrong_entry(self).map_or(c"", |(_, _, entry)| entry)
             }
             Step::Limit => self.limits.get(index).map_or(c"", |limit| limit::name(limit.resource)),
-            Step::Interpreter if self.interpreter.get().is_some() => {
-                let item = self.interpreter.get().map_or(&[] as &[u8], |item| item);
-                return item.split(|byte| *byte == 0).next().unwrap_or_default();
+            Step::Interpreter if self.interpreter.get().is_some_and(|item| *item != NO_ITEM) => {
+                cstr::until_nul(self.interpreter.get().map_or(&[], |item| item)).unwrap_or_default()
             }
             Step::Exec | Step::Interpreter if self.program_fd.is_none() => {
                 self.name().unwrap_or_default()

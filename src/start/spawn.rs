@@ -48,6 +48,8 @@ fn start<T>(
         opened,
         user,
         leads_group: request.leads_group(),
+        kills_on_close: request.kills_on_close,
+        terminals: request.terminals(),
         // Without a descriptor to spare, its tree is found in /proc.
         cgroup: cgroup.and_then(|fd| raw::dup_above(fd, 3).ok()).map(OwnedFd::own),
     };
@@ -79,6 +81,8 @@ struct NewChild {
     opened: Opened,
     user: usize,
     leads_group: bool,
+    kills_on_close: bool,
+    terminals: [bool; 3],
     cgroup: Option<OwnedFd>,
 }
 
@@ -111,6 +115,7 @@ fn record(state: &mut State, index: u32, child: NewChild) -> u64 {
     slot.handle = handle::new(index, state::owner());
     (slot.is_open, slot.phase) = (true, Phase::Running);
     (slot.pid, slot.user, slot.leads_group) = (child.started.pid, child.user, child.leads_group);
+    (slot.kills_on_close, slot.terminals) = (child.kills_on_close, child.terminals);
     if let Some(fd) = child.started.pidfd {
         slot.pidfd.put(fd);
     }
@@ -131,6 +136,7 @@ fn record(state: &mut State, index: u32, child: NewChild) -> u64 {
 /// Takes over a child of this process that was started by other means. ECHILD if it is
 /// none, or other code has reaped it; EEXIST if the library has it.
 pub fn adopt(pid: i32) -> sys::Result<u64> {
+    state::prepare()?;
     let pidfd = pidfd::open(pid).ok();
     let index = state::claim(state::enter, |state| &mut state.slots, |_, _| Ok(()))?;
     let adopted = state::enter().and_then(|mut section| {
@@ -143,8 +149,15 @@ pub fn adopt(pid: i32) -> sys::Result<u64> {
         }
         wait::waitid(Whom::Pid(pid), wait::EXITED | wait::NO_HANG | wait::PEEK)?;
         let started = Started { pid, pidfd: pidfd.filter(is_of_child) };
-        let (opened, user) = (Opened::default(), 0);
-        let child = NewChild { started, opened, user, leads_group: false, cgroup: None };
+        let child = NewChild {
+            started,
+            opened: Opened::default(),
+            user: 0,
+            leads_group: false,
+            kills_on_close: false,
+            terminals: [false; 3],
+            cgroup: None,
+        };
         Ok(record(&mut section, index, child))
     });
     if adopted.is_err() {

@@ -20,8 +20,8 @@ use super::process::{self, Process, Sight};
 use crate::sys::list::List;
 use crate::sys::{Errno, Result, host, poll};
 
-/// Between two rounds, and between two looks at what no descriptor reports.
-const PAUSE_NS: u64 = 500_000;
+/// Before each round, and between two looks at what no descriptor reports.
+const PAUSE_NS: u64 = 200_000;
 
 /// A process in a round of the search.
 #[derive(Clone, Copy)]
@@ -52,13 +52,16 @@ impl Search {
             Sight::There(root) if process::is_ours()? && root.parent == host::pid() => root,
             _ => return Err(Errno::ENOSYS),
         };
-        let (all, members) = (List::new(), List::new());
-        let mut search = Search { kills, deadline, all, members, hidden: None };
-        search.members.push(Member::new(root))?;
-        if kills {
-            search.stop_members(child)?;
+        // It is still there, so it was the child that was seen, and not another process
+        // with the pid of a child that other code has reaped.
+        child.require_unreaped()?;
+        let mut root = Member::new(root);
+        if kills && root.state == State::Living {
+            root.stop(child)?;
         }
-        Ok(search)
+        let (all, mut members) = (List::new(), List::new());
+        members.push(root)?;
+        Ok(Search { kills, deadline, all, members, hidden: None })
     }
 
     pub fn kills(&self) -> bool {
@@ -72,10 +75,15 @@ impl Search {
 
     /// Takes rounds until all members are found. ETIMEDOUT at the deadline.
     pub fn run(&mut self, child: &Child) -> Result<()> {
-        while !self.round(child)? {
-            sleep(None, self.deadline.within_ns(PAUSE_NS))?;
+        loop {
+            if self.kills {
+                // Whoever was sent SIGSTOP needs a moment to stop.
+                sleep(None, self.deadline.within_ns(PAUSE_NS))?;
+            }
+            if self.round(child)? {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Reads /proc once, and stops new members if they are to be killed. Returns
@@ -154,11 +162,15 @@ impl Search {
     }
 
     /// Finds members in what was read. Returns whether another round is needed.
+    ///
+    /// Children mostly have higher pids than their parents. Going up and down in turn
+    /// also finds long chains of others soon, as when pids have come round.
     fn find_new(&mut self) -> Result<bool> {
-        let mut needs_round = false;
+        let (mut needs_round, mut goes_up) = (false, true);
         loop {
-            let before = self.members.len();
-            for i in 0..self.all.len() {
+            let (before, count) = (self.members.len(), self.all.len());
+            for step in 0..count {
+                let i = if goes_up { step } else { count.wrapping_sub(step).wrapping_sub(1) };
                 let one = self.all.values().get(i).filter(|one| !one.is_member);
                 let Some(Seen { process, .. }) = one.copied() else { continue };
                 if let Some((link, relative)) = self.relative_of(&process) {
@@ -169,6 +181,7 @@ impl Search {
             if self.members.len() == before {
                 return Ok(needs_round);
             }
+            goes_up = !goes_up;
         }
     }
 
@@ -182,15 +195,15 @@ impl Search {
         })
     }
 
-    /// Makes the process at `i` a member, and stops it. Returns whether another round
-    /// is needed because of it.
+    /// Makes the process at `i` a member, and stops it, if it still is one. Returns
+    /// whether another round is needed because of it.
     fn admit(&mut self, i: usize, link: Link, relative: &Process) -> Result<bool> {
         self.members.reserve()?; // whoever is stopped must be remembered
         let one = self.all.values_mut().get_mut(i).ok_or(Errno::EINVAL)?;
         let exact = Exact::open(one.process.pid)?;
         match process::look(one.process.pid)? {
             Sight::There(now) if now.is(&one.process) => one.process = now,
-            _ => return Ok(false),
+            _ => return Ok(true),
         }
         // The relative is looked at last. If it is still there, it was there at the
         // look before, so its number was its own then.
@@ -205,8 +218,8 @@ impl Search {
             member.note(exact.send(&[libc::SIGSTOP]));
         }
         self.members.push(member)?;
-        // It may have forked since /proc was read. One out of reach always may.
-        Ok(member.state == State::Living)
+        // It may have forked after /proc was read there. One out of reach always may.
+        Ok(member.state != State::OutOfReach)
     }
 
     /// Sends to each member, and SIGKILL also to the child's group. Returns the last
@@ -232,9 +245,10 @@ impl Search {
         result
     }
 
-    /// Returns at the deadline, too.
+    /// Waits for the members that got SIGKILL. Returns at the deadline, too.
     pub fn wait_until_gone(&mut self) -> Result<()> {
-        for member in self.members.values_mut().iter_mut().filter(|one| one.state != State::Dead) {
+        let members = self.members.values_mut().iter_mut();
+        for member in members.filter(|member| member.state == State::Living) {
             let exact = Exact::open(member.process.pid)?;
             while member.is_alive()? && !self.deadline.has_passed() {
                 match exact.pidfd() {
@@ -256,14 +270,14 @@ impl Search {
         Ok(count.wrapping_add(orphans))
     }
 
-    /// The children of this process that it has not started by this library.
+    /// Children of this process that it has not started by this library.
     fn count_orphans(&mut self) -> Result<u32> {
         self.read_all(Deadline::Never)?;
         let Some(root) = self.members.values().first() else { return Ok(0) };
         let may_be = |one: &&Seen| {
             let Process { pid, parent, start, .. } = one.process;
             let lives = !one.is_member && !one.process.is_dead();
-            lives && parent == host::pid() && start >= root.process.start && !signal::is_ours(pid)
+            lives && parent == host::pid() && start >= root.process.start && !signal::is_known(pid)
         };
         Ok(self.all.values().iter().filter(may_be).count() as u32)
     }

@@ -43,8 +43,8 @@ pub fn kill_group(child: u64, number: i32) -> Result<()> {
     section.send_to_group(index, number)
 }
 
-/// Whether this library has started, or adopted, the child with this pid.
-pub fn is_ours(pid: i32) -> bool {
+/// Whether this library has started, or adopted, this child of the process.
+pub fn is_known(pid: i32) -> bool {
     state::enter_if_used().is_ok_and(|mut section| section.by_pid(pid).is_some())
 }
 
@@ -91,6 +91,16 @@ impl State {
             Some(Err(errno)) if !errno.means_unsupported() && errno != Errno::EBADF => Err(errno),
             _ => signal::kill(slot.pid, number),
         }
+    }
+
+    /// SIGKILL to the group that the child leads, or to the child alone.
+    pub fn kill_all(&mut self, index: u32) {
+        let leads_group = self.slots.get(index).is_some_and(|slot| slot.leads_group);
+        let _ = match leads_group {
+            true => self.send_to_group(index, libc::SIGKILL),
+            // Its number is another's if other code has reaped it.
+            false => self.require_running(index).and_then(|()| self.send(index, libc::SIGKILL)),
+        };
     }
 
     /// The number of a group is kept from being another's by the zombie of its leader.

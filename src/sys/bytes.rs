@@ -38,7 +38,7 @@ pub fn find(bytes: &[u8], byte: u8) -> Option<usize> {
     (!found.is_null()).then(|| (found as usize).wrapping_sub(bytes.as_ptr() as usize))
 }
 
-/// Copies as much as fits; returns how much.
+/// Copies what fits. Returns the number of bytes.
 pub fn copy(to: Option<&mut [u8]>, from: &[u8]) -> usize {
     let to = to.unwrap_or_default();
     let count = to.len().min(from.len());

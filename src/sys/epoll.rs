@@ -1,6 +1,7 @@
 //! epoll: many descriptors, and one that becomes readable when one of them is ready.
 
 use super::fd::OwnedFd;
+use super::hook::{self, Point};
 use super::{Errno, Result, check_int};
 
 pub fn create() -> Result<OwnedFd> {
@@ -57,6 +58,9 @@ fn control(epoll: i32, operation: i32, fd: i32, events: i32, data: u64) -> Resul
 /// The `data` of one that is ready, or will be within `ms` milliseconds (-1: no
 /// limit); `None` if none is, or a signal came.
 pub fn next(epoll: i32, ms: i32) -> Result<Option<u64>> {
+    if ms != 0 {
+        hook::at(Point::Sleeping);
+    }
     let mut event = libc::epoll_event { events: 0, u64: 0 };
     // SAFETY: writes at most one event into a live local.
     match check_int(unsafe { libc::epoll_wait(epoll, &mut event, 1, ms) }) {

@@ -2,27 +2,28 @@
 //! 0, 1 or 2: a program whose stdout is closed must not find a pipe there.
 
 use super::zeroed::Zeroed;
-use super::{Errno, Result, check_int, raw};
+use super::{Errno, Result, check_int, inherited, raw};
 use core::ffi::CStr;
 
-/// A descriptor that is closed when it goes.
+/// A descriptor that is closed when it goes. A forked copy knows it as the library's.
 pub struct OwnedFd(i32);
 
 impl OwnedFd {
     /// Takes over `fd`, which must be open and nobody else's to close.
     pub fn own(fd: i32) -> OwnedFd {
+        inherited::add(fd);
         OwnedFd(fd)
     }
 
     /// The same for one that the kernel gave the lowest free number: it is moved
     /// above the three standard ones, if there is room.
     pub fn own_above(fd: i32) -> OwnedFd {
-        if fd > 2 {
-            return OwnedFd(fd);
+        let fd = OwnedFd::own(fd);
+        if fd.0 > 2 {
+            return fd;
         }
-        let fd = OwnedFd(fd);
         match raw::dup_above(fd.0, 3) {
-            Ok(moved) => OwnedFd(moved),
+            Ok(moved) => OwnedFd::own(moved),
             Err(_) => fd,
         }
     }
@@ -33,7 +34,7 @@ impl OwnedFd {
 
     /// Another descriptor of the same open file.
     pub fn duplicate(&self) -> Result<OwnedFd> {
-        raw::dup_above(self.0, 3).map(OwnedFd)
+        raw::dup_above(self.0, 3).map(OwnedFd::own)
     }
 
     /// Changes the owner of the open file.
@@ -42,8 +43,8 @@ impl OwnedFd {
         check_int(unsafe { libc::fchown(self.0, uid, !0) }).map(drop)
     }
 
-    /// Gives the descriptor up without closing it.
-    pub fn release(self) -> i32 {
+    /// Puts the descriptor into a table, without closing it.
+    fn release(self) -> i32 {
         let fd = self.0;
         core::mem::forget(self);
         fd
@@ -51,7 +52,7 @@ impl OwnedFd {
 
     /// The same open file at a number above the three standard ones.
     pub fn above_standard(self) -> Result<OwnedFd> {
-        if self.0 > 2 { Ok(self) } else { raw::dup_above(self.0, 3).map(OwnedFd) }
+        if self.0 > 2 { Ok(self) } else { self.duplicate() }
     }
 }
 
@@ -78,10 +79,17 @@ impl Held {
         self.0 = fd.release().wrapping_add(1);
     }
 
-    /// The caller closes it, or gives it away.
+    /// The caller closes it.
     pub fn take(&mut self) -> Option<i32> {
         let fd = self.get();
         self.0 = 0;
+        fd
+    }
+
+    /// It is not the library's any more: given away, or another file by now.
+    pub fn give_up(&mut self) -> Option<i32> {
+        let fd = self.take();
+        fd.into_iter().for_each(inherited::remove);
         fd
     }
 }
@@ -131,9 +139,21 @@ impl Drop for Closing {
 /// Closes `fd`. On Linux the descriptor is gone whatever the call answers, EINTR
 /// included, so there is nothing to report and nothing to repeat.
 pub fn close(fd: i32) {
+    inherited::remove(fd);
     // SAFETY: an int; the kernel checks it. That it is ours to close is the
     // promise of `OwnedFd` and of the table.
     unsafe { libc::close(fd) };
+}
+
+/// Closes what a forked copy has inherited from the library.
+pub fn close_inherited() {
+    // SAFETY: an int; it is listed, so the original has not given it away.
+    inherited::take_all(|fd| _ = unsafe { libc::close(fd) });
+}
+
+/// What a forked copy has inherited is nobody's to close any more.
+pub fn forget_inherited() {
+    inherited::take_all(|_| ());
 }
 
 /// A pipe, (read end, write end).
@@ -141,7 +161,7 @@ pub fn pipe(flags: i32) -> Result<(OwnedFd, OwnedFd)> {
     let mut ends = [-1i32; 2];
     // SAFETY: writes two ints into a live array.
     check_int(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | flags) })?;
-    let (read, write) = (OwnedFd(ends[0]), OwnedFd(ends[1]));
+    let (read, write) = (OwnedFd::own(ends[0]), OwnedFd::own(ends[1]));
     Ok((read.above_standard()?, write.above_standard()?))
 }
 
@@ -199,7 +219,7 @@ pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<OwnedFd> {
         // SAFETY: a live NUL-terminated path; the mode is passed always.
         check_int(unsafe { libc::open(path.as_ptr(), flags, mode) })
     })?;
-    OwnedFd(fd).above_standard()
+    OwnedFd::own(fd).above_standard()
 }
 
 /// Opens a file that is there, below an open directory.

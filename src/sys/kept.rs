@@ -1,6 +1,6 @@
 //! What was installed before the library's handler, and is called by it.
 
-use super::signal::{Delivery, Disposition, Handler};
+use super::signal::{self, Delivery, Disposition, Handler};
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 
@@ -47,14 +47,7 @@ impl Kept {
     pub fn set(&self, disposition: &Disposition) {
         let next = self.current.load(SeqCst).wrapping_add(1) % PLACES;
         let Some(place) = self.places.get(next) else { return };
-        let mut mask = 0u64;
-        for signal in 1..=64 {
-            // SAFETY: reads a live value.
-            if unsafe { libc::sigismember(&disposition.0.sa_mask, signal) } == 1 {
-                mask |= 1 << (signal - 1);
-            }
-        }
-        place.mask.store(mask, SeqCst);
+        place.mask.store(signal::bits_of(&disposition.0.sa_mask), SeqCst);
         place.flags.store(disposition.0.sa_flags, SeqCst);
         place.function.store(disposition.0.sa_sigaction, SeqCst);
         self.current.store(next, SeqCst);
@@ -62,14 +55,9 @@ impl Kept {
 
     pub fn get(&self) -> Disposition {
         let place = self.place();
-        let mask = place.mask.load(SeqCst);
-        // SAFETY: zero is a valid sigaction (SIG_DFL), and the set is a live
-        // part of it.
+        // SAFETY: zero is a valid sigaction (SIG_DFL).
         let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
-        for signal in (1..=64).filter(|signal| mask & 1 << (signal - 1) != 0) {
-            // SAFETY: as above.
-            unsafe { libc::sigaddset(&mut action.sa_mask, signal) };
-        }
+        action.sa_mask = signal::set_of(place.mask.load(SeqCst));
         action.sa_flags = place.flags.load(SeqCst);
         action.sa_sigaction = place.function.load(SeqCst);
         Disposition(action)

@@ -5,6 +5,7 @@
 //! like any other thread.
 
 use super::arch;
+use super::hook::{self, Point};
 use super::memory::Lasting;
 use super::signal::AllBlocked;
 use super::zeroed::Zeroed;
@@ -28,6 +29,7 @@ impl Lock {
         if self.0.compare_exchange(FREE, HELD, SeqCst, SeqCst).is_err() {
             self.acquire_slowly();
         }
+        hook::at(Point::Locked);
     }
 
     #[cold]
@@ -44,6 +46,7 @@ impl Lock {
         if self.0.swap(FREE, SeqCst) == AWAITED {
             self.futex(libc::FUTEX_WAKE, 1);
         }
+        hook::at(Point::Unlocked);
     }
 
     /// False if the call is not to be had.

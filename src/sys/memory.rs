@@ -21,6 +21,12 @@ pub(super) fn map(size: usize) -> Result<*mut u8> {
     if address == libc::MAP_FAILED { Err(host::errno()) } else { Ok(address.cast()) }
 }
 
+/// Gives back what nobody has seen.
+pub(super) fn unmap(first: *mut u8, size: usize) {
+    // SAFETY: made by `map` with this size, and no reference to it was ever given out.
+    unsafe { libc::munmap(first.cast(), size) };
+}
+
 /// Set once the kernel has refused MADV_WIPEONFORK (before Linux 4.14, and some
 /// emulators).
 static COPIES_KEEP_MEMORY: AtomicBool = AtomicBool::new(false);
@@ -50,8 +56,7 @@ impl Pages {
         match self.0.compare_exchange(core::ptr::null_mut(), fresh, SeqCst, SeqCst) {
             Ok(_) => Ok(fresh),
             Err(first) => {
-                // SAFETY: another thread was first; nobody has seen this mapping.
-                unsafe { libc::munmap(fresh.cast(), size) };
+                unmap(fresh, size); // another thread was first
                 Ok(first)
             }
         }

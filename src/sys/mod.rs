@@ -11,7 +11,9 @@ pub mod directory;
 pub mod epoll;
 pub mod fd;
 pub mod heap;
+mod hook;
 pub mod host;
+pub mod inherited;
 pub mod deadline;
 pub mod kept;
 pub mod limit;
@@ -25,6 +27,7 @@ pub mod pty;
 pub mod raw;
 pub mod select;
 pub mod signal;
+pub mod terminal;
 pub mod timer;
 pub mod wait;
 pub mod zeroed;
@@ -42,8 +45,8 @@ macro_rules! errnos {
 }
 errnos! {
     E2BIG EAGAIN EACCES EBADF EBUSY ECHILD EDEADLK EEXIST EINTR EINVAL EIO ELOOP EMFILE
-    ENAMETOOLONG ENFILE ENODATA ENODEV ENOENT ENOEXEC ENOMEM ENOSYS ENOTDIR EOPNOTSUPP EPERM
-    EPIPE ESRCH ESTALE ETIMEDOUT
+    ENAMETOOLONG ENFILE ENODATA ENODEV ENOENT ENOEXEC ENOMEM ENOSYS ENOTDIR ENOTTY EOPNOTSUPP
+    EPERM EPIPE ESRCH ESTALE ETIMEDOUT
 }
 
 impl Errno {

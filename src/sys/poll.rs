@@ -1,5 +1,6 @@
 //! Waiting for descriptors, with a limit.
 
+use super::hook::{self, Point};
 use super::{Errno, Result, check_int};
 
 pub type PollFd = libc::pollfd;
@@ -56,6 +57,9 @@ pub fn give_way() {
 /// timeout). Returns how many are ready; EINTR when a signal came. It never lets a
 /// blocked signal in.
 pub fn poll(fds: &mut [PollFd], nanoseconds: Option<u64>) -> Result<usize> {
+    if nanoseconds != Some(0) {
+        hook::at(Point::Sleeping);
+    }
     let limit = nanoseconds.map(|ns| libc::timespec {
         tv_sec: (ns / 1_000_000_000) as _,
         tv_nsec: (ns % 1_000_000_000) as _,

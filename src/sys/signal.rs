@@ -1,5 +1,6 @@
 //! Signals: sending, masks, and dispositions.
 
+use super::hook::{self, Point};
 use super::{Errno, Result, check_int};
 use core::mem::MaybeUninit;
 
@@ -35,7 +36,9 @@ pub struct AllBlocked(u64);
 
 impl AllBlocked {
     pub fn enter() -> Result<AllBlocked> {
-        super::raw::exchange_mask(!0).map(AllBlocked)
+        let blocked = super::raw::exchange_mask(!0).map(AllBlocked)?;
+        hook::at(Point::Blocked);
+        Ok(blocked)
     }
 
     /// What was blocked before.
@@ -45,6 +48,21 @@ impl AllBlocked {
 }
 
 impl Drop for AllBlocked {
+    fn drop(&mut self) {
+        let _ = super::raw::set_mask(self.0);
+    }
+}
+
+/// Blocks one signal of the calling thread, and brings the old mask back when it goes.
+pub struct Blocked(u64);
+
+impl Blocked {
+    pub fn enter(signal: i32) -> Result<Blocked> {
+        super::raw::block(1 << (signal - 1)).map(Blocked)
+    }
+}
+
+impl Drop for Blocked {
     fn drop(&mut self) {
         let _ = super::raw::set_mask(self.0);
     }

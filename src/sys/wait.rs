@@ -1,6 +1,7 @@
 //! waitid, with the fifth argument that libc's own function hides: the kernel
 //! gives the figures of rusage in the same call, of this child alone.
 
+use super::hook::{self, Point};
 use super::{Errno, Result, check};
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -95,6 +96,9 @@ fn ask(whom: Whom, options: i32) -> Result<Option<Change>> {
         Whom::Any if options & PEEK != 0 => (libc::P_ALL, 0),
         Whom::Any => return Err(Errno::EINVAL),
     };
+    if options & NO_HANG == 0 {
+        hook::at(Point::Sleeping);
+    }
     let mut told = Told::nothing();
     let mut usage = MaybeUninit::<Rusage>::uninit();
     // SAFETY: the kernel writes one siginfo and one rusage, both live locals of

@@ -1,12 +1,12 @@
 //! What the library has of a child, and giving its handle up.
 
-use crate::children::slot::{Slot, Usage};
+use crate::children::slot::{Phase, Slot, Usage};
 use crate::children::state::{self, State};
 use crate::notify::sigchld;
 use crate::status::word::Status;
 use crate::sys::fd::{self, Held};
-use crate::sys::wait;
-use crate::sys::{Errno, Result};
+use crate::sys::memory::Erased;
+use crate::sys::{Errno, Result, pty, wait};
 
 fn with<T>(child: u64, ask: impl FnOnce(&mut Slot) -> Result<T>) -> Result<T> {
     let mut section = state::enter_if_used()?;
@@ -82,9 +82,14 @@ pub fn stream(child: u64, which: i32) -> Result<i32> {
 pub fn close_stream(child: u64, which: i32) -> Result<()> {
     let mut section = state::enter_if_used()?;
     let (_, slot) = section.find(child)?;
-    let fd = place(slot, which)?.take();
+    let fd = idle_place(slot, which)?.take();
     section.closing.push(fd);
     fd.map(drop).ok_or(Errno::ENOENT)
+}
+
+/// The same, but the descriptor becomes the caller's.
+pub fn take_stream(child: u64, which: i32) -> Result<i32> {
+    with(child, |slot| idle_place(slot, which)?.give_up().ok_or(Errno::ENOENT))
 }
 
 fn place(slot: &mut Slot, which: i32) -> Result<&mut Held> {
@@ -92,27 +97,89 @@ fn place(slot: &mut Slot, which: i32) -> Result<&mut Held> {
     slot.streams.get_mut(which).ok_or(Errno::EINVAL)
 }
 
+/// EBUSY while a capture moves bytes there.
+fn idle_place(slot: &mut Slot, which: i32) -> Result<&mut Held> {
+    let is_busy = slot.moves_bytes;
+    let place = place(slot, which)?;
+    if is_busy && place.get().is_some() { Err(Errno::EBUSY) } else { Ok(place) }
+}
+
+/// Changes the window of the child's pseudo-terminal. ENOTTY if the library has none of
+/// its ends.
+pub fn resize_terminal(child: u64, window: [u16; 2]) -> Result<()> {
+    with(child, |slot| {
+        let ends = slot.streams.iter().zip(slot.terminals).filter(|(_, is_terminal)| *is_terminal);
+        let end = ends.filter_map(|(end, _)| end.get()).next();
+        // Under the lock, as the end must stay open: it waits for no process.
+        pty::resize(end.ok_or(Errno::ENOTTY)?, window)
+    })
+}
+
+/// The open handle of the child that has this pid now. ECHILD if there is none.
+pub fn find(pid: i32) -> Result<u64> {
+    let mut section = state::enter_if_used().map_err(|_| Errno::ECHILD)?;
+    let index = section.by_pid(pid).ok_or(Errno::ECHILD)?;
+    // If other code has reaped it, the number may be another process's.
+    section.ask(index, wait::EXITED | wait::NO_HANG | wait::PEEK)?;
+    let slot = section.slots.get(index).filter(|slot| slot.is_open).ok_or(Errno::ECHILD)?;
+    Ok(slot.handle)
+}
+
 /// Invalidates the handle. A child that still runs is left to the library.
 pub fn close(child: u64) -> Result<()> {
     let mut section = state::enter_if_used()?;
     section.sweep();
     let (index, slot) = section.find(child)?;
-    slot.is_open = false;
-    let result = slot.result.take_any();
-    // No set reports it any more. One set at most captures or stops it.
-    let mut _task = None;
-    while let Some(member) = section.slots.get(index).and_then(|slot| slot.members.first()) {
-        if let Some(task) = section.members.get(member).and_then(|member| member.task.take_any()) {
-            _task = Some(task);
-        }
-        section.remove_member(member);
+    if slot.kills_on_close {
+        section.kill_all(index);
     }
+    let rest = close_handle(&mut section, index);
     let _ = section.look(index);
     if section.slots.get(index).is_some_and(|slot| slot.handle == child && !slot.has_exited()) {
         section.detach(index);
     }
     section.release(index);
-    drop(section); // before the task, and the result
-    drop(result);
+    drop(section); // before the rest
+    drop(rest);
     Ok(())
+}
+
+/// The same, but nobody has reaped the child, and the library will not: returns its pid.
+/// ESRCH if somebody has, EBUSY while a call uses the child.
+pub fn release(child: u64) -> Result<i32> {
+    let mut section = state::enter_if_used()?;
+    let (index, slot) = section.find(child)?;
+    if slot.uses != 0 {
+        return Err(Errno::EBUSY);
+    }
+    let (pid, phase) = (slot.pid, slot.phase);
+    let peek = wait::EXITED | wait::NO_HANG | wait::PEEK;
+    match if phase == Phase::Running { section.ask(index, peek) } else { Err(Errno::ECHILD) } {
+        Ok(_) => {}
+        Err(Errno::ECHILD) => return Err(Errno::ESRCH),
+        Err(errno) => return Err(errno),
+    }
+    let rest = close_handle(&mut section, index);
+    section.forget(index);
+    drop(section); // before the rest
+    drop(rest);
+    Ok(pid)
+}
+
+/// What belonged to a handle. Dropped without the lock.
+type Rest = (Option<Erased>, Option<Erased>);
+
+/// No set reports the child any more. One set at most captures or stops it.
+fn close_handle(state: &mut State, index: u32) -> Rest {
+    let mut rest = (None, None);
+    if let Some(slot) = state.slots.get(index) {
+        slot.is_open = false;
+        rest.0 = slot.result.take_any();
+    }
+    while let Some(member) = state.slots.get(index).and_then(|slot| slot.members.first()) {
+        let task = state.members.get(member).and_then(|member| member.task.take_any());
+        rest.1 = rest.1.or(task);
+        state.remove_member(member);
+    }
+    rest
 }
