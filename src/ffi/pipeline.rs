@@ -71,7 +71,7 @@ pub struct chld_pipeline_result {
 /// stdout.
 ///
 /// `stages`, `count`: the stages, the first one first. The handle and the pid of each
-/// child are written there. Must not be NULL, nor have no stages.
+/// child are written there. Must not be NULL, and at least 1.
 /// `reterr`: what failed, and the number of the stage; may be NULL. Written on failure
 /// only.
 ///
@@ -177,8 +177,9 @@ pub unsafe extern "C" fn chld_run_pipeline(
 ///
 /// In the set the pipeline is one child, the last stage: that is the only handle. When all
 /// stages have exited and everything is read, the set reports CHLD_EVENT_CAPTURED for it,
-/// with the result in `event.pipeline`. chld_set_stop() for it stops all stages;
-/// chld_set_remove() and chld_close() leave them running.
+/// with the result in `event.pipeline`. chld_set_stop() for it stops all stages.
+/// chld_set_remove() and chld_close() leave the stages running, except those with
+/// CHLD_SPAWN_KILL_ON_CLOSE.
 ///
 /// `stages`, `count`: as for chld_run_pipeline(). Pids are written now, and the rest with
 /// the event.
@@ -190,7 +191,7 @@ pub unsafe extern "C" fn chld_run_pipeline(
 /// left.
 /// Ownership: as for chld_set_run(). `stages` itself must stay valid as long as the
 /// buffers; `argv` and `options` in it need not.
-/// Thread-safe, not async-signal-safe, blocks as chld_pipeline() does. Since 0.1.
+/// Thread-safe, not async-signal-safe. Blocks as chld_pipeline() does. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_set_run_pipeline(
     set: chld_set,

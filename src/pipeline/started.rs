@@ -51,10 +51,12 @@ impl Started {
     pub fn give_ends_to_last(&self, errors: Option<OwnedFd>) -> Result<()> {
         let (first, last) = self.stages().first().zip(self.stages().last()).ok_or(Errno::EINVAL)?;
         let mut section = state::enter_if_used()?;
-        let input = section.slots.get(first.index()).and_then(|slot| slot.streams[0].take());
+        let slot = section.slots.get(first.index()).ok_or(Errno::EBADF)?;
+        let (input, is_terminal) = (slot.streams[0].take(), slot.terminals[0]);
         let slot = section.slots.get(last.index()).ok_or(Errno::EBADF)?;
         if let Some(end) = input {
             slot.streams[0].put(OwnedFd::own(end));
+            slot.terminals[0] = is_terminal;
         }
         if let Some(end) = errors {
             slot.streams[2].put(end);
