@@ -2722,6 +2722,7 @@ int chld_user(chld_id id, void **ret);
  *
  * Returns 0, or
  * -ECHILD no child with an open handle has this number.
+ * Ownership: it is the handle that the program has already. Close it once.
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_find(int pid,

@@ -139,6 +139,7 @@ pub unsafe extern "C" fn chld_user(id: chld_id, ret: *mut *mut c_void) -> c_int 
 ///
 /// Returns 0, or
 /// -ECHILD no child with an open handle has this number.
+/// Ownership: it is the handle that the program has already. Close it once.
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_find(pid: c_int, ret: *mut chld_id) -> c_int {
