@@ -15,6 +15,9 @@ impl State {
             slot.streams.iter_mut().for_each(|stream| self.closing.push(stream.take()));
         }
         if !slot.has_exited() {
+            if slot.is_private && !slot.is_open {
+                self.forget(index); // it needs nobody who reaps it
+            }
             return;
         }
         let signals_group = slot.is_open && slot.leads_group && pidfd::signals_groups();
