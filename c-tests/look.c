@@ -49,6 +49,13 @@ char *output(const char *file, int line, const char *const *argv,
     return buffer;
 }
 
+void need_statuses_of_detached_children(void)
+{
+    if (CALL(chld_supports(CHLD_SPAWN_PRIVATE)) == 0) {
+        SKIP_TEST("the kernel reaps detached children by itself");
+    }
+}
+
 int run_detached(const char *file, int line, const char *const *argv)
 {
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;

@@ -377,7 +377,10 @@ TEST(misuse_names_the_member_and_the_remedy)
                "environment 1 FOO: an entry of env_set must be NAME=VALUE");
     check_text(SET(.env_unset = no_name), "environment 0 A=1: an entry of env_unset must be a name");
     check_text(SET(.flags = CHLD_SPAWN_DETACHED | CHLD_SPAWN_KILL_ON_CLOSE),
-               "options: CHLD_SPAWN_DETACHED excludes CHLD_SPAWN_KILL_ON_CLOSE");
+               "options: CHLD_SPAWN_DETACHED excludes CHLD_SPAWN_KILL_ON_CLOSE and "
+               "CHLD_SPAWN_KILL_ON_DEATH");
+    check_text(SET(.flags = CHLD_SPAWN_DETACHED | CHLD_SPAWN_PRIVATE),
+               "options: CHLD_SPAWN_DETACHED excludes CHLD_SPAWN_PRIVATE");
     check_text(SET(.out.mode = CHLD_STDIO_STDOUT),
                "stdio stdout: only err can have CHLD_STDIO_STDOUT");
     check_text(SET(.err.mode = CHLD_STDIO_STDERR),

@@ -77,6 +77,7 @@ static void await_end_of(struct line *line)
 
 TEST(it_is_no_child_of_the_callers)
 {
+    need_statuses_of_detached_children();
     struct line line = line_make();
     chld_spawn_options options = detached(&line);
     chld_id id = 77;
@@ -96,6 +97,7 @@ TEST(it_is_no_child_of_the_callers)
 
 TEST(it_needs_no_place_for_a_handle)
 {
+    need_statuses_of_detached_children();
     CHECK_INT(RUN_DETACHED(ACT("exit", "5")), 5 << 8);
     check_no_child();
 }
@@ -114,6 +116,7 @@ static void detach_below_a_subreaper(void)
 
 TEST(it_is_the_nearest_subreapers)
 {
+    need_statuses_of_detached_children();
     shared_line = line_make();
     REQUIRE(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
     IN_COPY(detach_below_a_subreaper);
@@ -129,6 +132,7 @@ TEST(it_is_the_nearest_subreapers)
  * the others are. */
 TEST(a_caller_that_is_subreaper_reaps_it_as_a_foreign_child)
 {
+    need_statuses_of_detached_children();
     struct line line = line_make();
     REQUIRE(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
     chld_spawn_options options = detached(&line);
@@ -249,6 +253,7 @@ TEST(contradictions_are_refused)
 
 TEST(a_hundred_leave_nothing)
 {
+    need_statuses_of_detached_children();
     for (int i = 0; i < scaled(100); i++) {
         CHECK_INT(RUN_DETACHED(ACT("exit", DECIMAL(i))), i << 8);
         check_no_child();
@@ -290,9 +295,82 @@ static void detach_in_a_new_pid_namespace(void)
 
 TEST(a_new_pid_namespace_needs_its_init_first)
 {
+    need_statuses_of_detached_children();
     need_real_kernel();
     if (in_copy(enter_pid_namespace) != 0) {
         SKIP_TEST("there are no new pid namespaces here");
     }
     IN_COPY(detach_in_a_new_pid_namespace);
+}
+
+/* Where the kernel reaps it, no process is needed in between. */
+
+static void need_no_process_in_between(void)
+{
+    if (CALL(chld_supports(CHLD_SPAWN_PRIVATE)) != 0) {
+        SKIP_TEST("the kernel reaps no children by itself (Linux 7.1)");
+    }
+}
+
+TEST(it_is_a_child_of_the_callers_that_leaves_no_zombie)
+{
+    need_no_process_in_between();
+    CHECK_CALL(chld_sigchld_install(CHLD_SIGCHLD_NOTIFY), 0);
+    struct line line = line_make();
+    chld_spawn_options options = detached(&line);
+    int before = open_descriptors();
+    chld_id id = 77;
+    CHECK_CALL(chld_spawn(&id, tell_pid, &options, NULL), 0);
+    CHECK_INT((long long) id, CHLD_NONE);
+    CHECK_INT(open_descriptors(), before);
+    int pid = read_pid(&line);
+    CHECK_INT(proc_stat(pid, STAT_PARENT), getpid());
+    CHECK_CALL(chld_find(pid, NULL), -ECHILD);
+    await_end_of(&line);
+    AWAIT(!process_is_there(pid));
+    check_no_child();
+    CHECK_CALL(chld_sigchld_pending(), 0);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+    line_close(&line);
+}
+
+static void detach_and_exit(void)
+{
+    chld_spawn_options options = detached(&shared_line);
+    CHECK_CALL(chld_spawn(NULL, tell_pid, &options, NULL), 0);
+}
+
+TEST(it_outlives_the_caller_and_leaves_no_zombie_to_a_subreaper)
+{
+    need_no_process_in_between();
+    shared_line = line_make();
+    REQUIRE(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
+    IN_COPY(detach_and_exit);
+    int pid = read_pid(&shared_line);
+    CHECK_INT(proc_stat(pid, STAT_PARENT), getpid());
+    await_end_of(&shared_line);
+    AWAIT(!process_is_there(pid));
+    check_no_child();
+    line_close(&shared_line);
+    REQUIRE(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) == 0);
+}
+
+static void be_the_init(void)
+{
+    enter_pid_namespace();
+    struct line line = line_make();
+    chld_spawn_options options = detached(&line);
+    CHECK_CALL(chld_spawn(NULL, tell_pid, &options, NULL), 0);
+    char told[32] = "";
+    CHECK(read(line.from[0], told, sizeof told - 1) > 0 && atoi(told) == 1);
+    line_close(&line);
+}
+
+TEST(it_can_be_the_init_of_a_new_pid_namespace)
+{
+    need_no_process_in_between();
+    if (in_copy(enter_pid_namespace) != 0) {
+        SKIP_TEST("there are no new pid namespaces here");
+    }
+    IN_COPY(be_the_init);
 }

@@ -49,7 +49,7 @@ TEST(a_larger_struct_is_refused_if_its_tail_says_something)
 
 TEST(unknown_flags_are_refused)
 {
-    const uint64_t known = CHLD_SPAWN_PTY_NO_ECHO | (CHLD_SPAWN_PTY_NO_ECHO - 1); /* the highest */
+    const uint64_t highest = CHLD_SPAWN_KILL_ON_DEATH, known = highest | (highest - 1);
     for (int number = 0; number < 64; number++) {
         chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
         options.flags = 1ull << number;

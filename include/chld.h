@@ -542,9 +542,13 @@ int chld_sigset_encode(uint64_t signals,
 #define CHLD_SPAWN_NO_NEW_PRIVS 4096
 
 /**
- * Nobody waits for the child. Its parent is init or the nearest subreaper. There
- * is no handle: `ret` receives CHLD_NONE and may be NULL. Excludes pipes,
- * pseudo-terminals and a death signal.
+ * Nobody waits for the child. There is no handle: `ret` receives CHLD_NONE and may be
+ * NULL. Excludes pipes, pseudo-terminals and a death signal.
+ *
+ * Its parent is init, or the nearest subreaper, which reaps it. Since Linux 7.1 its
+ * parent is the caller until that exits, and the kernel reaps it: it leaves no zombie
+ * and raises no SIGCHLD. Only there can it be the first process of a PID namespace,
+ * after unshare(CLONE_NEWPID).
  */
 #define CHLD_SPAWN_DETACHED 8192
 
@@ -569,8 +573,9 @@ int chld_sigset_encode(uint64_t signals,
  * does not wait. If the child has exited, what is left of its group is killed, if the
  * kernel can signal a group by pidfd (since Linux 6.9).
  *
- * This is about the handle. A program that exits without chld_close() kills nobody.
- * Not with CHLD_SPAWN_DETACHED.
+ * Since Linux 7.1 the child is also killed when the program dies, however that happens:
+ * as with CHLD_SPAWN_KILL_ON_DEATH, which says when that can be had. Otherwise a program
+ * that exits without chld_close() kills nobody. Not with CHLD_SPAWN_DETACHED.
  */
 #define CHLD_SPAWN_KILL_ON_CLOSE 65536
 
@@ -579,6 +584,38 @@ int chld_sigset_encode(uint64_t signals,
  * The child can turn that on again.
  */
 #define CHLD_SPAWN_PTY_NO_ECHO 131072
+
+/**
+ * The child is private to its handle. It never becomes a zombie and raises no SIGCHLD
+ * when it exits, so no other code of the program can reap it, lose its status, or be
+ * woken by it. Waits, sets, captures and signals work as for any child, with every
+ * engine and whatever is done with SIGCHLD.
+ *
+ * What differs:
+ * - chld_usage() returns -ENODATA.
+ * - chld_find() does not find it, chld_release() returns -EINVAL.
+ * - After its exit, its group can still be signalled, but chld_kill_tree() no longer
+ *   finds its descendants.
+ * - Stops and continuations still raise SIGCHLD.
+ *
+ * Needs Linux 7.1. Otherwise the start fails with -ENOSYS at step "clone":
+ * chld_supports() returns that before. Not with CHLD_SPAWN_DETACHED.
+ */
+#define CHLD_SPAWN_PRIVATE 262144
+
+/**
+ * The kernel kills the child, by SIGKILL, when the program dies: even when it crashes or
+ * is killed by SIGKILL itself. Implies CHLD_SPAWN_KILL_ON_CLOSE and CHLD_SPAWN_PRIVATE.
+ *
+ * The child lives as long as any process has its pidfd open. A forked copy of the
+ * program has it, until the copy execs, exits, or calls chld_after_fork(). Only the
+ * child itself is killed, not its group.
+ *
+ * Needs Linux 7.1, else the start fails with -ENOSYS at step "clone"; and
+ * CHLD_SPAWN_NO_NEW_PRIVS or the capability CAP_SYS_ADMIN, else with -EPERM. See
+ * chld_supports().
+ */
+#define CHLD_SPAWN_KILL_ON_DEATH 524288
 
 /**
  * The child ignores what the caller ignores, but not SIGPIPE and SIGCHLD.
@@ -1375,6 +1412,24 @@ int chld_engine(void);
  * Thread-safe, async-signal-safe, never blocks. Since 0.1.
  */
 int chld_environment(uint32_t *ret);
+
+/**
+ * Checks whether this system can do what flags of a start ask for. Of these, two depend
+ * on the kernel: CHLD_SPAWN_PRIVATE and CHLD_SPAWN_KILL_ON_DEATH. The others are there
+ * everywhere, or a start with them says what is missing.
+ *
+ * `flags`: CHLD_SPAWN_* bits, all that the start will have: CHLD_SPAWN_NO_NEW_PRIVS
+ * makes a difference to CHLD_SPAWN_KILL_ON_DEATH.
+ *
+ * Returns 0, or
+ * -ENOSYS the kernel is older than Linux 7.1, or a sandbox refuses clone3;
+ * -EPERM CHLD_SPAWN_KILL_ON_DEATH without CHLD_SPAWN_NO_NEW_PRIVS needs CAP_SYS_ADMIN;
+ * -EAGAIN it cannot be found out now: no memory, at a limit on processes, or in a new PID
+ * namespace without its init;
+ * -EINVAL unknown flags.
+ * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ */
+int chld_supports(uint64_t flags);
 
 /**
  * Makes orphaned descendants children of this process (1), or no longer (0):

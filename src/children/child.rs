@@ -16,6 +16,7 @@ pub struct Child {
     pid: i32,
     pidfd: Cell<Option<i32>>,
     pub leads_group: bool,
+    pub is_private: bool,
     pub cgroup: Option<i32>,
 }
 
@@ -40,6 +41,7 @@ impl Child {
             pid: slot.pid,
             pidfd: Cell::new(slot.pidfd.get()),
             leads_group: slot.leads_group,
+            is_private: slot.is_private,
             cgroup: slot.cgroup.get(),
         })
     }
@@ -91,11 +93,12 @@ impl Child {
         self.with(status).ok().flatten().unwrap_or(Status::RUNNING)
     }
 
-    /// ESRCH unless the number is the child's own.
+    /// ESRCH unless the number is the child's own. That of a private child is so only
+    /// until the next look: see `require_unreaped`.
     pub fn require_pid(&self) -> Result<()> {
         self.with(|state, index| {
-            let owns = state.slots.get(index).is_some_and(|slot| slot.owns_pid);
-            if owns { Ok(()) } else { Err(Errno::ESRCH) }
+            let is_its_own = state.slots.get(index).is_some_and(|slot| slot.can_be_named());
+            if is_its_own { Ok(()) } else { Err(Errno::ESRCH) }
         })
     }
 

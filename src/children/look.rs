@@ -4,6 +4,7 @@
 use super::slot::{Phase, Usage};
 use super::state::State;
 use crate::status::word::Status;
+use crate::sys::pidfd::{self, Record};
 use crate::sys::wait::{self, Change, Rusage, Whom};
 use crate::sys::{Errno, Result};
 
@@ -24,6 +25,7 @@ impl State {
             Phase::Exited => return Ok(Look::Exited(slot.status())),
             Phase::Gone | Phase::Asking => return Ok(Look::Gone),
             Phase::Starting => return Ok(Look::Running),
+            Phase::Running if slot.is_private => return Ok(self.look_at_private(index)),
             Phase::Running => {}
         }
         let keep = if slot.holds == 0 { 0 } else { wait::PEEK };
@@ -42,6 +44,20 @@ impl State {
         }
     }
 
+    /// Nobody can wait for it. Its pidfd has the status as soon as it is gone; to ask
+    /// takes no longer than waitid.
+    fn look_at_private(&mut self, index: u32) -> Look {
+        let pidfd = self.slots.get(index).and_then(|slot| slot.pidfd.get());
+        let status = match pidfd.map(pidfd::exit_record) {
+            Some(Record::NotYet) => return Look::Running,
+            Some(Record::Word(word)) => Status::decode(word).unwrap_or(Status::LOST),
+            // The program has closed it.
+            Some(Record::Nothing) | None => Status::LOST,
+        };
+        self.exited(index, status, None, true);
+        Look::Exited(status)
+    }
+
     /// waitid for one child, by the best name that the kernel knows.
     pub fn ask(&mut self, index: u32, options: i32) -> Result<Option<Change>> {
         loop {
@@ -52,7 +68,11 @@ impl State {
                 // The program has closed it: the number may be anything by now.
                 Err(Errno::EBADF) if matches!(whom, Whom::Pidfd(_)) => _ = slot.pidfd.give_up(),
                 // A container profile may object to P_PIDFD as to anything new.
-                Err(errno) if errno.means_unsupported() && matches!(whom, Whom::Pidfd(_)) => {
+                Err(errno)
+                    if errno.means_unsupported()
+                        && matches!(whom, Whom::Pidfd(_))
+                        && !slot.is_private =>
+                {
                     wait::forget_pidfd();
                 }
                 // The program has closed it, and the number is another child's.

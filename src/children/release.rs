@@ -21,6 +21,9 @@ impl State {
             }
         }
         if !slot.has_exited() {
+            if slot.is_private && !slot.is_open {
+                self.forget(index); // it needs nobody who reaps it
+            }
             return;
         }
         let signals_group = slot.is_open && slot.leads_group && pidfd::signals_groups();

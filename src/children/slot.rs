@@ -62,6 +62,9 @@ zeroed_struct! {
         /// It was started as the leader of a group of its own.
         pub leads_group: bool,
         pub kills_on_close: bool,
+        /// The kernel reaps it by itself and keeps the status for the pidfd. Its number
+        /// is never held: nothing may be done by that.
+        pub is_private: bool,
         /// The caller's pointer, as a number: the library never follows it.
         pub user: usize,
         /// The result of a capture in a set.
@@ -116,6 +119,14 @@ impl Slot {
     }
 
     pub fn whom(&self) -> Whom {
-        Whom::best(self.pid, self.pidfd.get())
+        match self.pidfd.get() {
+            Some(pidfd) if self.is_private => Whom::Pidfd(pidfd),
+            pidfd => Whom::best(self.pid, pidfd),
+        }
+    }
+
+    /// A signal, or a question about stops, reaches this child or nobody.
+    pub fn can_be_named(&self) -> bool {
+        self.owns_pid || self.is_private && !self.is_over()
     }
 }

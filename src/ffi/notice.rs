@@ -1,8 +1,11 @@
+use super::options::FLAGS;
+use super::spawn::{CHLD_SPAWN_KILL_ON_DEATH, CHLD_SPAWN_NO_NEW_PRIVS, CHLD_SPAWN_PRIVATE};
 use super::status::chld_status;
 use super::{quietly, to_c, write_out};
 use crate::children::all;
 use crate::set::life::{self, Engine};
 use crate::notify::{foreign, sigchld, surroundings};
+use crate::start::birth;
 use crate::sys::Errno;
 use core::ffi::{c_int, c_void};
 
@@ -155,6 +158,33 @@ pub unsafe extern "C" fn chld_environment(ret: *mut u32) -> c_int {
         // SAFETY: NULL or valid, by the header.
         unsafe { write_out(ret, bits) };
         Ok(0)
+    })
+}
+
+/// Checks whether this system can do what flags of a start ask for. Of these, two depend
+/// on the kernel: CHLD_SPAWN_PRIVATE and CHLD_SPAWN_KILL_ON_DEATH. The others are there
+/// everywhere, or a start with them says what is missing.
+///
+/// `flags`: CHLD_SPAWN_* bits, all that the start will have: CHLD_SPAWN_NO_NEW_PRIVS
+/// makes a difference to CHLD_SPAWN_KILL_ON_DEATH.
+///
+/// Returns 0, or
+/// -ENOSYS the kernel is older than Linux 7.1, or a sandbox refuses clone3;
+/// -EPERM CHLD_SPAWN_KILL_ON_DEATH without CHLD_SPAWN_NO_NEW_PRIVS needs CAP_SYS_ADMIN;
+/// -EAGAIN it cannot be found out now: no memory, at a limit on processes, or in a new PID
+/// namespace without its init;
+/// -EINVAL unknown flags.
+/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn chld_supports(flags: u64) -> c_int {
+    quietly(|| {
+        if flags & !FLAGS != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let has = |flag| flags & flag != 0;
+        let kills_on_death = has(CHLD_SPAWN_KILL_ON_DEATH);
+        let no_new_privs = has(CHLD_SPAWN_NO_NEW_PRIVS);
+        birth::check(has(CHLD_SPAWN_PRIVATE), kills_on_death, no_new_privs).map(|()| 0)
     })
 }
 

@@ -11,7 +11,7 @@ use core::ffi::{CStr, c_char};
 use core::mem::size_of;
 
 /// The highest flag, and all below it.
-const FLAGS: u64 = CHLD_SPAWN_PTY_NO_ECHO | (CHLD_SPAWN_PTY_NO_ECHO - 1);
+pub const FLAGS: u64 = CHLD_SPAWN_KILL_ON_DEATH | (CHLD_SPAWN_KILL_ON_DEATH - 1);
 
 /// # Safety
 /// Every pointer in `options` must be NULL or what the header says it is, and
@@ -87,7 +87,9 @@ pub unsafe fn request<'a>(
             mask: mask_of(options).or_misuse(Reason::MaskMode)?,
             dispositions: dispositions_of(options).or_misuse(Reason::SignalsMode)?,
             reset: options.reset,
-            kills_on_close: has(CHLD_SPAWN_KILL_ON_CLOSE),
+            kills_on_close: has(CHLD_SPAWN_KILL_ON_CLOSE) || has(CHLD_SPAWN_KILL_ON_DEATH),
+            kills_on_death: has(CHLD_SPAWN_KILL_ON_DEATH),
+            private: has(CHLD_SPAWN_PRIVATE),
             detached: has(CHLD_SPAWN_DETACHED),
             subreaper: has(CHLD_SPAWN_SUBREAPER),
             interpreter: OnceCell::new(),

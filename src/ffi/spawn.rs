@@ -255,9 +255,13 @@ pub const CHLD_SPAWN_UMASK: u64 = 2048;
 /// capabilities are ignored.
 pub const CHLD_SPAWN_NO_NEW_PRIVS: u64 = 4096;
 
-/// Nobody waits for the child. Its parent is init or the nearest subreaper. There
-/// is no handle: `ret` receives CHLD_NONE and may be NULL. Excludes pipes,
-/// pseudo-terminals and a death signal.
+/// Nobody waits for the child. There is no handle: `ret` receives CHLD_NONE and may be
+/// NULL. Excludes pipes, pseudo-terminals and a death signal.
+///
+/// Its parent is init, or the nearest subreaper, which reaps it. Since Linux 7.1 its
+/// parent is the caller until that exits, and the kernel reaps it: it leaves no zombie
+/// and raises no SIGCHLD. Only there can it be the first process of a PID namespace,
+/// after unshare(CLONE_NEWPID).
 pub const CHLD_SPAWN_DETACHED: u64 = 8192;
 
 /// Orphaned descendants of the child become its own children instead of init's.
@@ -276,13 +280,42 @@ pub const CHLD_SPAWN_CGROUP_OWN: u64 = 32768;
 /// does not wait. If the child has exited, what is left of its group is killed, if the
 /// kernel can signal a group by pidfd (since Linux 6.9).
 ///
-/// This is about the handle. A program that exits without chld_close() kills nobody.
-/// Not with CHLD_SPAWN_DETACHED.
+/// Since Linux 7.1 the child is also killed when the program dies, however that happens:
+/// as with CHLD_SPAWN_KILL_ON_DEATH, which says when that can be had. Otherwise a program
+/// that exits without chld_close() kills nobody. Not with CHLD_SPAWN_DETACHED.
 pub const CHLD_SPAWN_KILL_ON_CLOSE: u64 = 65536;
 
 /// The new pseudo-terminal does not echo: the caller does not read back what it writes.
 /// The child can turn that on again.
 pub const CHLD_SPAWN_PTY_NO_ECHO: u64 = 131072;
+
+/// The child is private to its handle. It never becomes a zombie and raises no SIGCHLD
+/// when it exits, so no other code of the program can reap it, lose its status, or be
+/// woken by it. Waits, sets, captures and signals work as for any child, with every
+/// engine and whatever is done with SIGCHLD.
+///
+/// What differs:
+/// - chld_usage() returns -ENODATA.
+/// - chld_find() does not find it, chld_release() returns -EINVAL.
+/// - After its exit, its group can still be signalled, but chld_kill_tree() no longer
+///   finds its descendants.
+/// - Stops and continuations still raise SIGCHLD.
+///
+/// Needs Linux 7.1. Otherwise the start fails with -ENOSYS at step "clone":
+/// chld_supports() returns that before. Not with CHLD_SPAWN_DETACHED.
+pub const CHLD_SPAWN_PRIVATE: u64 = 262144;
+
+/// The kernel kills the child, by SIGKILL, when the program dies: even when it crashes or
+/// is killed by SIGKILL itself. Implies CHLD_SPAWN_KILL_ON_CLOSE and CHLD_SPAWN_PRIVATE.
+///
+/// The child lives as long as any process has its pidfd open. A forked copy of the
+/// program has it, until the copy execs, exits, or calls chld_after_fork(). Only the
+/// child itself is killed, not its group.
+///
+/// Needs Linux 7.1, else the start fails with -ENOSYS at step "clone"; and
+/// CHLD_SPAWN_NO_NEW_PRIVS or the capability CAP_SYS_ADMIN, else with -EPERM. See
+/// chld_supports().
+pub const CHLD_SPAWN_KILL_ON_DEATH: u64 = 524288;
 
 /// The child ignores what the caller ignores, but not SIGPIPE and SIGCHLD.
 pub const CHLD_SIGNALS_USUAL: u32 = 0;

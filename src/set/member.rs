@@ -80,7 +80,8 @@ fn enter(state: &mut State, index: u32, set: u64, child: u64) -> Result<bool> {
     let look = state.look(child_index)?;
     let slot = state.slots.get(child_index).ok_or(Errno::EBADF)?;
     let place = state.sets.get(set_index).ok_or(Errno::EBADF)?;
-    let pidfd = slot.pidfd.get().filter(|_| !place.needs_handler);
+    // The exit of a private child raises no signal.
+    let pidfd = slot.pidfd.get().filter(|_| !place.needs_handler || slot.is_private);
     if matches!(look, Look::Running) && pidfd.is_none() && !place.needs_handler {
         return Ok(true);
     }

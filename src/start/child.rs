@@ -9,6 +9,7 @@ use super::failure::{At, Failure, Reason, Step};
 use super::plan::{CGROUP, CWD, Plan};
 use super::report::{Progress, Word};
 use super::request::{Cwd, Dispositions, Group};
+use crate::sys::birth::Birth;
 use crate::sys::clone::{self, ChildHalf, Memory, Stack};
 use crate::sys::{Errno, Result, raw};
 use core::cell::Cell;
@@ -153,7 +154,7 @@ impl Plan<'_> {
         if let Some(umask) = request.umask {
             raw::umask(umask);
         }
-        if request.no_new_privs {
+        if request.no_new_privs && !self.birth.has(Birth::NO_NEW_PRIVS) {
             raw::forbid_new_privileges().at(Step::NoNewPrivs, 0)?;
         }
         Ok(())

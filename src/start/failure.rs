@@ -86,7 +86,8 @@ reasons! {
     Search Options EINVAL "search is no CHLD_SEARCH_*";
     DetachedStream Options EINVAL "CHLD_SPAWN_DETACHED excludes pipes and pseudo-terminals";
     DetachedDeathSignal Options EINVAL "CHLD_SPAWN_DETACHED excludes death_signal";
-    DetachedKill Options EINVAL "CHLD_SPAWN_DETACHED excludes CHLD_SPAWN_KILL_ON_CLOSE";
+    DetachedKill Options EINVAL "CHLD_SPAWN_DETACHED excludes CHLD_SPAWN_KILL_ON_CLOSE and CHLD_SPAWN_KILL_ON_DEATH";
+    DetachedPrivate Options EINVAL "CHLD_SPAWN_DETACHED excludes CHLD_SPAWN_PRIVATE";
     DetachedRun Options EINVAL "chld_run() waits for the child; detach with chld_spawn()";
     EnvSet Environment EINVAL "an entry of env_set must be NAME=VALUE";
     EnvUnset Environment EINVAL "an entry of env_unset must be a name";
@@ -118,6 +119,8 @@ reasons! {
     DeathSignal DeathSignal EINVAL "death_signal must be 0 to 64";
     SignalsMode Signals EINVAL "signals_mode is no CHLD_SIGNALS_*";
     MaskMode Signals EINVAL "mask_mode is no CHLD_MASK_*";
+    NoPrivate Clone ENOSYS "CHLD_SPAWN_PRIVATE and CHLD_SPAWN_KILL_ON_DEATH need Linux 7.1";
+    NoAutokill Clone EPERM "CHLD_SPAWN_KILL_ON_DEATH needs CHLD_SPAWN_NO_NEW_PRIVS or CAP_SYS_ADMIN";
     NoInit Clone EINVAL "the new PID namespace has no init yet; start one before a detached child";
 }
 

@@ -1,27 +1,31 @@
 //! Making the process that a request describes, and learning whether it has exec'ed.
 
+use super::birth;
 use super::environment;
-use super::failure::{At, Failure, Reason, Step};
+use super::failure::{At, Failure, Step};
 use super::mechanism::{self, Way};
 use super::plan::{self, Move, Opened, Plan, Program, Source};
 use super::report::{EMPTY_MESSAGE, Progress, Report};
 use super::request::{Group, Request};
 use super::starting::Starting;
+use crate::sys::birth::Birth;
 use crate::sys::clone::{Memory, Started};
 use crate::sys::cstr::ScriptArguments;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::{Inline, Scratch};
 use crate::sys::signal::AllBlocked;
 use crate::sys::wait::{self, Whom};
-use crate::sys::{self, Errno, host, pidfd, raw, signal};
+use crate::sys::{self, Errno, host, pidfd, poll, raw, signal};
 use core::cell::Cell;
 
-/// The process between us and the child has done its work when `prepare`
-/// returns, and is reaped.
+/// A process between us and the child has done its work when `prepare` returns, and
+/// is reaped. None is needed where the kernel reaps the child.
 pub fn detached(request: &Request) -> Result<(), Failure> {
     let mut opened = Opened::default();
-    let (_guards, between) = prepare(request, &mut opened)?;
-    reap_now(&between);
+    let (_guards, started) = prepare(request, &mut opened)?;
+    if !started.is_private {
+        reap_now(&started);
+    }
     Ok(())
 }
 
@@ -57,6 +61,7 @@ pub fn prepare(request: &Request, opened: &mut Opened) -> Result<(Guards, Starte
     let size = plan::longest_candidate(program);
     let mut candidate = Scratch::new(&mut inline, size, || 0).at(Step::Memory, 0)?;
 
+    let required = birth::required(request);
     let kept = plan::kept(request)?;
     let highest = moves.iter().fold(2, |highest, one| highest.max(one.source()));
     start(&mut Plan {
@@ -68,6 +73,8 @@ pub fn prepare(request: &Request, opened: &mut Opened) -> Result<(Guards, Starte
         highest_needed: kept.iter().fold(highest, |highest, fd| highest.max(*fd)),
         kept: kept.map(Source::new),
         needs_whole_table: plan::needs_whole_table(request, program),
+        birth: birth::of(request, required)?,
+        required,
         shares_descriptors: false,
         reset_handlers: false,
         born_outside_cgroup: false,
@@ -86,9 +93,6 @@ pub fn prepare(request: &Request, opened: &mut Opened) -> Result<(Guards, Starte
 /// it has not. Every signal is blocked meanwhile: a handler of the program's must
 /// not run in the child, and a stop signal must not hold it.
 fn start(plan: &mut Plan) -> Result<(Guards, Started), Failure> {
-    if plan.request.detached && host::lacks_init() {
-        return Err(Failure::misuse(Reason::NoInit, 0));
-    }
     let blocked = AllBlocked::enter().at(Step::Clone, 0)?;
     plan.callers_mask = blocked.before();
     plan.may_be_stopped = may_be_stopped(plan.request, plan.callers_mask);
@@ -98,7 +102,8 @@ fn start(plan: &mut Plan) -> Result<(Guards, Started), Failure> {
         let Some(started) = attempt(plan, &mut orphan)? else { continue };
         let failure = plan.report.failure();
         if failure.is_none() && !was_killed_by_its_cgroup(plan) {
-            if !plan.request.detached {
+            // The process in between has done that.
+            if !plan.request.detached || started.is_private {
                 plan.each_stop(|signal| send(&started, signal));
             }
             return Ok((guards, started));
@@ -165,7 +170,7 @@ fn attempt(plan: &mut Plan, orphan: &mut Option<i32>) -> Result<Option<Started>,
     };
     let pipe = pipe.transpose().at(Step::Clone, 0)?;
     plan.renew(pipe.as_ref().map_or(-1, |(_, write)| write.number()));
-    let started = mechanism::start(plan, way).map_err(|errno| blame(plan.request, errno))?;
+    let started = mechanism::start(plan, way).map_err(|errno| blame(plan, errno))?;
     let Some(started) = started else { return Ok(None) };
     let Some((read, write)) = pipe else { return Ok(Some(started)) };
     drop(write);
@@ -182,8 +187,12 @@ fn attempt(plan: &mut Plan, orphan: &mut Option<i32>) -> Result<Option<Started>,
     Ok(Some(started))
 }
 
-/// clone3 answers for the cgroup too.
-fn blame(request: &Request, errno: Errno) -> Failure {
+/// clone3 answers for the cgroup too, and for what is required of it.
+fn blame(plan: &Plan, errno: Errno) -> Failure {
+    if plan.required != Birth::PLAIN && errno.means_unsupported() {
+        return birth::refused(plan, errno);
+    }
+    let request = plan.request;
     let of_clone = [Errno::EAGAIN, Errno::ENOMEM, Errno::EMFILE, Errno::ENFILE];
     let cgroup = request.cgroup.is_some() && !of_clone.contains(&errno);
     Failure::new(if cgroup { Step::Cgroup } else { Step::Clone }, 0, errno)
@@ -223,10 +232,10 @@ fn is_settled(plan: &Plan, started: &Started) -> bool {
 
 const LOOK: i32 = wait::EXITED | wait::NO_HANG | wait::PEEK;
 
-/// Not reaped yet, so even the pid is its own.
+/// Not reaped yet, so even the pid is its own, unless the kernel reaps it.
 fn send(started: &Started, signal: i32) {
     let by_pidfd = started.pidfd.as_ref().map(|fd| pidfd::send_signal(fd.number(), signal));
-    if !matches!(by_pidfd, Some(Ok(()))) {
+    if !matches!(by_pidfd, Some(Ok(()))) && !started.is_private {
         let _ = signal::kill(started.pid, signal);
     }
 }
@@ -234,6 +243,11 @@ fn send(started: &Started, signal: i32) {
 /// Reaps a process that is past its last step, so this does not block for
 /// long: a child that failed, before anybody hears of it.
 fn reap_now(started: &Started) {
+    if let (true, Some(fd)) = (started.is_private, &started.pidfd) {
+        let _ = sys::retry(|| poll::poll(&mut [poll::readable(fd.number())], None));
+        pidfd::exit_word(fd.number()); // that is known when the process is gone
+        return;
+    }
     let whom = Whom::best(started.pid, started.pidfd.as_ref().map(OwnedFd::number));
     match sys::retry(|| wait::waitid(whom, wait::EXITED)) {
         // P_PIDFD was refused. Nobody has reaped it then, so the pid is its own.

@@ -1,8 +1,10 @@
 //! How a process is made: the best way that this kernel, or the sandbox in
 //! front of it, has not refused yet; and whether its memory is ours.
 
+use super::birth;
 use super::child::Between;
 use super::plan::Plan;
+use crate::sys::birth::Birth;
 use crate::sys::clone::{
     self, CHILD_BYTES, ChildHalf, Memory, SIGNALLED_CHILD_BYTES, SMALL_BYTES, Stack, StackRoom, Started,
 };
@@ -68,7 +70,7 @@ pub fn never_share_table() {
 
 /// Makes the process. `None`: not in this way, but there is another one.
 pub fn start(plan: &mut Plan, way: Way) -> Result<Option<Started>> {
-    match plan.request.detached {
+    match plan.request.detached && !plan.birth.has(Birth::AUTOREAP) {
         true => start_between(plan, way.memory),
         false => start_directly(plan, way.memory),
     }
@@ -79,8 +81,15 @@ fn start_directly(plan: &mut Plan, memory: Memory) -> Result<Option<Started>> {
     let mut room = StackRoom::<SIGNALLED_CHILD_BYTES>::new();
     let mut stack = room.stack();
     plan.stack_bottom = stack.bottom();
-    if !NO_CLONE3.load(Relaxed) {
+    if NO_CLONE3.load(Relaxed) {
+        if plan.birth != Birth::PLAIN {
+            return with_less(plan, Errno::ENOSYS);
+        }
+    } else {
         match by_clone3(plan, memory, stack.again()) {
+            Err(errno) if plan.birth != Birth::PLAIN && refused(errno, plan.request.cgroup) => {
+                return with_less(plan, errno);
+            }
             Err(errno) if refused(errno, plan.request.cgroup) => {
                 // What was refused may have been only the cgroup.
                 if plan.request.cgroup.is_none() {
@@ -101,7 +110,25 @@ fn by_clone3(plan: &mut Plan, memory: Memory, stack: Stack) -> Result<Started> {
     plan.reset_handlers = false;
     plan.enter_cgroup = plan.request.cgroup.is_some() && plan.born_outside_cgroup;
     let cgroup = plan.request.cgroup.filter(|_| !plan.enter_cgroup);
-    clone::clone3(memory, plan.shares_descriptors, cgroup, stack, plan)
+    clone::clone3(memory, plan.birth, plan.shares_descriptors, cgroup, stack, plan)
+}
+
+/// The next attempt asks for less, unless all of that is required. This says nothing
+/// about clone3 itself.
+#[cold]
+fn with_less(plan: &mut Plan, errno: Errno) -> Result<Option<Started>> {
+    if plan.request.cgroup.is_some() && !plan.born_outside_cgroup {
+        plan.born_outside_cgroup = true;
+        return Ok(None);
+    }
+    if errno == Errno::EPERM && plan.birth.has(Birth::AUTOKILL) {
+        birth::may_not_autokill();
+    }
+    if plan.birth == plan.required {
+        return Err(errno);
+    }
+    plan.birth = plan.required;
+    Ok(None)
 }
 
 /// E2BIG: clone3 of Linux 5.5 and 5.6, which does not know of cgroups.

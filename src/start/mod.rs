@@ -1,6 +1,7 @@
 //! Starting a child: from a request to a running slot, or to a failure that leaves
 //! nothing behind.
 
+pub mod birth;
 pub mod child;
 pub mod descriptors;
 pub mod environment;

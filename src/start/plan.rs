@@ -4,6 +4,7 @@
 use super::failure::{At, Failure, Reason, Step};
 use super::report::Report;
 use super::request::{Cwd, Request, Search, Stdio};
+use crate::sys::birth::Birth;
 use crate::sys::cstr::{self, ScriptArguments, StrList};
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::raw::Foreground;
@@ -28,6 +29,10 @@ pub struct Plan<'a> {
     /// A path may lead to any descriptor of the caller's, as /proc/self/fd/9
     /// does: the child needs all of them until its exec.
     pub needs_whole_table: bool,
+    /// What the kernel does for the child at its birth.
+    pub birth: Birth,
+    /// What it cannot do without.
+    pub required: Birth,
     /// The table is the parent's own until the child has unshared it.
     pub shares_descriptors: bool,
     /// Handlers were not reset by the kernel.

@@ -114,6 +114,10 @@ pub struct Request<'a> {
     pub reset: u64,
     /// Closing its handle kills it.
     pub kills_on_close: bool,
+    /// So does the death of this process.
+    pub kills_on_death: bool,
+    /// Nobody but its handle is told of its exit.
+    pub private: bool,
     /// Nobody will wait for it.
     pub detached: bool,
     /// Its orphaned descendants become its own children.
@@ -157,6 +161,8 @@ impl<'a> Request<'a> {
             dispositions: Dispositions::Usual,
             reset: 0,
             kills_on_close: false,
+            kills_on_death: false,
+            private: false,
             detached: false,
             subreaper: false,
             interpreter: OnceCell::new(),
@@ -195,6 +201,7 @@ impl<'a> Request<'a> {
             (self.detached && piped, Reason::DetachedStream),
             (self.detached && self.death_signal != 0, Reason::DetachedDeathSignal),
             (self.detached && self.kills_on_close, Reason::DetachedKill),
+            (self.detached && self.private, Reason::DetachedPrivate),
             (!(0..=64).contains(&self.death_signal), Reason::DeathSignal),
             // To the system calls, -1 means "leave it".
             (self.gid == Some(u32::MAX), Reason::Gid),

@@ -116,6 +116,7 @@ fn record(state: &mut State, index: u32, child: NewChild) -> u64 {
     (slot.is_open, slot.phase) = (true, Phase::Running);
     (slot.pid, slot.user, slot.leads_group) = (child.started.pid, child.user, child.leads_group);
     (slot.kills_on_close, slot.terminals) = (child.kills_on_close, child.terminals);
+    slot.is_private = child.started.is_private;
     if let Some(fd) = child.started.pidfd {
         slot.pidfd.put(fd);
     }
@@ -127,9 +128,11 @@ fn record(state: &mut State, index: u32, child: NewChild) -> u64 {
             place.put(end);
         }
     }
-    let handle = slot.handle;
+    let (handle, is_private) = (slot.handle, slot.is_private);
     state.running = state.running.wrapping_add(1);
-    state.own_pid(index);
+    if !is_private {
+        state.own_pid(index);
+    }
     handle
 }
 
@@ -148,7 +151,7 @@ pub fn adopt(pid: i32) -> sys::Result<u64> {
             }
         }
         wait::waitid(Whom::Pid(pid), wait::EXITED | wait::NO_HANG | wait::PEEK)?;
-        let started = Started { pid, pidfd: pidfd.filter(is_of_child) };
+        let started = Started { pid, pidfd: pidfd.filter(is_of_child), is_private: false };
         let child = NewChild {
             started,
             opened: Opened::default(),

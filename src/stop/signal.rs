@@ -1,6 +1,7 @@
 //! Signals to children: only ever to the process, or the group, that the handle names.
 
 use crate::children::child::Child;
+use crate::children::look::Look;
 use crate::children::lost;
 use crate::children::state::{self, State};
 use crate::status::signals;
@@ -59,11 +60,15 @@ impl Child {
         self.with(|state, index| state.send_to_group(index, number))
     }
 
-    /// ESRCH if it was reaped before it was held, by this library or by other code.
+    /// ESRCH if it was reaped before it was held, by this library or by other code. Its
+    /// zombie is enough, unless it leaves none.
     pub fn require_unreaped(&self) -> Result<()> {
         self.require_pid()?;
         let peek = wait::EXITED | wait::NO_HANG | wait::PEEK;
-        self.with(|state, index| state.ask(index, peek)).map(drop).map_err(|_| Errno::ESRCH)
+        self.with(|state, index| match self.is_private {
+            true => state.require_running(index),
+            false => state.ask(index, peek).map(drop).map_err(|_| Errno::ESRCH),
+        })
     }
 }
 
@@ -71,8 +76,10 @@ impl State {
     /// ESRCH if the child has exited, whether or not a call has seen that. ECHILD if other
     /// code has reaped it.
     fn require_running(&mut self, index: u32) -> Result<()> {
-        if self.slots.get(index).is_none_or(|slot| slot.is_over()) {
-            return Err(Errno::ESRCH);
+        let slot = self.slots.get(index).filter(|slot| !slot.is_over()).ok_or(Errno::ESRCH)?;
+        if slot.is_private {
+            let runs = matches!(self.look(index)?, Look::Running);
+            return if runs { Ok(()) } else { Err(Errno::ESRCH) };
         }
         match self.ask(index, wait::EXITED | wait::NO_HANG | wait::PEEK) {
             Ok(None) => Ok(()),
@@ -83,12 +90,14 @@ impl State {
 
     /// Under the lock nobody reaps the child, so its number is its own.
     fn send(&mut self, index: u32, number: i32) -> Result<()> {
-        let slot = self.slots.get(index).filter(|slot| slot.owns_pid).ok_or(Errno::ESRCH)?;
+        let slot = self.slots.get(index).filter(|slot| slot.can_be_named()).ok_or(Errno::ESRCH)?;
         match slot.pidfd.get().map(|fd| pidfd::send_signal(fd, number)) {
             Some(Ok(())) => Ok(()),
             // A sandbox that only knows kill; or the answer of the child, which kill
             // then repeats; or the program has closed the pidfd.
             Some(Err(errno)) if !errno.means_unsupported() && errno != Errno::EBADF => Err(errno),
+            Some(Err(errno)) if slot.is_private => Err(errno),
+            _ if slot.is_private => Err(Errno::ESRCH),
             _ => signal::kill(slot.pid, number),
         }
     }

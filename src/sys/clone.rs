@@ -6,6 +6,7 @@
 //! alive, so there is nothing to map, to lock or to free.
 
 use super::arch::{self, Entry};
+use super::birth::Birth;
 use super::fd::OwnedFd;
 use super::{Errno, Result};
 use core::marker::PhantomData;
@@ -64,6 +65,9 @@ impl Stack<'_> {
 pub struct Started {
     pub pid: i32,
     pub pidfd: Option<OwnedFd>,
+    /// It leaves no zombie: nobody can wait for it, and after its exit the pid may be
+    /// another process's at any moment.
+    pub is_private: bool,
 }
 
 extern "C" fn enter<C: ChildHalf>(argument: *const u8) -> ! {
@@ -83,7 +87,8 @@ fn entry<C: ChildHalf>(stack: &Stack, child: &C) -> Entry {
 
 fn started(result: isize, pidfd: i32) -> Result<Started> {
     let pid = pid_of(result)?;
-    Ok(Started { pid, pidfd: (pidfd >= 0).then(|| OwnedFd::own_above(pidfd)) })
+    let pidfd = (pidfd >= 0).then(|| OwnedFd::own_above(pidfd));
+    Ok(Started { pid, pidfd, is_private: false })
 }
 
 /// What a child has of its parent's memory, and whether the calling thread
@@ -121,6 +126,7 @@ const INTO_CGROUP: u64 = 0x2_0000_0000;
 /// The kernel's struct clone_args. Its first version (Linux 5.3) ends with
 /// `tls`, the third (Linux 5.7) with `cgroup`.
 #[repr(C)]
+#[derive(Default)]
 struct CloneArgs {
     flags: u64,
     pidfd: u64,
@@ -132,6 +138,18 @@ struct CloneArgs {
     tls: u64,
     set_tid: [u64; 2],
     cgroup: u64,
+}
+
+impl CloneArgs {
+    fn new(birth: Birth, stack: &Stack) -> CloneArgs {
+        let is_silent = birth.has(Birth::AUTOREAP);
+        CloneArgs {
+            exit_signal: if is_silent { 0 } else { libc::SIGCHLD as u64 },
+            stack: stack.bottom as u64,
+            stack_size: stack.bytes as u64,
+            ..CloneArgs::default()
+        }
+    }
 }
 
 /// The size of the first version.
@@ -146,13 +164,14 @@ const SYS_CLONE3: i64 = 435;
 /// directory is open at `cgroup`.
 pub fn clone3<C: ChildHalf>(
     memory: Memory,
+    birth: Birth,
     share_descriptors: bool,
     cgroup: Option<i32>,
     stack: Stack,
     child: &C,
 ) -> Result<Started> {
     let mut pidfd = -1i32;
-    let mut flags = memory.flags() | PIDFD | CLEAR_SIGHAND;
+    let mut flags = memory.flags() | PIDFD | CLEAR_SIGHAND | birth.flags();
     if share_descriptors {
         flags |= FILES;
     }
@@ -162,14 +181,8 @@ pub fn clone3<C: ChildHalf>(
     let args = CloneArgs {
         flags,
         pidfd: &raw mut pidfd as u64,
-        child_tid: 0,
-        parent_tid: 0,
-        exit_signal: libc::SIGCHLD as u64,
-        stack: stack.bottom as u64,
-        stack_size: stack.bytes as u64,
-        tls: 0,
-        set_tid: [0; 2],
         cgroup: cgroup.unwrap_or(0) as u64,
+        ..CloneArgs::new(birth, &stack)
     };
     let size = if cgroup.is_some() { size_of::<CloneArgs>() } else { WITHOUT_CGROUP };
     let a = [&raw const args as usize, size, 0, 0, 0];
@@ -177,7 +190,18 @@ pub fn clone3<C: ChildHalf>(
     // while the child lives in its memory, or has been copied for the child; the
     // stack is exclusively borrowed.
     let result = unsafe { arch::clone(SYS_CLONE3, a, entry(&stack, child)) };
-    started(result, pidfd)
+    let is_private = birth.has(Birth::AUTOREAP);
+    started(result, pidfd).map(|started| Started { is_private, ..started })
+}
+
+/// Fails with EFAULT if the kernel knows all flags of `birth`: there is no place for
+/// the pidfd.
+pub fn clone3_in_vain<C: ChildHalf>(birth: Birth, stack: Stack, child: &C) -> Result<i32> {
+    let flags = Memory::Shared.flags() | PIDFD | CLEAR_SIGHAND | birth.flags();
+    let args = CloneArgs { flags, pidfd: u64::MAX, ..CloneArgs::new(birth, &stack) };
+    let a = [&raw const args as usize, WITHOUT_CGROUP, 0, 0, 0];
+    // SAFETY: as above. No memory of a process is at the last address.
+    pid_of(unsafe { arch::clone(SYS_CLONE3, a, entry(&stack, child)) })
 }
 
 /// The older call. Handlers stay installed in the child until it resets them

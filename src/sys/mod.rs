@@ -3,6 +3,7 @@
 //! assembly, and nothing here knows what a child of this library is.
 
 pub mod arch;
+pub mod birth;
 pub mod bytes;
 pub mod clock;
 pub mod clone;
@@ -44,7 +45,7 @@ macro_rules! errnos {
     };
 }
 errnos! {
-    E2BIG EAGAIN EACCES EBADF EBUSY ECHILD EDEADLK EEXIST EINTR EINVAL EIO ELOOP EMFILE
+    E2BIG EAGAIN EACCES EBADF EBUSY ECHILD EDEADLK EEXIST EFAULT EINTR EINVAL EIO ELOOP EMFILE
     ENAMETOOLONG ENFILE ENODATA ENODEV ENOENT ENOEXEC ENOMEM ENOSYS ENOTDIR ENOTTY EOPNOTSUPP
     EPERM EPIPE ESRCH ESTALE ETIMEDOUT
 }

@@ -112,6 +112,12 @@ pub fn exit_record(pidfd: i32) -> Record {
     }
 }
 
+/// Whether `exit_record` can be had here: asked of the process itself.
+pub fn tells_exits() -> bool {
+    let Ok(own) = open(super::host::pid()) else { return false };
+    matches!(exit_record(own.number()), Record::NotYet)
+}
+
 /// The status word, or none. The task that reaps may need this CPU: from the 50th
 /// look on, sleeps between two looks (20 µs were enough on Linux 7.2).
 pub fn exit_word(pidfd: i32) -> Option<i32> {

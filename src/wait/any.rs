@@ -123,14 +123,15 @@ impl Children<'_> {
                 return Ok(None);
             }
             if fds.iter().any(|one| one.revents != 0) {
-                poll::pause(); // a debugger has the zombie
+                poll::pause(); // a debugger has the zombie, or it is not gone yet
             }
             match &bell {
                 Bell::Signal(watch) => watch.sleep(fds, deadline)?,
                 _ => sleep(fds, deadline)?,
             }
-            if matches!(bell, Bell::Signal(_)) {
-                fds.iter_mut().for_each(|one| one.revents = 0);
+            // Of the signal's pipe nobody says whose exit that was.
+            if let (Bell::Signal(_), [pipe, ..]) = (&bell, &mut *fds) {
+                pipe.revents = 0;
             }
         }
     }
@@ -148,7 +149,12 @@ impl Children<'_> {
         match bell {
             Bell::Few => self.each().filter_map(Child::pidfd).for_each(|fd| push(poll::readable(fd))),
             Bell::Many(epoll) => push(poll::readable(epoll.number())),
-            Bell::Signal(watch) => push(watch.polled()),
+            // Of a child whose exit raises no signal, too.
+            Bell::Signal(watch) => {
+                push(watch.polled());
+                let private = self.each().filter(|child| child.is_private);
+                private.filter_map(Child::pidfd).for_each(|fd| push(poll::readable(fd)));
+            }
         }
         room.get_mut(..count).unwrap_or_default()
     }

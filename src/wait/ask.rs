@@ -135,7 +135,8 @@ pub fn close(child: u64) -> Result<()> {
     }
     let rest = close_handle(&mut section, index);
     let _ = section.look(index);
-    if section.slots.get(index).is_some_and(|slot| slot.handle == child && !slot.has_exited()) {
+    let runs = |slot: &mut Slot| slot.handle == child && !slot.has_exited() && !slot.is_private;
+    if section.slots.get(index).is_some_and(runs) {
         section.detach(index);
     }
     section.release(index);
@@ -145,12 +146,14 @@ pub fn close(child: u64) -> Result<()> {
 }
 
 /// The same, but nobody has reaped the child, and the library will not: returns its pid.
-/// ESRCH if somebody has, EBUSY while a call uses the child.
+/// ESRCH if somebody has, EBUSY while a call uses the child, EINVAL if nobody can reap it.
 pub fn release(child: u64) -> Result<i32> {
     let mut section = state::enter_if_used()?;
     let (index, slot) = section.find(child)?;
-    if slot.uses != 0 {
-        return Err(Errno::EBUSY);
+    match (slot.is_private, slot.uses) {
+        (true, _) => return Err(Errno::EINVAL),
+        (false, 0) => {}
+        _ => return Err(Errno::EBUSY),
     }
     let (pid, phase) = (slot.pid, slot.phase);
     let peek = wait::EXITED | wait::NO_HANG | wait::PEEK;

@@ -5,6 +5,7 @@ use crate::children::child::Child;
 use crate::children::state::{self, State};
 use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
+use crate::sys::poll::{self, PollFd};
 use crate::sys::wait::{self as kernel, Whom};
 use crate::sys::{self, Errno, Result};
 
@@ -37,10 +38,19 @@ pub fn wait(handle: u64, changes: Changes, deadline: Deadline) -> Result<Status>
         }
         match (deadline, &watch) {
             (Deadline::Now, _) => return Err(Errno::ETIMEDOUT),
-            (Deadline::Never, _) => block_until_changed(&child, changes.options())?,
+            (Deadline::Never, _) if !child.is_private => {
+                block_until_changed(&child, changes.options())?;
+            }
             // No descriptor tells of a stop; only SIGCHLD does.
             (_, None) => watch = Some(Watch::alarm()?),
-            (_, Some(watch)) => watch.sleep(&mut [watch.polled()], deadline)?,
+            (_, Some(watch)) => {
+                let mut fds = [watch.polled(), exit_of(&child)];
+                watch.sleep(&mut fds, deadline)?;
+                let [_, exit] = fds;
+                if exit.revents != 0 {
+                    poll::pause(); // it may not be gone yet
+                }
+            }
         }
     }
 }
@@ -49,7 +59,7 @@ impl State {
     /// One look. A stop or continuation is peeked at first, because the same look may
     /// show the exit; then it is consumed, under the same lock.
     pub fn look_for_change(&mut self, index: u32, changes: i32) -> Result<Option<Status>> {
-        if !self.slots.get(index).is_some_and(|slot| slot.owns_pid && !slot.has_exited()) {
+        if !self.slots.get(index).is_some_and(|slot| slot.can_be_named() && !slot.has_exited()) {
             return Ok(None);
         }
         let peek = changes | kernel::EXITED | kernel::NO_HANG | kernel::PEEK;
@@ -67,6 +77,11 @@ impl State {
 fn look(child: &Child, changes: i32) -> Result<Option<Status>> {
     let change = child.with(|state, index| state.look_for_change(index, changes))?;
     change.map_or_else(|| child.look(), |status| Ok(Some(status)))
+}
+
+/// The exit of a private child raises no SIGCHLD.
+fn exit_of(child: &Child) -> PollFd {
+    child.pidfd().filter(|_| child.is_private).map_or(poll::SKIP, poll::readable)
 }
 
 /// By the number, which the caller holds.

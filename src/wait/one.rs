@@ -18,7 +18,8 @@ pub fn wait(handle: u64, deadline: Deadline) -> Result<Status> {
         let (index, slot) = section.find(handle)?;
         // A call that may sleep looks once: after its sleep, which a child that has
         // exited cuts short.
-        let sleeps = deadline != Deadline::Now && !slot.is_over();
+        let can_sleep = !slot.is_private || slot.pidfd.get().is_some();
+        let sleeps = deadline != Deadline::Now && !slot.is_over() && can_sleep;
         match if sleeps { Look::Running } else { section.look(index)? } {
             Look::Running if !sleeps => return Err(Errno::ETIMEDOUT),
             Look::Running => Child::enter(&mut section, handle, false)?,
