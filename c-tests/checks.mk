@@ -1,7 +1,7 @@
 # What can be seen without running the library: c-tests/checks.py.
 
 ## check: what needs no running child: symbols, header, documents, packages, tools
-check: all $(O)/c-tests/deny
+check: all man $(O)/c-tests/deny
 	CC="$(CC)" CARGO="$(CARGO)" python3 c-tests/checks.py
 
 .PHONY: check

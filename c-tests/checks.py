@@ -7,6 +7,7 @@
 Ends with "N passed, N failed, N skipped", and fails if one of them failed.
 """
 
+import multiprocessing
 import signal
 import sys
 import time
@@ -23,6 +24,21 @@ from check import toolbox, toolbox_manual, toolbox_timeout, toolbox_init, toolbo
 from check import toolbox_parallel, toolbox_supervise
 
 
+AT_ONCE = 2
+# Modules that share an object that takes long to build.
+TOGETHER = {"check.reach": "check.built"}
+# {module: its checks}: those of a module share what they build, and run in order,
+# in one process.
+GROUPS = {}
+
+
+def form_groups(wanted):
+    for name, function in tools.CHECKS:
+        if not wanted or any(word in name for word in wanted):
+            module = TOGETHER.get(function.__module__, function.__module__)
+            GROUPS.setdefault(module, []).append((name, function))
+
+
 def verdict(function):
     """(passed, failed or skipped; what to say about it)"""
     try:
@@ -35,25 +51,41 @@ def verdict(function):
         return "FAILED", f"{type(error).__name__}: {error}"
 
 
-def main(wanted):
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    counts = {"ok": 0, "FAILED": 0, "skipped": 0}
+def run_group(module):
+    """The verdicts of a group's checks, each of which is printed as it comes."""
+    verdicts = []
     try:
-        for name, function in tools.CHECKS:
-            if wanted and not any(word in name for word in wanted):
-                continue
+        for name, function in GROUPS[module]:
             start = time.monotonic()
             result, remark = verdict(function)
-            counts[result] += 1
+            verdicts.append(result)
             lines = (remark or "").splitlines()
             if result == "skipped":
                 name, lines = f"{name}: {' '.join(lines)}", []
-            print(f"{result:8}{name} ({time.monotonic() - start:.1f} s)")
-            for line in lines:
-                print(f"            {line}")
-            sys.stdout.flush()
+            text = f"{result:8}{name} ({time.monotonic() - start:.1f} s)\n"
+            text += "".join(f"            {line}\n" for line in lines)
+            with output:
+                print(text, end="", flush=True)
     finally:
         tools.clean()
+    return verdicts
+
+
+def begin(lock):
+    """In each process that runs groups."""
+    global output
+    output = lock
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
+def main(wanted):
+    form_groups(wanted)
+    counts = {"ok": 0, "FAILED": 0, "skipped": 0}
+    fork = multiprocessing.get_context("fork")
+    with fork.Pool(AT_ONCE, begin, [fork.Lock()], maxtasksperchild=1) as pool:
+        for verdicts in pool.imap_unordered(run_group, GROUPS):
+            for result in verdicts:
+                counts[result] += 1
     print("{ok} passed, {FAILED} failed, {skipped} skipped".format(**counts))
     return 1 if counts["FAILED"] or not any(counts.values()) else 0
 

@@ -23,6 +23,9 @@ from runner import lanes, report, steps
 from runner.counts import NOTHING, SKIPPED, plus, sentence
 
 
+LONG = 900  # seconds; no step that takes no longer than this hangs
+
+
 class Clock:
     """How much time there is, and how much of it an item will take."""
 
@@ -95,7 +98,8 @@ def run_item(item, build, arguments, clock):
         is_over = (lambda: False) if item.quick else clock.is_over
         counts = lanes.run_lane(item, build, arguments.k, is_over)
     else:
-        counts = steps.run_step(item, math.inf if item.quick else clock.left())
+        most = max(LONG, 8 * clock.estimate(item))
+        counts = steps.run_step(item, most, math.inf if item.quick else clock.left())
     took = time.monotonic() - began
     clock.learn(item, took)
     report.say(f"{item.name}: {sentence(counts)} ({took:.0f} s)")

@@ -84,14 +84,18 @@ test-programs: test-static $(FAULTS_PROGS)
 
 test-all-programs: test-programs $(TEST_NAMES:%=$(T)/shared/%) $(TEST_NAMES:%=$(T)/no-probes/%)
 
+# As many compilers at once as there are cores, unless make was told otherwise.
+AT_ONCE = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 RUN_TESTS = $(PYTHON) c-tests/run.py --build $(O) --unit '$(CARGO_TEST)'
 
 ## test: every feature once, in five minutes: unit and C tests, sanitizers, checks, faults
-test: all test-programs
+test:
+	$(MAKE) --no-print-directory $(AT_ONCE) all test-programs
 	$(RUN_TESTS)
 
 ## test-all: all tests, in three quarters of an hour; takes MINUTES, after which it begins nothing
-test-all: all test-all-programs
+test-all:
+	$(MAKE) --no-print-directory $(AT_ONCE) all test-all-programs
 	$(RUN_TESTS) --all $(if $(MINUTES),--minutes $(MINUTES))
 
 ## sandboxes: the C tests in bubblewrap, in a container, and in a chroot without /proc and /dev

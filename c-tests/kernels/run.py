@@ -9,6 +9,7 @@ Kernels and the machines' disk are downloaded once, and kept in DIRECTORY
 """
 
 import argparse
+import hashlib
 import os
 import shutil
 import signal
@@ -70,10 +71,13 @@ def kernel(cache, name):
 
 
 def disk(cache):
-    file = cache / "disk"
-    newest = (HERE / "rootfs.sh").stat().st_mtime
-    if not file.exists() or file.stat().st_mtime < newest:
+    """The disk that this rootfs.sh makes; those of earlier ones are removed."""
+    made_by = hashlib.sha256((HERE / "rootfs.sh").read_bytes()).hexdigest()[:12]
+    file = cache / f"disk-{made_by}"
+    if not file.exists():
         script("rootfs.sh", file)
+        for other in set(cache.glob("disk*")) - {file}:
+            other.unlink()
     return file
 
 
