@@ -4,7 +4,8 @@
 use crate::child::Between;
 use crate::plan::Plan;
 use crate::sys::clone::{
-    self, CHILD_BYTES, ChildHalf, Memory, SIGNALLED_CHILD_BYTES, SMALL_BYTES, Stack, StackRoom, Started,
+    self, CHILD_BYTES, ChildHalf, Memory, SIGNALLED_CHILD_BYTES, SMALL_BYTES, Stack, StackRoom,
+    Started,
 };
 use crate::sys::{Errno, Result, host, raw};
 use core::sync::atomic::{
