@@ -6,7 +6,8 @@ use super::child::Between;
 use super::plan::Plan;
 use crate::sys::birth::Birth;
 use crate::sys::clone::{
-    self, CHILD_BYTES, ChildHalf, Memory, SIGNALLED_CHILD_BYTES, SMALL_BYTES, Stack, StackRoom, Started,
+    self, CHILD_BYTES, ChildHalf, Memory, SIGNALLED_CHILD_BYTES, SMALL_BYTES, Stack, StackRoom,
+    Started,
 };
 use crate::sys::{Errno, Result, host, raw};
 use core::sync::atomic::{
