@@ -27,7 +27,7 @@ static struct {
     const char *name;
     char path[PATH_MAX];
 } helpers[] = { { "act", "" }, { "crowd", "" }, { "ender", "" }, { "family", "" },
-                { "flow", "" }, { "probe", "" }, { "untidy", "" } };
+                { "faulter", "" }, { "flow", "" }, { "probe", "" }, { "untidy", "" } };
 
 enum { HELPERS = sizeof helpers / sizeof *helpers };
 

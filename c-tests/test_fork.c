@@ -175,6 +175,76 @@ static int fork_at_first(void *gate, const char *data, size_t size)
     return 0;
 }
 
+/* The copy shares the epoll of the original's set. It must not take events out there. */
+
+static struct gate gate_of_handler;
+static volatile pid_t copy_of_handler = -1;
+
+static void fork_in_handler(int signal)
+{
+    (void) signal;
+    copy_of_handler = fork();
+    if (copy_of_handler == 0) {
+        arm_alarm();
+        close(gate_of_handler.hold_end);
+    }
+}
+
+struct sleeper {
+    int number;
+    pthread_t thread;
+};
+
+static void *interrupt_when_asleep(void *argument)
+{
+    const struct sleeper *sleeper = argument;
+    AWAIT(process_state(sleeper->number) == 'S');
+    pthread_kill(sleeper->thread, SIGUSR1);
+    AWAIT(copy_of_handler > 0 && has_ended(copy_of_handler));
+    gate_open(&gate_of_handler);
+    return NULL;
+}
+
+static void wait_in_handlers_copy(uint32_t flags)
+{
+    struct sigaction action = { .sa_handler = fork_in_handler, .sa_flags = SA_RESTART }, before;
+    struct sleeper sleeper = { own_thread(), pthread_self() };
+    int failed_before = failures(), word = -1;
+    chld_event event = { 0 };
+    chld_set set;
+    pthread_t thread;
+    gate_of_handler = gate_make();
+    chld_id id = START_AT(&gate_of_handler, 6);
+    CHECK_CALL(chld_set_open(flags, &set), 0);
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
+    REQUIRE(sigaction(SIGUSR1, &action, &before) == 0);
+    REQUIRE(pthread_create(&thread, NULL, interrupt_when_asleep, &sleeper) == 0);
+    int result = CALL(chld_set_wait(set, -1, &event));
+    if (copy_of_handler == 0) {
+        CHECK_INT(result, -EBADF);
+        _exit(failures() > failed_before);
+    }
+    CHECK_INT(result, 0);
+    CHECK(event.id == id);
+    pthread_join(thread, NULL);
+    CHECK_INT(waitpid(copy_of_handler, &word, 0), copy_of_handler);
+    CHECK_INT(word, 0);
+    CHECK_EXITED(FINISH(id), 6);
+    CHECK_CALL(chld_set_close(set), 0);
+    REQUIRE(sigaction(SIGUSR1, &before, NULL) == 0);
+}
+
+TEST(a_copy_made_by_a_handler_in_a_set_wait_returns)
+{
+    wait_in_handlers_copy(0);
+}
+
+TEST(a_copy_made_by_a_handler_in_a_set_wait_of_the_sigchld_engine_returns)
+{
+    wait_in_handlers_copy(CHLD_SET_SIGCHLD);
+    CHECK_CALL(chld_sigchld_remove(), 0);
+}
+
 TEST(a_copy_that_returns_from_a_capture_leaves_descriptor_0_alone)
 {
     int before = failures(), input[2], saved = dup(0), unread = 0;

@@ -336,3 +336,79 @@ TEST(a_peek_after_a_reap_has_the_status_once_the_exit_descriptor_is_readable)
 {
     check_crowd(ask_by_reap_and_peek);
 }
+
+/* setuid() has every thread of the process run a handler, and waits for all of them. */
+
+static struct gate gate_of_sleepers;
+static atomic_int asleep;
+
+static chld_id start_for_sleeper(void)
+{
+    atomic_fetch_add(&asleep, 1);
+    return START_AT(&gate_of_sleepers, 6);
+}
+
+static void *sleep_in_wait(void *unused)
+{
+    CHECK_EXITED(FINISH(start_for_sleeper()), 6);
+    return unused;
+}
+
+static void *sleep_in_wait_change(void *unused)
+{
+    chld_id id = start_for_sleeper();
+    CHECK_CALL(chld_wait_change(id, 0, 60000, NULL), 0);
+    CHECK_EXITED(FINISH(id), 6);
+    return unused;
+}
+
+static void *sleep_in_set(void *unused)
+{
+    chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);
+    chld_id id = start_for_sleeper();
+    CHECK_CALL(chld_set_add(set, id, 0), 0);
+    CHECK_CALL(chld_set_wait(set, -1, NULL), 0);
+    CHECK_EXITED(FINISH(id), 6);
+    CHECK_CALL(chld_set_close(set), 0);
+    return unused;
+}
+
+static void *sleep_in_capture(void *unused)
+{
+    chld_id id = start_for_sleeper();
+    CHECK_CALL(chld_capture(id, NULL, NULL), 0);
+    CHECK_EXITED(FINISH(id), 6);
+    return unused;
+}
+
+static void *start_until_enough(void *unused)
+{
+    while (!atomic_load(&enough)) {
+        CHECK_EXITED(RUN(ACT("exit", "6"), NULL), 6);
+    }
+    return unused;
+}
+
+TEST(setuid_in_another_thread_waits_for_no_child)
+{
+    enum { TOO_LONG_MS = 5000 };
+    void *(*const parts[])(void *) = { sleep_in_wait, sleep_in_wait_change, sleep_in_set,
+                                       sleep_in_capture, start_until_enough, start_until_enough };
+    pthread_t threads[6];
+    gate_of_sleepers = gate_make();
+    for (int i = 0; i < 6; i++) {
+        REQUIRE(pthread_create(&threads[i], NULL, parts[i], NULL) == 0);
+    }
+    AWAIT(atomic_load(&asleep) == 4);
+    for (int i = 0; i < scaled(300) && !failures(); i++) {
+        long long before = now_ms();
+        CHECK_INT(setuid(geteuid()), 0);
+        CHECK(now_ms() - before < TOO_LONG_MS);
+    }
+    atomic_store(&enough, true);
+    gate_open(&gate_of_sleepers);
+    for (int i = 0; i < 6; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    (void) CALL(chld_sigchld_remove());
+}

@@ -9,8 +9,9 @@ T := $(O)/c-tests
 TEST_NAMES := $(patsubst c-tests/%.c,%,$(wildcard c-tests/test_*.c))
 TEST_HELPERS := $(patsubst c-tests/helpers/%.c,$(T)/helpers/%,$(wildcard c-tests/helpers/*.c))
 TEST_COMMON := harness support scratch probing ends look loops loops_tasks
+HOOK_NAMES := $(patsubst c-tests/hooks/%.c,%,$(wildcard c-tests/hooks/test_*.c))
 TEST_LANES := static shared sanitize no-probes
-TEST_HEADERS := $(wildcard c-tests/*.h) include/chld.h
+TEST_HEADERS := $(wildcard c-tests/*.h c-tests/hooks/*.h) include/chld.h
 TEST_CFLAGS ?= -std=c11 -O1 -g -Wall -Wextra -pedantic -Werror
 SANITIZERS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
@@ -73,11 +74,24 @@ $(T)/no-probes/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(NO_PROBES)
 	@mkdir -p $(@D)
 	$(CC) -pthread -o $@ $^ $(TEST_LIBS)
 
+# The library that calls the test at some of its points: src/sys/hook.rs.
+HOOKED := $(O)/hooked/libchld.a
+$(HOOKED): $(RAW)
+	$(MAKE) O=$(O)/hooked RAW=target/hooked/release/libchld.a \
+	    CARGOFLAGS='$(CARGOFLAGS) --features hooks --target-dir target/hooked' $@
+
+HOOK_COMMON := $(TEST_COMMON:%=$(T)/plain/%.o) $(T)/plain/every_call.o $(T)/plain/hooks/hooks.o
+$(T)/hooks/%: $(T)/plain/hooks/%.o $(HOOK_COMMON) $(HOOKED)
+	@mkdir -p $(@D)
+	$(CC) -pthread -o $@ $^
+
+test-hooks: $(TEST_HELPERS) $(HOOK_NAMES:%=$(T)/hooks/%)
+
 test-static: $(TEST_HELPERS) $(TEST_NAMES:%=$(T)/static/%)
 
 test-sanitize: $(TEST_NAMES:%=$(T)/sanitize/%)
 
-test-programs: test-static $(FAULTS_PROGS)
+test-programs: test-static test-hooks $(FAULTS_PROGS)
 	@if echo 'int main(void) { return 0; }' | $(CC) $(SANITIZERS) -x c -o $(T)/try - 2>/dev/null; \
 	then $(MAKE) --no-print-directory test-sanitize; \
 	else rm -rf $(T)/sanitize; fi
@@ -103,6 +117,6 @@ sandboxes: test-static
 	$(PYTHON) c-tests/run.py --build $(O) --lane bwrap --lane container --lane chroot
 
 .PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
-.PHONY: test test-all sandboxes test-static test-sanitize test-programs test-all-programs
+.PHONY: test test-all sandboxes test-static test-hooks test-sanitize test-programs test-all-programs
 
 include c-tests/kernels.mk

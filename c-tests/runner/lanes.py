@@ -66,6 +66,7 @@ def lanes(build):
     return [
         Lane("static", "static", takes=35, quick=True),
         Lane("sanitize", "sanitize", [], 60, 20, sanitizers, takes=30, quick=True),
+        Lane("hooks", "hooks", [], 60, 50, takes=12, quick=True),
         Lane("shared", "shared", [], 20, 20, shared, takes=20),
         Lane("valgrind", "static", valgrind, 120, 4, takes=180),
         *(fallback(build, name, errno)

@@ -21,10 +21,6 @@ pub struct Child {
 }
 
 impl Child {
-    pub fn find(handle: u64) -> Result<Child> {
-        Child::enter(&mut *state::enter_if_used()?, handle, false)
-    }
-
     /// For a call that needs the child's number.
     pub fn hold(handle: u64) -> Result<Child> {
         Child::enter(&mut *state::enter_if_used()?, handle, true)

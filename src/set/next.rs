@@ -66,7 +66,9 @@ pub fn next(set: u64, deadline: Deadline) -> Result<Event> {
             // The handler may not have run, or not have seen all.
             None if set.look_itself(&slices, until != deadline) => {}
             None if is_over => return Err(Errno::ETIMEDOUT),
-            None => {}
+            // A signal, whose handler may have forked: a copy must not take events out of
+            // the epoll, which it shares.
+            None => _ = state::enter_if_used()?.find_set(set.handle)?,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use super::watch::Watch;
 use crate::children::child::Child;
+use crate::children::look::Look;
+use crate::children::lost;
 use crate::children::state;
 use crate::notify::sleep::sleep;
 use crate::status::word::Status;
@@ -27,22 +29,15 @@ pub struct Exit {
 /// Waits until one of the children has exited; the first in the list if several have.
 /// Handles that are 0 are skipped.
 pub fn wait(handles: &[u64], deadline: Deadline) -> Result<Exit> {
-    if let Ok(mut section) = state::enter_if_used() {
-        section.sweep();
-    }
     let mut inline = Inline::<_, FEW>::new();
     let mut room = Scratch::new(&mut inline, handles.len(), || None)?;
-    let children = Children(room.get());
-    let mut any = false;
-    for (place, handle) in children.0.iter_mut().zip(handles).filter(|(_, handle)| **handle != 0) {
-        *place = Some(Child::find(*handle)?);
-        any = true;
-    }
-    if !any {
+    let mut children = Children(room.get());
+    children.find(handles)?;
+    if children.each().next().is_none() {
         return Err(Errno::ECHILD);
     }
-    if let Some(event) = children.first_exited()? {
-        return Ok(event);
+    if let Some(exit) = children.first_exited()? {
+        return Ok(exit);
     }
     if deadline == Deadline::Now {
         return Err(Errno::ETIMEDOUT);
@@ -57,9 +52,21 @@ pub fn wait(handles: &[u64], deadline: Deadline) -> Result<Exit> {
 /// Uses in memory that is not theirs to drop.
 struct Children<'a>(&'a mut [Option<Child>]);
 
+/// How many children one section looks up, looks at, or lets go of.
+const AT_ONCE: usize = 64;
+
 impl Drop for Children<'_> {
     fn drop(&mut self) {
-        self.0.iter_mut().for_each(|place| *place = None);
+        let mut places = self.0.iter_mut();
+        while places.len() != 0 {
+            let Some(mut section) = state::enter_surely() else { return };
+            for child in places.by_ref().take(AT_ONCE).filter_map(Option::take) {
+                child.leave(&mut section);
+                if !section.closing.has_room() {
+                    break;
+                }
+            }
+        }
     }
 }
 
@@ -73,15 +80,39 @@ enum Bell {
 }
 
 impl Children<'_> {
+    fn find(&mut self, handles: &[u64]) -> Result<()> {
+        for (places, handles) in self.0.chunks_mut(AT_ONCE).zip(handles.chunks(AT_ONCE)) {
+            if handles.iter().all(|handle| *handle == 0) {
+                continue;
+            }
+            let mut section = state::enter_if_used()?;
+            section.sweep();
+            let wanted = places.iter_mut().zip(handles).filter(|(_, handle)| **handle != 0);
+            for (place, handle) in wanted {
+                *place = Some(Child::enter(&mut section, *handle, false)?);
+            }
+        }
+        Ok(())
+    }
+
     fn each(&self) -> impl Iterator<Item = &Child> {
         self.0.iter().flatten()
     }
 
     fn first_exited(&self) -> Result<Option<Exit>> {
-        for (position, child) in self.0.iter().enumerate() {
-            let Some(child) = child else { continue };
-            if let Some(status) = child.look()? {
-                return exit(child, position, status).map(Some);
+        for (chunk, places) in self.0.chunks(AT_ONCE).enumerate() {
+            let mut section = state::enter_if_used()?;
+            let children = places.iter().enumerate();
+            for (place, child) in children.filter_map(|(place, child)| Some((place, child.as_ref()?))) {
+                let look = section.look(child.index())?;
+                child.refresh(&mut section);
+                if matches!(look, Look::Running) {
+                    continue;
+                }
+                let position = chunk.wrapping_mul(AT_ONCE).wrapping_add(place);
+                let user = section.slots.get(child.index()).map_or(0, |slot| slot.user);
+                let status = lost::complete(section, child.handle(), look)?.ok_or(Errno::ECHILD)?;
+                return Ok(Some(Exit { child: child.handle(), user, position, status }));
             }
         }
         Ok(None)
@@ -158,9 +189,4 @@ impl Children<'_> {
         }
         room.get_mut(..count).unwrap_or_default()
     }
-}
-
-fn exit(child: &Child, position: usize, status: Status) -> Result<Exit> {
-    let user = child.with(|state, index| Ok(state.slots.get(index).map_or(0, |slot| slot.user)))?;
-    Ok(Exit { child: child.handle(), user, position, status })
 }

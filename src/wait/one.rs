@@ -47,7 +47,7 @@ fn sleep_until_exited(mut child: Child, deadline: Deadline) -> Result<Status> {
         if !is_new {
             watch.sleep(&mut [watch.polled()], deadline)?;
         }
-        child = match look(child)? {
+        child = match look(child, deadline)? {
             Ok(status) => return Ok(status),
             Err(child) => child,
         };
@@ -55,8 +55,9 @@ fn sleep_until_exited(mut child: Child, deadline: Deadline) -> Result<Status> {
     }
 }
 
-/// Looks, and lets go of the child if it has exited: under one lock, with the zombie.
-fn look(child: Child) -> Result<Result<Status, Child>> {
+/// Looks, and lets go of the child if it has exited, or if the time is over: under one
+/// lock.
+fn look(child: Child, deadline: Deadline) -> Result<Result<Status, Child>> {
     let mut section = state::enter_if_used()?;
     let handle = child.handle();
     match section.look(child.index())? {
@@ -67,6 +68,10 @@ fn look(child: Child) -> Result<Result<Status, Child>> {
         Look::Gone => {
             drop(section);
             lost::status(handle).map(Ok)
+        }
+        Look::Running if deadline.has_passed() => {
+            child.leave(&mut section);
+            Err(Errno::ETIMEDOUT)
         }
         Look::Running => {
             child.refresh(&mut section);

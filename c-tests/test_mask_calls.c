@@ -1,0 +1,271 @@
+/* How often a call changes the signal mask, counted by a tracer. All that the library does
+ * under its lock is done with all signals blocked, which costs a pair of system calls. */
+#include "look.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The kernel's struct ptrace_syscall_info, as far as it is needed. */
+struct stop {
+    uint8_t kind, padding[3];
+    uint32_t architecture;
+    uint64_t instruction_pointer, stack_pointer;
+    uint64_t number, arguments[6];
+};
+enum { GET_SYSCALL_INFO = 0x420e, ENTRY = 1 };
+
+/* A system call that nobody else makes, which marks where counting begins or ends. */
+enum { MARK = 0x6d61726b };
+
+static void mark(void)
+{
+    syscall(SYS_getpgid, MARK);
+}
+
+/* What the calls work on: no call has seen that one child has exited. */
+static struct gate gate;
+static chld_id running, exited, started;
+static chld_set set;
+
+static void begin_scene(void)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    gate = gate_make();
+    options.in = (chld_stdio) { .mode = CHLD_STDIO_FD, .fd = gate.wait_end };
+    options.group_mode = CHLD_GROUP_NEW;
+    running = START(ACT("block", "5"), &options);
+    exited = START(ACT("exit", "6"), NULL);
+    await_end(exited);
+    CHECK_CALL(chld_set_open(0, &set), 0);
+}
+
+static void end_scene(void)
+{
+    gate_open(&gate);
+    const chld_id ids[] = { running, exited, started };
+    for (int i = 0; i < 3; i++) {
+        chld_wait(ids[i], -1, NULL);
+        chld_close(ids[i]);
+    }
+    CHECK_CALL(chld_set_close(set), 0);
+}
+
+/* `pairs`: how often the call may block all signals, and bring the mask back. `prepare` is
+ * not counted, and may be NULL. */
+struct row {
+    const char *name;
+    int pairs;
+    int result;
+    int (*prepare)(void);
+    int (*call)(void);
+};
+
+static void traced(const struct row *row)
+{
+    REQUIRE(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
+    raise(SIGSTOP);
+    int before = failures();
+    begin_scene();
+    CHECK(!row->prepare || row->prepare() == 0);
+    mark();
+    int result = row->call();
+    mark();
+    CHECK_INT(result > 0 ? 0 : result, row->result);
+    end_scene();
+    _exit(failures() > before);
+}
+
+/* The tracer */
+
+/* Lets the copy run to its next system call or signal; false at its exit. */
+static bool next_stop(pid_t copy, int *signal, int *word)
+{
+    REQUIRE(ptrace(PTRACE_SYSCALL, copy, NULL, *signal) == 0);
+    REQUIRE(waitpid(copy, word, 0) == copy);
+    *signal = 0;
+    return WIFSTOPPED(*word);
+}
+
+static int count_mask_calls(pid_t copy)
+{
+    int signal = 0, word, count = 0, marks = 0;
+    while (next_stop(copy, &signal, &word)) {
+        struct stop stop = { 0 };
+        if (WSTOPSIG(word) != (SIGTRAP | 0x80)) {
+            signal = WSTOPSIG(word);
+            continue;
+        }
+        long size = ptrace((enum __ptrace_request) GET_SYSCALL_INFO, copy, sizeof stop, &stop);
+        if (size < (long) offsetof(struct stop, arguments)) {
+            kill(copy, SIGKILL);
+            SKIP_TEST("the kernel does not say which system call a process makes");
+        }
+        if (stop.kind == ENTRY) {
+            marks += stop.number == SYS_getpgid && stop.arguments[0] == MARK;
+            count += marks == 1 && stop.number == SYS_rt_sigprocmask;
+        }
+    }
+    CHECK(WIFEXITED(word) && WEXITSTATUS(word) == 0);
+    CHECK_INT(marks, 2);
+    return count;
+}
+
+static int mask_calls_of(const struct row *row)
+{
+    int word;
+    pid_t copy = fork();
+    REQUIRE(copy >= 0);
+    if (copy == 0) {
+        arm_alarm();
+        traced(row);
+    }
+    REQUIRE(waitpid(copy, &word, 0) == copy);
+    if (!WIFSTOPPED(word)) {
+        SKIP_TEST("a process may not be traced here");
+    }
+    REQUIRE(ptrace(PTRACE_SETOPTIONS, copy, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) == 0);
+    return count_mask_calls(copy);
+}
+
+/* The calls */
+
+static int spawn(void)
+{
+    return chld_spawn(&started, ACT("exit", "3"), NULL, NULL);
+}
+
+static int spawn_with_pipes(void)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.in.mode = options.out.mode = options.err.mode = CHLD_STDIO_PIPE;
+    return chld_spawn(&started, ACT("exit", "3"), &options, NULL);
+}
+
+static int spawn_in_vain(void)
+{
+    return chld_spawn(&started, ARGV("/nonexistent"), NULL, NULL);
+}
+
+static int wait_now(void)
+{
+    return chld_wait(running, 0, NULL);
+}
+
+static int wait_with_timeout(void)
+{
+    return chld_wait(running, 20, NULL);
+}
+
+static int wait_exited(void)
+{
+    return chld_wait(exited, -1, NULL);
+}
+
+static int wait_any_exited(void)
+{
+    return chld_wait_any(&exited, 1, -1, NULL);
+}
+
+static int peek(void)
+{
+    return chld_peek(running, NULL);
+}
+
+static int usage(void)
+{
+    return chld_usage(exited, NULL);
+}
+
+static int ask_pid(void)
+{
+    return chld_pid(running);
+}
+
+static int exit_fd(void)
+{
+    return chld_exit_fd(running);
+}
+
+static int kill_child(void)
+{
+    return chld_kill(running, SIGCONT);
+}
+
+static int kill_group(void)
+{
+    return chld_kill_group(running, SIGCONT);
+}
+
+static int close_running(void)
+{
+    return chld_close(running);
+}
+
+static int close_exited(void)
+{
+    return chld_close(exited);
+}
+
+static int add(void)
+{
+    return chld_set_add(set, running, 0);
+}
+
+static int add_exited(void)
+{
+    return chld_set_add(set, exited, 0);
+}
+
+static int next(void)
+{
+    return chld_set_next(set, NULL);
+}
+
+static int wake(void)
+{
+    return chld_set_wake(set);
+}
+
+static const struct row rows[] = {
+    { "chld_spawn", 1, 0, NULL, spawn },
+    { "chld_spawn with pipes", 1, 0, NULL, spawn_with_pipes },
+    { "chld_spawn in vain", 2, -ENOENT, NULL, spawn_in_vain },
+    { "chld_wait of 0", 1, -ETIMEDOUT, NULL, wait_now },
+    { "chld_wait, over at once", 2, 0, NULL, wait_exited },
+    { "chld_wait, known", 1, 0, wait_exited, wait_exited },
+    { "chld_wait with a timeout", 2, -ETIMEDOUT, NULL, wait_with_timeout },
+    { "chld_wait_any", 3, 0, NULL, wait_any_exited },
+    { "chld_peek", 1, 0, NULL, peek },
+    { "chld_usage", 1, 0, wait_exited, usage },
+    { "chld_pid", 1, 0, NULL, ask_pid },
+    { "chld_exit_fd", 1, 0, NULL, exit_fd },
+    { "chld_kill", 1, 0, NULL, kill_child },
+    { "chld_kill_group", 1, 0, NULL, kill_group },
+    { "chld_close of a running child", 1, 0, NULL, close_running },
+    { "chld_close of an exited child", 1, 0, NULL, close_exited },
+    { "chld_set_add", 2, 0, NULL, add },
+    { "chld_set_next of an exit", 6, 0, add_exited, next },
+    { "chld_set_next of nothing", 3, -EAGAIN, add, next },
+    { "chld_set_wake", 1, 0, NULL, wake },
+};
+
+TEST(each_call_blocks_signals_as_rarely_as_it_can)
+{
+    need_real_kernel();
+    if (getenv("CHLD_TEST_FALLBACK")) {
+        SKIP_TEST("what is refused costs more calls");
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int calls = mask_calls_of(&rows[i]);
+        if (calls > 2 * rows[i].pairs) {
+            fail(__FILE__, __LINE__, "%s changes the mask %d times, not %d at most", rows[i].name,
+                 calls, 2 * rows[i].pairs);
+        }
+    }
+}
