@@ -168,11 +168,30 @@ static void after_fork(void)
     }
 }
 
+/* Where it cannot be had, it is refused, whatever fails. */
+static void private_child(void)
+{
+    static const char *const argv[] = { child_program, "exit=42", NULL };
+    static const uint64_t flags[] = { CHLD_SPAWN_PRIVATE,
+                                      CHLD_SPAWN_KILL_ON_DEATH | CHLD_SPAWN_NO_NEW_PRIVS };
+    for (int i = 0; i < 2; i++) {
+        chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+        options.flags = flags[i];
+        struct want want = { .argv = argv, .options = &options, .code = 42 };
+        if (chld_supports(flags[i]) != 0) {
+            want.refused.step = CHLD_STEP_CLONE;
+            want.refused.error = ENOSYS;
+        }
+        check_start(&want);
+    }
+}
+
 static const struct scenario scenarios[] = {
     { "take_fd", take_fd },
     { "find", find },
     { "release", release_child },
     { "kill_on_close", kill_on_close },
+    { "private", private_child },
     { "resize", resize },
     { "take_terminal", take_terminal },
     { "after_fork", after_fork },

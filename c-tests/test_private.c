@@ -320,7 +320,8 @@ TEST(a_thousand_statuses_are_true_beside_a_thread_that_reaps_everything)
 {
     need(CHLD_SPAWN_PRIVATE);
     pthread_t thread;
-    signal(SIGCHLD, SIG_IGN);
+    struct sigaction before, ignore = { .sa_handler = SIG_IGN };
+    REQUIRE(sigaction(SIGCHLD, &ignore, &before) == 0);
     REQUIRE(pthread_create(&thread, NULL, reap_everything, NULL) == 0);
     chld_spawn_options options = with(CHLD_SPAWN_PRIVATE);
     for (int i = 0; i < scaled(1000) && !failures(); i++) {
@@ -328,7 +329,7 @@ TEST(a_thousand_statuses_are_true_beside_a_thread_that_reaps_everything)
     }
     atomic_store(&enough, true);
     pthread_join(thread, NULL);
-    signal(SIGCHLD, SIG_DFL);
+    REQUIRE(sigaction(SIGCHLD, &before, NULL) == 0);
     CHECK_INT(atomic_load(&stolen), 0);
 }
 
@@ -375,7 +376,7 @@ TEST(a_program_that_is_killed_takes_its_children_along)
     REQUIRE(waitpid(program, NULL, 0) == program);
     long long killed = now_ms();
     AWAIT(!any_is_there(pids));
-    CHECK(now_ms() - killed < scaled(1) * 2000); /* 100 ms, on a machine with nothing to do */
+    CHECK(now_ms() - killed < 2000); /* 100 ms where nothing else runs */
     close(channel[0]);
     close(channel[1]);
 }

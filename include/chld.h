@@ -573,9 +573,9 @@ int chld_sigset_encode(uint64_t signals,
  * does not wait. If the child has exited, what is left of its group is killed, if the
  * kernel can signal a group by pidfd (since Linux 6.9).
  *
- * Since Linux 7.1 the child is also killed when the program dies, however that happens:
- * as with CHLD_SPAWN_KILL_ON_DEATH, which says when that can be had. Otherwise a program
- * that exits without chld_close() kills nobody. Not with CHLD_SPAWN_DETACHED.
+ * If CHLD_SPAWN_KILL_ON_DEATH can be had, this has the same effect: the child is also
+ * killed when the program dies, and is private. Otherwise a program that exits without
+ * chld_close() kills nobody. Not with CHLD_SPAWN_DETACHED.
  */
 #define CHLD_SPAWN_KILL_ON_CLOSE 65536
 
@@ -2789,8 +2789,7 @@ int chld_find(int pid,
  *
  * `ret`: where its pid goes; may be NULL.
  *
- * The handle is closed, as by chld_close(), and:
- * - The child is not signalled, whatever CHLD_SPAWN_KILL_ON_CLOSE says.
+ * The handle is closed, as by chld_close(), but CHLD_SPAWN_KILL_ON_CLOSE kills nobody:
  * - A child that has exited can be released until a call of the library has returned
  *   or recorded its status: waitpid() returns it.
  * - The caller's ends of its pipes are closed, and the descriptor of chld_exit_fd(). Use
@@ -2805,6 +2804,7 @@ int chld_find(int pid,
  * -ESRCH a call has recorded its exit, or other code has reaped it: the number may be
  * another process's;
  * -EBUSY a capture, a stop sequence, a wait or another call is at work on the child;
+ * -EINVAL the child is private: nobody can reap it;
  * -EBADF `id` is no child.
  * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
  */

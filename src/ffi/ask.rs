@@ -156,8 +156,7 @@ pub unsafe extern "C" fn chld_find(pid: c_int, ret: *mut chld_id) -> c_int {
 ///
 /// `ret`: where its pid goes; may be NULL.
 ///
-/// The handle is closed, as by chld_close(), and:
-/// - The child is not signalled, whatever CHLD_SPAWN_KILL_ON_CLOSE says.
+/// The handle is closed, as by chld_close(), but CHLD_SPAWN_KILL_ON_CLOSE kills nobody:
 /// - A child that has exited can be released until a call of the library has returned
 ///   or recorded its status: waitpid() returns it.
 /// - The caller's ends of its pipes are closed, and the descriptor of chld_exit_fd(). Use
@@ -172,6 +171,7 @@ pub unsafe extern "C" fn chld_find(pid: c_int, ret: *mut chld_id) -> c_int {
 /// -ESRCH a call has recorded its exit, or other code has reaped it: the number may be
 /// another process's;
 /// -EBUSY a capture, a stop sequence, a wait or another call is at work on the child;
+/// -EINVAL the child is private: nobody can reap it;
 /// -EBADF `id` is no child.
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]

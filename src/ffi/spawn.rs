@@ -280,9 +280,9 @@ pub const CHLD_SPAWN_CGROUP_OWN: u64 = 32768;
 /// does not wait. If the child has exited, what is left of its group is killed, if the
 /// kernel can signal a group by pidfd (since Linux 6.9).
 ///
-/// Since Linux 7.1 the child is also killed when the program dies, however that happens:
-/// as with CHLD_SPAWN_KILL_ON_DEATH, which says when that can be had. Otherwise a program
-/// that exits without chld_close() kills nobody. Not with CHLD_SPAWN_DETACHED.
+/// If CHLD_SPAWN_KILL_ON_DEATH can be had, this has the same effect: the child is also
+/// killed when the program dies, and is private. Otherwise a program that exits without
+/// chld_close() kills nobody. Not with CHLD_SPAWN_DETACHED.
 pub const CHLD_SPAWN_KILL_ON_CLOSE: u64 = 65536;
 
 /// The new pseudo-terminal does not echo: the caller does not read back what it writes.

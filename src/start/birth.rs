@@ -1,6 +1,6 @@
 //! What a child gets at its birth, as far as the kernel can do that.
 
-use super::failure::{Failure, Reason};
+use super::failure::{Failure, Reason, Step};
 use super::plan::Plan;
 use super::request::Request;
 use crate::sys::birth::{Answer, Birth, can, may_autokill};
@@ -82,8 +82,12 @@ fn lacking(request: &Request) -> Failure {
 /// The kernel has refused what is required.
 pub fn refused(plan: &Plan, errno: Errno) -> Failure {
     let lacks_right = errno == Errno::EPERM && plan.required.has(Birth::AUTOKILL);
-    match lacks_right && !plan.birth.has(Birth::NO_NEW_PRIVS) {
-        true => Failure::misuse(Reason::NoAutokill, 0),
-        false => lacking(plan.request),
+    if lacks_right && !plan.required.has(Birth::NO_NEW_PRIVS) {
+        return Failure::misuse(Reason::NoAutokill, 0);
+    }
+    match can(plan.required) {
+        // It has all of it: something else was wrong.
+        Answer::Yes => Failure::new(Step::Clone, 0, errno),
+        _ => lacking(plan.request),
     }
 }
