@@ -2524,8 +2524,9 @@ int chld_run_pipeline(struct chld_stage *stages,
  *
  * In the set the pipeline is one child, the last stage: that is the only handle. When all
  * stages have exited and everything is read, the set reports CHLD_EVENT_CAPTURED for it,
- * with the result in `event.pipeline`. chld_set_stop() for it stops all stages;
- * chld_set_remove() and chld_close() leave them running.
+ * with the result in `event.pipeline`. chld_set_stop() for it stops all stages.
+ * chld_set_remove() and chld_close() leave the stages running, except those with
+ * CHLD_SPAWN_KILL_ON_CLOSE.
  *
  * `stages`, `count`: as for chld_run_pipeline(). Pids are written now, and the rest with
  * the event.
