@@ -271,7 +271,7 @@ TEST(a_first_stage_that_outlives_the_last_is_waited_for)
 
 TEST(an_input_that_nobody_reads_is_no_failure)
 {
-    static char input[256 * 1024];
+    static char input[4 * MIB]; /* more than any pipe holds */
     chld_stage stages[] = { STAGE("true"), STAGE("cat") };
     chld_capture_options options = keep_output();
     options.in.mode = CHLD_FEED_BUFFER;
@@ -442,6 +442,34 @@ TEST(a_stop_by_group_reaches_the_descendants_of_all_stages)
     CHECK_INT(read(ends[0], &byte, 1), 0);
     close(ends[0]);
     check_all_killed(stages + 1, 2, SIGTERM);
+}
+
+/* Each stage has a descendant in a session of its own, which holds descriptor 3. */
+TEST(a_stop_by_tree_reaches_the_descendants_of_all_stages)
+{
+    int ends[2];
+    char byte;
+    static const chld_stop_step kill[] = { { SIGKILL, 20000 } };
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    chld_fd_map map = { ends[1], 3 };
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    options.fds = &map;
+    options.fds_count = 1;
+    const char *script = "setsid sleep 60 & sleep 60";
+    chld_stage stages[] = { { .argv = ARGV("sh", "-c", script), .options = &options },
+                            { .argv = ARGV("sh", "-c", script), .options = &options } };
+    chld_capture_options capture = CHLD_CAPTURE_OPTIONS_INIT;
+    chld_stop_plan plan = CHLD_STOP_PLAN_INIT;
+    plan.target = CHLD_TARGET_TREE;
+    plan.steps = kill;
+    plan.steps_count = 1;
+    capture.timeout_ms = 500;
+    capture.stop = &plan;
+    run(stages, 2, &capture);
+    check_all_killed(stages, 2, SIGKILL);
+    close(ends[1]);
+    CHECK_INT(read(ends[0], &byte, 1), 0);
+    close(ends[0]);
 }
 
 TEST(a_stop_by_group_needs_groups_of_the_pipelines_own)

@@ -310,6 +310,22 @@ TEST_EACH_ENGINE(closing_the_handle_or_the_set_leaves_the_stages_running)
     }
 }
 
+TEST_EACH_ENGINE(stages_that_are_to_be_killed_on_close_are_killed)
+{
+    chld_stage stages[3];
+    chld_spawn_options first, others = CHLD_SPAWN_OPTIONS_INIT;
+    struct gate gate = gate_make();
+    chld_set set = SET_OPEN(flags);
+    fill(stages, &first, &gate);
+    first.flags = others.flags = CHLD_SPAWN_KILL_ON_CLOSE;
+    stages[1].options = stages[2].options = &others;
+    chld_id id = begin(set, stages, 3, NULL);
+    CHECK_CALL(chld_close(id), 0);
+    check_all_gone(stages, 3);
+    CHECK_CALL(chld_set_close(set), 0);
+    gate_open(&gate);
+}
+
 TEST_EACH_ENGINE(a_pipeline_that_does_not_come_into_the_set_is_killed)
 {
     chld_error error = { 0 };

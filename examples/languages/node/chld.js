@@ -23,7 +23,7 @@ const STEP_CAPTURE = 29; // of chld_run(): it was not the start that failed
 koffi.struct('chld_status', { state: 'int32', code: 'int32', core: 'int32', wait_word: 'int32' });
 koffi.struct('chld_error', {
   code: 'int32', step: 'int32', index: 'int32', item: koffi.array('uint8', 112),
-  reason: 'int32',
+  reason: 'int32', stage: 'int32',
 });
 koffi.struct('chld_stdio', {
   mode: 'uint32', fd: 'int32', path: 'const char *', open_flags: 'int32', open_mode: 'uint32',
@@ -70,7 +70,7 @@ koffi.struct('chld_capture_result', {
 });
 koffi.struct('chld_event', {
   kind: 'uint32', last: 'int32', id: 'uint64', user: 'void *', index: 'size_t', status: 'chld_status',
-  capture: 'void *', reserved: koffi.array('uint64', 4),
+  capture: 'void *', pipeline: 'void *', reserved: koffi.array('uint64', 4),
 });
 koffi.struct('pollfd', { fd: 'int', events: 'short', revents: 'short' });
 

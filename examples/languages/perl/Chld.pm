@@ -22,7 +22,7 @@ use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
 my $ffi = FFI::Platypus->new(api => 1, lib => $ENV{CHLD_LIBRARY} // 'libchld.so.0');
 my $STEP_CAPTURE = 29;    # of chld_run(): it was not the start that failed
-my ($STATUS, $ERROR, $RESULT) = ('l4', 'l3 Z112 l', 'l4 (Q4 J l10)2 Q l6 Q14');
+my ($STATUS, $ERROR, $RESULT) = ('l4', 'l3 Z112 l2', 'l4 (Q4 J l10)2 Q l6 Q14');
 my ($status, $error, $result) = map { 'record(' . length(blank($_)) . ')*' } $STATUS, $ERROR, $RESULT;
 my %int = (
     spawn => ['uint64*', 'string', 'string', $error],

@@ -44,7 +44,7 @@ STEP_CAPTURE = 29  # of chld_run(): it was not the start that failed
 
 class StartError(Structure):
     _fields_ = [("code", c_int32), ("step", c_int32), ("index", c_int32), ("item", c_char * 112),
-                ("reason", c_int32)]
+                ("reason", c_int32), ("stage", c_int32)]
 
 
 class Feed(Structure):
@@ -105,7 +105,7 @@ class CaptureResult(Structure):
 class Event(Structure):
     _fields_ = [("kind", c_uint32), ("last", c_int32), ("id", c_uint64), ("user", c_void_p),
                 ("index", c_size_t), ("status", Status), ("capture", c_void_p),
-                ("reserved", c_uint64 * 4)]
+                ("pipeline", c_void_p), ("reserved", c_uint64 * 4)]
 
 
 def check(result):

@@ -28,7 +28,8 @@ module Chld
     end
 
     class Error < FFI::Struct
-      layout :code, :int32, :step, :int32, :index, :int32, :item, [:char, 112], :reason, :int32
+      layout :code, :int32, :step, :int32, :index, :int32, :item, [:char, 112], :reason, :int32,
+             :stage, :int32
     end
 
     class Stdio < FFI::Struct
