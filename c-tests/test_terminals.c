@@ -71,7 +71,7 @@ static void with_a_terminal(void)
         int saved = fcntl(fd, F_DUPFD_CLOEXEC, 10);
         set_window(pair.slave, 30, (uint16_t) (40 + fd));
         REQUIRE(dup2(pair.slave, fd) == fd);
-        char want[16];
+        char want[32];
         snprintf(want, sizeof want, "30 %d\r\n", 40 + fd);
         expect_window(0, 0, want);
         REQUIRE(dup2(saved, fd) == fd);
