@@ -9,7 +9,7 @@ use crate::mechanism::{self, Way};
 use crate::pin::Pin;
 use crate::plan::{self, Move, Opened, Plan, Program, Source};
 use crate::reap;
-use crate::report::{EMPTY_MESSAGE, Progress, Report};
+use crate::report::{Progress, Report};
 use crate::request::Request;
 use crate::sigchld::{self, Locked, Starting};
 use crate::sys::clone::{Memory, Started};
@@ -144,7 +144,7 @@ fn start(plan: &mut Plan) -> Result<(Guards, Started), Failure> {
             None => plan.born_outside_cgroup = true,
             Some(failure) if may_try_again(plan, failure) => {}
             Some(failure) => {
-                let _ = plan.request.interpreter.set(plan.report.item.get());
+                let _ = plan.request.interpreter.set(plan.report.item());
                 return Err(failure);
             }
         }
@@ -227,10 +227,9 @@ fn blame(request: &Request, errno: Errno) -> Failure {
 #[inline(never)]
 fn read_report(plan: &Plan, pipe: &OwnedFd, started: &Started) {
     loop {
-        let mut message = EMPTY_MESSAGE;
-        match fd::read_full(pipe.number(), &mut message) {
-            Ok(size) if size == message.len() => plan.report.take_over(&message),
-            Ok(_) => return,
+        match plan.report.receive(pipe.number()) {
+            Ok(true) => {}
+            Ok(false) => return,
             Err(Errno::EAGAIN) if is_settled(plan, started) => return,
             // It goes on, and so did the caller: this is no vfork.
             Err(Errno::EAGAIN) => {

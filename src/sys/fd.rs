@@ -3,6 +3,7 @@
 
 use super::{Errno, Result, check_int, raw};
 use core::ffi::CStr;
+use core::sync::atomic::AtomicI32;
 
 /// A descriptor that is closed when it goes.
 pub struct OwnedFd(i32);
@@ -131,6 +132,15 @@ pub fn read_full(fd: i32, buffer: &mut [u8]) -> Result<usize> {
         }
     }
     Ok(filled)
+}
+
+/// Fills `words`, as they were written by one call; false at the end.
+pub fn read_words(fd: i32, words: &[AtomicI32]) -> Result<bool> {
+    let place = words.as_ptr().cast_mut().cast();
+    // SAFETY: the kernel writes at most that many bytes into a live slice of
+    // atomics, for which any bytes are a value.
+    let got = super::retry(|| unsafe { read_raw(fd, place, size_of_val(words)) })?;
+    Ok(got == size_of_val(words))
 }
 
 pub fn write(fd: i32, bytes: &[u8]) -> Result<usize> {
