@@ -256,8 +256,9 @@ static bool signal_one(const struct mode *mode, int number,
     }
     AWAIT(progress->is_ready);
     int pid = await_child_of(caller), status;
-    kill(pid, number);
     bool is_early = !has_executed(pid);
+    kill(pid, number);
+    is_early = is_early && (number == SIGKILL || !has_executed(pid));
     if (!is_early && !mode->stops) {
         kill(pid, SIGCONT);
     }
