@@ -97,6 +97,14 @@ int await_child_of(int caller)
     return atoi(pids);
 }
 
+bool has_executed(int pid)
+{
+    char link[64], its[PATH_MAX] = "";
+    snprintf(link, sizeof link, "/proc/%d/exe", pid);
+    return readlink(link, its, sizeof its - 1) <= 0
+        || strcmp(its, proc_link(getpid(), "exe")) != 0;
+}
+
 /* /proc */
 
 static char *next_text(void)

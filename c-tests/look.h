@@ -32,6 +32,9 @@ void search_for_long(const char *directory);
 /** The first child of the main thread of `caller`. */
 int await_child_of(int caller);
 
+/** Whether a child of a copy of this test has executed its program, or is gone. */
+bool has_executed(int pid);
+
 /** What a child writes to its stdout; it must exit with 0. */
 #define OUTPUT(argv, options, buffer) \
     output(__FILE__, __LINE__, (argv), (options), (buffer), sizeof(buffer))

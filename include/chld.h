@@ -1015,7 +1015,7 @@ const char *chld_step_name(int step);
  * `buffer`, `size`: as for chld_status_text().
  *
  * Control characters in `item`, such as the carriage return of a script with
- * Windows line ends, are made visible.
+ * Windows line ends, are written as ^M.
  *
  * Returns the length of the whole text without its NUL, or
  * -EINVAL if the step does not exist.

@@ -8,7 +8,7 @@ use super::request::Request;
 use crate::sys::Errno;
 use crate::sys::cstr::{self, ListBuilder, StrList};
 use crate::sys::memory::{Inline, Scratch};
-use core::cmp::Ordering;
+use core::cell::Cell;
 use core::ffi::{CStr, c_char};
 
 /// An entry of `env_unset` or `env_set`. Sorted, the entries of one name stand
@@ -16,7 +16,7 @@ use core::ffi::{CStr, c_char};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Change<'a> {
     name: &'a [u8],
-    is_set: bool,
+    /// Its position in both lists, of which `env_set` is the second.
     position: usize,
 }
 
@@ -27,7 +27,7 @@ pub fn size(request: &Request) -> usize {
         return 0;
     }
     let base = request.env.unwrap_or_else(cstr::environment);
-    base.iter().count().wrapping_add(count(request.env_set)).wrapping_add(1)
+    count(Some(base)).wrapping_add(count(request.env_set)).wrapping_add(1)
 }
 
 /// The child's environment: the caller's list or its own environment, with
@@ -44,103 +44,91 @@ pub fn build<'a>(
     if let Some((reason, index, _)) = wrong_entry(request) {
         return Err(Failure::misuse(reason, index));
     }
+    let unsets = count(request.env_unset);
     let mut inline = Inline::<_, 16>::new();
-    let size = count(request.env_set).wrapping_add(count(request.env_unset));
-    let none = || Change { name: &[], is_set: false, position: 0 };
+    let size = unsets.wrapping_add(count(request.env_set));
+    let none = || Change { name: &[], position: 0 };
     let mut changes = Scratch::new(&mut inline, size, none).at(Step::Memory, 0)?;
-    let changes = changes.get();
-    for (place, change) in changes.iter_mut().zip(unsets(request).chain(sets(request))) {
-        *place = change;
+    let changes = Cell::from_mut(changes.get()).as_slice_of_cells();
+    let entries = || entries(request.env_unset).chain(entries(request.env_set));
+    for ((position, entry), place) in entries().enumerate().zip(changes) {
+        place.set(Change { name: name_of(entry), position });
     }
     sort(changes);
     let mut list = ListBuilder::new(places.get());
-    base.iter().filter(|entry| last(changes, name_of(entry)).is_none()).for_each(|e| list.push(e));
-    for (change, entry) in sets(request).zip(request.env_set.into_iter().flat_map(StrList::iter)) {
-        if last(changes, change.name) == Some(change) {
+    for entry in base.iter().filter(|entry| last(changes, entry).is_none()) {
+        list.push(entry);
+    }
+    for (position, entry) in entries().enumerate().skip(unsets) {
+        if last(changes, entry) == Some(position) {
             list.push(entry);
         }
     }
     list.finish().ok_or(Failure::new(Step::Environment, 0, Errno::ENOMEM))
 }
 
+fn entries<'a>(list: Option<StrList<'a>>) -> impl Iterator<Item = &'a CStr> {
+    list.into_iter().flat_map(StrList::iter)
+}
+
 fn count(list: Option<StrList>) -> usize {
-    list.map_or(0, |list| list.iter().count())
-}
-
-fn sets<'a>(request: &Request<'a>) -> impl Iterator<Item = Change<'a>> {
-    let entries = request.env_set.into_iter().flat_map(StrList::iter).enumerate();
-    entries.map(|(position, entry)| Change { name: name_of(entry), is_set: true, position })
-}
-
-fn unsets<'a>(request: &Request<'a>) -> impl Iterator<Item = Change<'a>> {
-    let names = request.env_unset.into_iter().flat_map(StrList::iter).enumerate();
-    names.map(|(position, name)| Change { name: name.to_bytes(), is_set: false, position })
+    entries(list).count()
 }
 
 /// What is set must be NAME=VALUE, what is unset must be a NAME: the first entry
 /// that is not, and its position in its list.
 #[inline(never)]
 pub fn wrong_entry<'a>(request: &Request<'a>) -> Option<(Reason, usize, &'a CStr)> {
-    let sets = request.env_set.into_iter().flat_map(StrList::iter).enumerate();
-    let unsets = request.env_unset.into_iter().flat_map(StrList::iter).enumerate();
-    let nameless = |entry: &CStr| {
-        matches!(entry.to_bytes().iter().position(|byte| *byte == b'='), None | Some(0))
+    let is_set = |entry: &CStr| {
+        !matches!(entry.to_bytes().iter().position(|byte| *byte == b'='), None | Some(0))
     };
-    let mut wrong = sets
-        .filter(|(_, set)| nameless(set))
-        .map(|(index, entry)| (Reason::EnvSet, index, entry))
-        .chain(
-            unsets
-                .filter(|(_, unset)| unset.is_empty() || cstr::has(unset, b'='))
-                .map(|(index, entry)| (Reason::EnvUnset, index, entry)),
-        );
-    wrong.next()
+    let is_name = |entry: &CStr| !entry.is_empty() && !cstr::has(entry, b'=');
+    let first = |list, is_right: &dyn Fn(&CStr) -> bool, reason| {
+        let mut wrong = entries(list).enumerate().filter(|(_, entry)| !is_right(entry));
+        wrong.next().map(|(position, entry)| (reason, position, entry))
+    };
+    first(request.env_set, &is_set, Reason::EnvSet)
+        .or_else(|| first(request.env_unset, &is_name, Reason::EnvUnset))
 }
 
 fn name_of(entry: &CStr) -> &[u8] {
     entry.to_bytes().split(|byte| *byte == b'=').next().unwrap_or_default()
 }
 
-/// The change that counts for `name`.
-fn last<'a>(changes: &[Change<'a>], name: &[u8]) -> Option<Change<'a>> {
-    let after = changes.partition_point(|change| change.name <= name);
-    let found = changes.get(after.checked_sub(1)?)?;
-    (found.name == name).then_some(*found)
+/// The position of the change that counts for the name of `entry`.
+fn last(changes: &[Cell<Change>], entry: &CStr) -> Option<usize> {
+    let name = name_of(entry);
+    let after = changes.partition_point(|change| change.get().name <= name);
+    let found = changes.get(after.checked_sub(1)?)?.get();
+    (found.name == name).then_some(found.position)
 }
 
 /// Heapsort: core's own sort has panic paths, and is many times the size.
-fn sort(changes: &mut [Change]) {
+fn sort(changes: &[Cell<Change>]) {
     let count = changes.len();
     for root in (0..count / 2).rev() {
-        sift_down(changes, root, count);
+        sift_down(changes, root);
     }
     for end in (1..count).rev() {
-        exchange(changes, 0, end);
-        sift_down(changes, 0, end);
+        let heap = changes.get(..=end).unwrap_or_default();
+        if let (Some(first), Some(last)) = (heap.first(), heap.last()) {
+            last.set(first.replace(last.get()));
+        }
+        sift_down(changes.get(..end).unwrap_or_default(), 0);
     }
 }
 
-fn sift_down(heap: &mut [Change], mut root: usize, end: usize) {
+fn sift_down(heap: &[Cell<Change>], mut root: usize) {
     loop {
         let left = root.wrapping_mul(2).wrapping_add(1);
         let right = left.wrapping_add(1);
-        let larger = match (heap.get(left), heap.get(right)) {
-            (Some(one), Some(other)) if right < end && one < other => right,
-            _ => left,
-        };
-        if larger >= end || heap.get(root).cmp(&heap.get(larger)) != Ordering::Less {
+        let place = |position| heap.get(position).map(Cell::get);
+        let larger = if place(left) < place(right) { right } else { left };
+        let (Some(parent), Some(child)) = (heap.get(root), heap.get(larger)) else { return };
+        if parent.get() >= child.get() {
             return;
         }
-        exchange(heap, root, larger);
+        child.set(parent.replace(child.get()));
         root = larger;
-    }
-}
-
-fn exchange(changes: &mut [Change], one: usize, other: usize) {
-    let (Some(&first), Some(&second)) = (changes.get(one), changes.get(other)) else { return };
-    for (position, change) in [(one, second), (other, first)] {
-        if let Some(place) = changes.get_mut(position) {
-            *place = change;
-        }
     }
 }

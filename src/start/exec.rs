@@ -6,7 +6,7 @@
 //! program is found out before; then pending stop signals are discarded, and
 //! between the call that lets signals in and the exec there is nothing else.
 
-use super::failure::{Failure, NO_ITEM, Step};
+use super::failure::{Failure, Step};
 use super::interpreter;
 use super::plan::{PROGRAM, Plan, Program, REPORT};
 use super::report::{Progress, Word};
@@ -66,10 +66,7 @@ impl Plan<'_> {
     pub fn send_report(&self) {
         let pipe = self.kept(REPORT);
         if pipe >= 0 {
-            self.report.set(Word::Pid, raw::pid());
-            let message = self.report.message();
-            // A pipe with so much room takes it at once, but for bad luck.
-            let _ = (0..100).find(|_| raw::write(pipe, &message).is_ok());
+            self.report.send(pipe);
         }
     }
 
@@ -107,7 +104,7 @@ impl Plan<'_> {
             Err(failure) => return failure,
         };
         if let Some(item) = interpreter::at_fault(path, errno) {
-            self.report.item.set(item);
+            self.report.set_item(&item);
             return Failure::new(Step::Interpreter, 0, errno);
         }
         // The file is there, so what is missing is something that it names.
@@ -124,7 +121,7 @@ impl Plan<'_> {
         let room = self.candidate.take();
         for directory in path.to_bytes().split(|byte| *byte == b':') {
             let Some(candidate) = join(room, directory, name) else { continue };
-            let item = self.report.item.replace(NO_ITEM);
+            let item = self.report.item();
             let failure = match raw::exists(candidate) {
                 // Not worth letting signals in for.
                 Err(errno @ (Errno::ENOENT | Errno::ENOTDIR)) => {
@@ -137,7 +134,7 @@ impl Plan<'_> {
                 break;
             }
             if outweighs(answer, failure) {
-                self.report.item.set(item);
+                self.report.set_item(&item);
             } else {
                 answer = failure;
             }

@@ -5,7 +5,7 @@ use super::environment;
 use super::failure::{At, Failure, Step};
 use super::mechanism::{self, Way};
 use super::plan::{self, Move, Opened, Plan, Program, Source};
-use super::report::{EMPTY_MESSAGE, Progress, Report};
+use super::report::{Progress, Report};
 use super::request::{Group, Request};
 use super::starting::Starting;
 use crate::sys::birth::Birth;
@@ -116,7 +116,7 @@ fn start(plan: &mut Plan) -> Result<(Guards, Started), Failure> {
             None => plan.born_outside_cgroup = true,
             Some(failure) if may_try_again(plan, failure) => {}
             Some(failure) => {
-                let _ = plan.request.interpreter.set(plan.report.item.get());
+                let _ = plan.request.interpreter.set(plan.report.item());
                 return Err(failure);
             }
         }
@@ -205,10 +205,9 @@ fn blame(plan: &Plan, errno: Errno) -> Failure {
 #[inline(never)]
 fn read_report(plan: &Plan, pipe: &OwnedFd, started: &Started) {
     loop {
-        let mut message = EMPTY_MESSAGE;
-        match fd::read_full(pipe.number(), &mut message) {
-            Ok(size) if size == message.len() => plan.report.take_over(&message),
-            Ok(_) => return,
+        match plan.report.receive(pipe.number()) {
+            Ok(true) => {}
+            Ok(false) => return,
             Err(Errno::EAGAIN) if is_settled(plan, started) => return,
             // It goes on, and so did the caller: this is no vfork.
             Err(Errno::EAGAIN) => {

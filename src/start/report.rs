@@ -4,10 +4,9 @@
 //! know that it shares its memory, there is a pipe as well: the child sends the
 //! whole report at each change, and the parent takes over the last one.
 
-use super::failure::{Failure, ITEM_BYTES, Item, NO_ITEM, Step};
-use crate::sys::Errno;
+use super::failure::{Failure, ITEM_BYTES, Item, Step};
+use crate::sys::{Errno, Result, fd, raw};
 use core::array::from_fn;
-use core::cell::Cell;
 use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 /// How far a child has come. 0 means that it has not run one instruction, or
@@ -36,34 +35,28 @@ pub enum Word {
     Pid,
     /// Signals that the child has discarded, a bit each.
     Stopped,
+    /// The first of those that have the interpreter's name.
+    Item,
 }
 
-const WORDS: usize = Word::Stopped as usize + 1;
-const WORDS_BYTES: usize = WORDS * 4;
+const ITEM: usize = Word::Item as usize;
+const WORDS: usize = ITEM + ITEM_BYTES / 4;
 
-/// A report in the pipe. It is written by one call, so it comes whole.
-pub type Message = [u8; WORDS_BYTES + ITEM_BYTES];
-pub const EMPTY_MESSAGE: Message = [0; WORDS_BYTES + ITEM_BYTES];
-
-pub struct Report {
-    words: [AtomicI32; WORDS],
-    /// The interpreter that is at fault, or nothing.
-    pub item: Cell<Item>,
-}
+pub struct Report([AtomicI32; WORDS]);
 
 impl Report {
     pub fn new() -> Report {
-        Report { words: Default::default(), item: Cell::new(NO_ITEM) }
+        Report([const { AtomicI32::new(0) }; WORDS])
     }
 
     pub fn set(&self, word: Word, value: i32) {
-        if let Some(place) = self.words.get(word as usize) {
+        if let Some(place) = self.0.get(word as usize) {
             place.store(value, Relaxed);
         }
     }
 
     pub fn get(&self, word: Word) -> i32 {
-        self.words.get(word as usize).map_or(0, |place| place.load(Relaxed))
+        self.0.get(word as usize).map_or(0, |place| place.load(Relaxed))
     }
 
     pub fn reach(&self, progress: Progress) {
@@ -92,6 +85,22 @@ impl Report {
         })
     }
 
+    /// The interpreter that is at fault, or nothing.
+    pub fn item(&self) -> Item {
+        let byte = |i: usize| {
+            let word = self.0.get(ITEM.wrapping_add(i / 4))?.load(Relaxed);
+            word.to_ne_bytes().get(i % 4).copied()
+        };
+        from_fn(|i| byte(i).unwrap_or(0))
+    }
+
+    pub fn set_item(&self, item: &Item) {
+        for (place, bytes) in self.0.iter().skip(ITEM).zip(item.chunks_exact(4)) {
+            let bytes = <[u8; 4]>::try_from(bytes).unwrap_or_default();
+            place.store(i32::from_ne_bytes(bytes), Relaxed);
+        }
+    }
+
     /// A detached child that has failed: it is no child of the process that was
     /// `started`. (In a PID namespace of their own the two have other numbers
     /// than for the caller.)
@@ -100,21 +109,15 @@ impl Report {
         (self.get(Word::Between) == started && pid != started && pid != 0).then_some(pid)
     }
 
-    pub fn message(&self) -> Message {
-        let mut message = EMPTY_MESSAGE;
-        let words = self.words.iter().flat_map(|word| word.load(Relaxed).to_ne_bytes());
-        for (place, byte) in message.iter_mut().zip(words.chain(self.item.get())) {
-            *place = byte;
-        }
-        message
+    /// Writes all of it into the pipe, by one call, so it comes whole.
+    pub fn send(&self, pipe: i32) {
+        self.set(Word::Pid, raw::pid());
+        // A pipe with so much room takes it at once, but for bad luck.
+        let _ = (0..100).find(|_| raw::write_words(pipe, &self.0).is_ok());
     }
 
-    pub fn take_over(&self, message: &Message) {
-        for (place, word) in self.words.iter().zip(message.chunks_exact(4)) {
-            let word = <[u8; 4]>::try_from(word).unwrap_or_default();
-            place.store(i32::from_ne_bytes(word), Relaxed);
-        }
-        let byte = |i: usize| message.get(WORDS_BYTES.wrapping_add(i)).copied();
-        self.item.set(from_fn(|i| byte(i).unwrap_or(0)));
+    /// Takes over the next one in the pipe; false at the end.
+    pub fn receive(&self, pipe: i32) -> Result<bool> {
+        fd::read_words(pipe, &self.0)
     }
 }

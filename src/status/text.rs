@@ -26,18 +26,12 @@ impl<'a> Text<'a> {
         self
     }
 
-    /// The same with control characters made visible: a carriage return in a
-    /// script's first line would hide the rest of the message.
+    /// The same with control characters as ^M: a carriage return in a script's
+    /// first line would hide the rest of the message.
     pub fn push_visible(&mut self, bytes: &[u8]) -> &mut Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         for byte in bytes {
             match byte {
-                b'\n' => self.push("\\n"),
-                b'\r' => self.push("\\r"),
-                0..=0x1f | 0x7f => {
-                    let [high, low] = [byte >> 4, byte & 15].map(|digit| DIGITS[digit as usize & 15]);
-                    self.push("\\x").push_bytes(&[high, low])
-                }
+                0..=0x1f | 0x7f => self.push_bytes(&[b'^', byte ^ 0x40]),
                 _ => self.push_bytes(&[*byte]),
             };
         }

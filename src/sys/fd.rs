@@ -4,6 +4,7 @@
 use super::zeroed::Zeroed;
 use super::{Errno, Result, check_int, inherited, raw};
 use core::ffi::CStr;
+use core::sync::atomic::AtomicI32;
 
 /// A descriptor that is closed when it goes. A forked copy knows it as the library's.
 pub struct OwnedFd(i32);
@@ -255,16 +256,13 @@ pub fn read_at_start(fd: i32, buffer: &mut [u8]) -> Result<usize> {
     super::check(got as i64).map(|count| count as usize)
 }
 
-/// Fills `buffer` from `fd` and says how much came before the end.
-pub fn read_full(fd: i32, buffer: &mut [u8]) -> Result<usize> {
-    let mut filled = 0usize;
-    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match super::retry(|| read(fd, rest))? {
-            0 => break,
-            count => filled = filled.wrapping_add(count),
-        }
-    }
-    Ok(filled)
+/// Fills `words`, as they were written by one call; false at the end.
+pub fn read_words(fd: i32, words: &[AtomicI32]) -> Result<bool> {
+    let place = words.as_ptr().cast_mut().cast();
+    // SAFETY: the kernel writes at most that many bytes into a live slice of
+    // atomics, for which any bytes are a value.
+    let got = super::retry(|| unsafe { read_raw(fd, place, size_of_val(words)) })?;
+    Ok(got == size_of_val(words))
 }
 
 pub fn write(fd: i32, bytes: &[u8]) -> Result<usize> {
