@@ -30,8 +30,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Not for good, whatever becomes of the test. */
 static void stay(void)
 {
+    alarm(120);
     for (;;) {
         pause();
     }
@@ -42,12 +44,6 @@ static void announce(void)
     if (write(1, "x", 1) != 1) {
         _exit(1);
     }
-}
-
-static void rest(long milliseconds)
-{
-    struct timespec time = { milliseconds / 1000, milliseconds % 1000 * 1000000 };
-    nanosleep(&time, NULL);
 }
 
 static char state_of(int pid)
@@ -63,8 +59,8 @@ static char state_of(int pid)
 
 static void await_state(int pid, char state)
 {
-    for (int i = 0; i < 20000 && state_of(pid) != state; i++) {
-        rest(1);
+    for (int i = 0; i < 200000 && state_of(pid) != state; i++) {
+        nanosleep(&(struct timespec) { 0, 1000 }, NULL);
     }
 }
 
@@ -147,8 +143,7 @@ static void burst(int count)
     start_children(count);
     for (int i = 0; i < 8; i++) {
         if (fork() == 0) {
-            while (state_of(root) != 'T') {
-            }
+            await_state(root, 'T');
             start_children(count);
             stay();
         }
@@ -205,9 +200,8 @@ static void keep_awake(void)
     if (fork() == 0) {
         signal(SIGCONT, SIG_DFL);
         while (getppid() == root) {
-            if (state_of(root) == 'T') {
-                kill(root, SIGCONT);
-            }
+            await_state(root, 'T');
+            kill(root, SIGCONT);
         }
         stay();
     }

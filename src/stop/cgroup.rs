@@ -5,6 +5,7 @@ use crate::sys::deadline::Deadline;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::list::List;
 use crate::sys::{self, Errno, Result, cstr, directory, host, poll, signal};
+use core::ffi::CStr;
 
 /// How long a cgroup may take to freeze. A process in the kernel may never do so.
 const FREEZE_NS: u64 = 50_000_000;
@@ -111,7 +112,7 @@ impl Events {
 }
 
 #[inline(never)]
-fn write(directory: i32, name: &core::ffi::CStr, text: &[u8]) -> Result<()> {
+fn write(directory: i32, name: &CStr, text: &[u8]) -> Result<()> {
     let file = fd::open_at(directory, name, libc::O_WRONLY)?;
     sys::retry(|| fd::write(file.number(), text)).map(drop)
 }

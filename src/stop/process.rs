@@ -141,14 +141,14 @@ pub fn activity_of_all(process: &Process) -> Result<Activity> {
 /// The kernel lists threads in the order in which they were made. So a thread that
 /// another makes before it is seen stopped comes later in the list. The list skips
 /// threads if one that it has passed exits: then the numbers differ.
-fn activity_of_threads(process: &Process, path: &core::ffi::CStr) -> Result<Activity> {
+fn activity_of_threads(process: &Process, path: &CStr) -> Result<Activity> {
     let directory = fd::open(path, libc::O_RDONLY | libc::O_DIRECTORY, 0)?;
     let (mut busiest, mut count) = (Activity::Stopped, 0u32);
     directory::each(directory.number(), |entry| {
         let Some(thread) = entry.number() else { return Ok(()) };
         count = count.wrapping_add(1);
         let seen = match look_at_thread(process.pid, thread)? {
-            // Another thread than the main one does not stay when it has exited.
+            // An exited thread leaves the list soon, unless it is the main one.
             Sight::There(seen) if seen.state == b'T' || thread == process.pid => {
                 seen.activity()
             }
