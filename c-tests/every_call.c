@@ -56,6 +56,20 @@ static int call_spawn(const struct scene *scene)
     return result;
 }
 
+static int call_spawn_private(const struct scene *scene)
+{
+    chld_id id;
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    (void) scene;
+    options.flags = CHLD_SPAWN_PRIVATE;
+    int result = chld_spawn(&id, ACT("exit", "3"), &options, NULL);
+    if (result == 0) {
+        chld_wait(id, -1, NULL);
+        chld_close(id);
+    }
+    return result;
+}
+
 static int call_spawn_in_vain(const struct scene *scene)
 {
     chld_id id;
@@ -83,6 +97,64 @@ static int call_adopt(const struct scene *scene)
         waitpid(pid, NULL, 0);
     }
     return result;
+}
+
+/* Pipelines */
+
+static struct chld_stage stages[2];
+
+static void prepare_pipeline(void)
+{
+    static const char *cat[3];
+    cat[0] = helper("act");
+    cat[1] = "cat";
+    for (int i = 0; i < 2; i++) {
+        stages[i] = (chld_stage) { .argv = cat };
+    }
+}
+
+static int call_pipeline(const struct scene *scene)
+{
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    (void) scene;
+    options.in.mode = CHLD_STDIO_NULL;
+    prepare_pipeline();
+    stages[0].options = &options;
+    int result = chld_pipeline(stages, 2, NULL);
+    for (int i = 0; i < 2 && result == 0; i++) {
+        chld_wait(stages[i].id, -1, NULL);
+        chld_close(stages[i].id);
+    }
+    return result;
+}
+
+static chld_capture_options some_capture(void)
+{
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    options.in = (chld_feed) { .mode = CHLD_FEED_BUFFER, .data = "text", .size = 4 };
+    options.out = (chld_sink) { .mode = CHLD_SINK_GROW, .size = 1000 };
+    options.timeout_ms = 10000;
+    return options;
+}
+
+static int call_run_pipeline(const struct scene *scene)
+{
+    chld_capture_options options = some_capture();
+    (void) scene;
+    prepare_pipeline();
+    return chld_run_pipeline(stages, 2, &options, NULL, NULL);
+}
+
+static int call_set_run_pipeline(const struct scene *scene)
+{
+    chld_capture_options options = some_capture();
+    chld_id id;
+    prepare_pipeline();
+    int result = chld_set_run_pipeline(scene->set, stages, 2, &options, &id, NULL);
+    for (int i = 0; i < 2 && result == 0; i++) { /* that of the exited child, too */
+        chld_set_wait(scene->set, 10000, NULL);
+    }
+    return result == 0 ? chld_close(id) : result;
 }
 
 /* Waiting */
@@ -151,6 +223,22 @@ static int call_exit_fd(const struct scene *scene)
     return chld_exit_fd(scene->running);
 }
 
+static int call_find(const struct scene *scene)
+{
+    return chld_find(chld_pid(scene->running), NULL);
+}
+
+static int call_pty_resize(const struct scene *scene)
+{
+    return chld_pty_resize(scene->running, 24, 80);
+}
+
+static int call_terminal_take(const struct scene *scene)
+{
+    (void) scene;
+    return chld_terminal_take(0, NULL);
+}
+
 static int call_stream_fds(const struct scene *scene)
 {
     chld_stdin_fd(scene->running);
@@ -161,6 +249,12 @@ static int call_stream_fds(const struct scene *scene)
 static int call_close_fd(const struct scene *scene)
 {
     return chld_close_fd(scene->running, CHLD_STDERR);
+}
+
+static int call_take_fd(const struct scene *scene)
+{
+    int fd = chld_take_fd(scene->running, CHLD_STDERR);
+    return fd < 0 ? fd : close(fd);
 }
 
 static int call_engine(const struct scene *scene)
@@ -232,6 +326,22 @@ static int call_close_running(const struct scene *scene)
     return result;
 }
 
+static int call_release(const struct scene *scene)
+{
+    int pid, result = chld_release(scene->running, &pid); /* its input ends */
+    if (result == 0) {
+        waitpid(pid, NULL, 0);
+    }
+    return result;
+}
+
+/* Only in a copy that has not used the library. */
+static int call_after_fork(const struct scene *scene)
+{
+    (void) scene;
+    return chld_after_fork();
+}
+
 static int call_close_exited(const struct scene *scene)
 {
     return chld_close(scene->exited);
@@ -269,15 +379,6 @@ static int call_sigchld_remove(const struct scene *scene)
 }
 
 /* Capturing */
-
-static chld_capture_options some_capture(void)
-{
-    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
-    options.in = (chld_feed) { .mode = CHLD_FEED_BUFFER, .data = "text", .size = 4 };
-    options.out = (chld_sink) { .mode = CHLD_SINK_GROW, .size = 1000 };
-    options.timeout_ms = 10000;
-    return options;
-}
 
 static int call_capture(const struct scene *scene)
 {
@@ -395,15 +496,17 @@ static int call_set_run(const struct scene *scene)
 
 #define CALL_OF(name) { #name, call_##name }
 const struct call every_call[] = {
-    CALL_OF(spawn), CALL_OF(spawn_in_vain), CALL_OF(adopt),
+    CALL_OF(spawn), CALL_OF(spawn_private), CALL_OF(spawn_in_vain), CALL_OF(adopt),
+    CALL_OF(pipeline), CALL_OF(run_pipeline), CALL_OF(set_run_pipeline),
     CALL_OF(wait_exited), CALL_OF(wait_running), CALL_OF(wait_now),
     CALL_OF(wait_any), CALL_OF(wait_any_running),
     CALL_OF(wait_change), CALL_OF(wait_change_running),
     CALL_OF(peek), CALL_OF(usage), CALL_OF(pid), CALL_OF(user), CALL_OF(exit_fd),
+    CALL_OF(find), CALL_OF(pty_resize), CALL_OF(terminal_take), CALL_OF(take_fd),
     CALL_OF(stream_fds), CALL_OF(close_fd), CALL_OF(engine), CALL_OF(environment),
     CALL_OF(kill), CALL_OF(kill_exited), CALL_OF(kill_group), CALL_OF(kill_tree), CALL_OF(stop),
     CALL_OF(reap), CALL_OF(reap_foreign), CALL_OF(subreaper),
-    CALL_OF(close_running), CALL_OF(close_exited),
+    CALL_OF(close_running), CALL_OF(close_exited), CALL_OF(release), CALL_OF(after_fork),
     CALL_OF(sigchld_install), CALL_OF(sigchld_notify), CALL_OF(sigchld_pending),
     CALL_OF(sigchld_remove),
     CALL_OF(capture), CALL_OF(run), CALL_OF(capture_open),

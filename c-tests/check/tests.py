@@ -17,8 +17,9 @@ def missing(functions, text):
 def every_call():
     functions = words(LISTS / "exports.txt")
     text = (ROOT / "c-tests/every_call.c").read_text()
-    require(missing(functions, text.replace("chld_wait_any(", "")) == ["chld_wait_any"],
-            "this check does not see a call that is missing")
     wrong = missing(functions, text)
+    less = missing(functions, text.replace("chld_wait_any(", ""))
+    require(set(less) - set(wrong) == {"chld_wait_any"},
+            "this check does not see a call that is missing")
     require(not wrong, f"it does not call {', '.join(wrong)}")
     return f"{sum(not PURE.match(name) for name in functions)} functions"
