@@ -3,6 +3,7 @@
 use crate::sys::directory;
 use crate::sys::{self, Errno, Result, cstr, fd, host};
 use crate::status::text::Text;
+use core::ffi::CStr;
 
 /// One process, or thread, as its "stat" describes it.
 #[derive(Clone, Copy, Default)]
