@@ -23,6 +23,9 @@ static chld_set open_set(uint32_t flags)
     window_open();
     int opened = chld_set_open(flags, &set);
     struct seen seen = window_close();
+    if (opened != 0 && seen.error == 0) {
+        skip("without epoll there are no sets");
+    }
     if (!judge("chld_set_open", opened, &seen)) {
         require(set == 0, "a set that was not opened");
         state_require(&before, "after a failed chld_set_open");

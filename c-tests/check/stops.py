@@ -1,7 +1,7 @@
 """A stop signal at the worst moment of a start: after the child's last look for
 one, before its exec. No test hits that by chance, so here the child sends it."""
 
-from .tools import BARE, CC, ROOT, Copy, check, require, run, scratch
+from .tools import CC, ROOT, Copy, check, require, run, scratch
 
 PROGRAM = """\
 #include <chld.h>
@@ -35,7 +35,7 @@ int main(int argc, char *argv[])
 
 def stopped_copy():
     """The library, with a child that sends itself stop signals."""
-    copy = Copy("stops", BARE)
+    copy = Copy("stops")
     where = next(copy.root.glob("src/**/exec.rs")).relative_to(copy.root)
     last = "        raw::set_mask(mask)\n"
     sends = "".join(f"        raw::kill(raw::pid(), libc::{name});\n"
