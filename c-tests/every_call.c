@@ -263,6 +263,12 @@ static int call_engine(const struct scene *scene)
     return chld_engine();
 }
 
+static int call_supports(const struct scene *scene)
+{
+    (void) scene;
+    return chld_supports(CHLD_SPAWN_PRIVATE);
+}
+
 static int call_environment(const struct scene *scene)
 {
     uint32_t found;
@@ -503,7 +509,7 @@ const struct call every_call[] = {
     CALL_OF(wait_change), CALL_OF(wait_change_running),
     CALL_OF(peek), CALL_OF(usage), CALL_OF(pid), CALL_OF(user), CALL_OF(exit_fd),
     CALL_OF(find), CALL_OF(pty_resize), CALL_OF(terminal_take), CALL_OF(take_fd),
-    CALL_OF(stream_fds), CALL_OF(close_fd), CALL_OF(engine), CALL_OF(environment),
+    CALL_OF(stream_fds), CALL_OF(close_fd), CALL_OF(engine), CALL_OF(supports), CALL_OF(environment),
     CALL_OF(kill), CALL_OF(kill_exited), CALL_OF(kill_group), CALL_OF(kill_tree), CALL_OF(stop),
     CALL_OF(reap), CALL_OF(reap_foreign), CALL_OF(subreaper),
     CALL_OF(close_running), CALL_OF(close_exited), CALL_OF(release), CALL_OF(after_fork),
