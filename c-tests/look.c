@@ -49,9 +49,14 @@ char *output(const char *file, int line, const char *const *argv,
     return buffer;
 }
 
+bool kernel_reaps_detached_children(void)
+{
+    return CALL(chld_supports(CHLD_SPAWN_PRIVATE)) == 0;
+}
+
 void need_statuses_of_detached_children(void)
 {
-    if (CALL(chld_supports(CHLD_SPAWN_PRIVATE)) == 0) {
+    if (kernel_reaps_detached_children()) {
         SKIP_TEST("the kernel reaps detached children by itself");
     }
 }

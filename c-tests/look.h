@@ -15,8 +15,11 @@ chld_id stay(const char *file, int line, const char *const *argv,
 #define LEAVE(id) leave(__FILE__, __LINE__, (id))
 void leave(const char *file, int line, chld_id id);
 
-/** Ends the test, neither passed nor failed, where the kernel reaps detached children by
- * itself (Linux 7.1): nobody sees their statuses. */
+/** Whether the kernel reaps detached children by itself (Linux 7.1): then no process is
+ * needed in between, and nobody sees their statuses. */
+bool kernel_reaps_detached_children(void);
+
+/** Ends the test, neither passed nor failed, where it does. */
 void need_statuses_of_detached_children(void);
 
 /** Starts a detached child and waits for its end, as the subreaper of this

@@ -143,6 +143,29 @@ TEST(what_is_no_pipeline_is_refused)
     check_refused(&stage, SIZE_MAX / 2, EINVAL, CHLD_STEP_ARGUMENTS, 0);
 }
 
+/* Its zombie holds the group until the others have joined it. */
+TEST(the_stage_whose_group_others_join_leaves_a_zombie)
+{
+    static const uint64_t flags[] = { CHLD_SPAWN_PRIVATE, CHLD_SPAWN_KILL_ON_DEATH };
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    chld_stage stages[] = { { .argv = ACT("exit", "0"), .options = &options },
+                            { .argv = ACT("exit", "5") } };
+    options.group_mode = CHLD_GROUP_NEW;
+    for (int i = 0; i < 2; i++) {
+        options.flags = flags[i];
+        char text[128];
+        chld_error error = check_refused(stages, 2, EINVAL, CHLD_STEP_OPTIONS, 1);
+        CHECK(CALL(chld_error_text(&error, text, sizeof text)) > 0);
+        CHECK_STR(text, "stage 1: options: a private stage cannot lead a group that others join");
+    }
+    options.flags = CHLD_SPAWN_KILL_ON_CLOSE; /* is not private then, whatever the kernel has */
+    for (int i = 0; i < scaled(20); i++) {
+        CHECK_CALL(chld_pipeline(stages, 2, NULL), 0);
+        CHECK_EXITED(FINISH(stages[1].id), 5); /* closing the other one would kill it */
+        CHECK_EXITED(FINISH(stages[0].id), 0);
+    }
+}
+
 /* The first stage would leave a file. */
 static void check_second_is_refused(chld_stage second, chld_stage third, int step, int index,
                                     const char *text)

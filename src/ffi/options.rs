@@ -90,6 +90,7 @@ pub unsafe fn request<'a>(
             kills_on_close: has(CHLD_SPAWN_KILL_ON_CLOSE) || has(CHLD_SPAWN_KILL_ON_DEATH),
             kills_on_death: has(CHLD_SPAWN_KILL_ON_DEATH),
             private: has(CHLD_SPAWN_PRIVATE),
+            holds_group: false,
             detached: has(CHLD_SPAWN_DETACHED),
             subreaper: has(CHLD_SPAWN_SUBREAPER),
             interpreter: OnceCell::new(),

@@ -26,7 +26,8 @@ use core::iter::once;
 /// the pipes between the stages are in the place of the others. A later stage whose
 /// `group_mode` is CHLD_GROUP_INHERIT is in the process group of the first stage. So
 /// CHLD_GROUP_NEW for the first stage puts the whole pipeline into one group. (A stage
-/// that begins a session is alone in it.)
+/// that begins a session is alone in it.) Such a first stage cannot be private: its
+/// zombie keeps the group until all stages have started.
 #[repr(C)]
 pub struct chld_stage {
     /// The arguments of the program, as for chld_spawn().

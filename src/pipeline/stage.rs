@@ -41,11 +41,17 @@ impl Place {
             (!self.is_last && is_set(output), Reason::StageStdout, 1),
             (!self.is_last && is_captured && has_end, Reason::StageStderr, 2),
             (request.detached, Reason::StageDetached, 0),
+            (self.leads_others(request) && request.is_private(), Reason::StagePrivate, 0),
         ];
         match contradictions.into_iter().find(|(broken, ..)| *broken) {
             Some((_, reason, stream)) => Err(Failure::misuse(reason, stream)),
             None => request.check(),
         }
+    }
+
+    /// Whether later stages join the group of this one.
+    pub fn leads_others(self, request: &Request) -> bool {
+        self.is_first && !self.is_last && request.group == Group::New && !request.session
     }
 
     /// Pipes for those of the pipeline's own streams that a capture wants.

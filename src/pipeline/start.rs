@@ -82,6 +82,7 @@ impl Starting {
         if place.is_first && request.foreground {
             self.foreground = raw::foreground().ok();
         }
+        request.holds_group = place.leads_others(request);
         if !place.is_first && joins(request) {
             request.group = self.group;
         }

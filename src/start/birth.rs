@@ -63,7 +63,8 @@ pub fn of(request: &Request, required: Birth) -> Result<Birth, Failure> {
     if request.detached {
         wants(Birth::AUTOREAP);
     }
-    if request.kills_on_close && (request.no_new_privs || !MAY_NOT_AUTOKILL.load(Relaxed)) {
+    let has_right = request.no_new_privs || !MAY_NOT_AUTOKILL.load(Relaxed);
+    if request.kills_on_close && !request.holds_group && has_right {
         wants(Birth::AUTOREAP.with(Birth::AUTOKILL));
     }
     Ok(birth)
@@ -75,8 +76,7 @@ pub fn may_not_autokill() {
 }
 
 fn lacking(request: &Request) -> Failure {
-    let is_wished = request.private || request.kills_on_death;
-    Failure::misuse(if is_wished { Reason::NoPrivate } else { Reason::NoInit }, 0)
+    Failure::misuse(if request.is_private() { Reason::NoPrivate } else { Reason::NoInit }, 0)
 }
 
 /// The kernel has refused what is required.

@@ -102,6 +102,7 @@ reasons! {
     Stages Arguments EINVAL "stages is NULL, or count is 0 or too large";
     StageFlags Options EINVAL "flags and reserved of a stage must be 0";
     StageDetached Options EINVAL "a stage cannot be detached";
+    StagePrivate Options EINVAL "a private stage cannot lead a group that others join";
     StageStdin Stdio EINVAL "only the first stage can have a stdin of its own";
     StageStdout Stdio EINVAL "only the last stage can have a stdout of its own";
     StageStderr Stdio EINVAL "only the last stage can have an end that is captured";

@@ -118,6 +118,8 @@ pub struct Request<'a> {
     pub kills_on_death: bool,
     /// Nobody but its handle is told of its exit.
     pub private: bool,
+    /// Others will join its group, which its zombie must hold for them.
+    pub holds_group: bool,
     /// Nobody will wait for it.
     pub detached: bool,
     /// Its orphaned descendants become its own children.
@@ -163,6 +165,7 @@ impl<'a> Request<'a> {
             kills_on_close: false,
             kills_on_death: false,
             private: false,
+            holds_group: false,
             detached: false,
             subreaper: false,
             interpreter: OnceCell::new(),
@@ -230,6 +233,11 @@ impl<'a> Request<'a> {
     pub fn leaves_descriptors(&self) -> bool {
         let inherits = |stdio: &Stdio| matches!(stdio, Stdio::Inherit);
         self.pairs.is_empty() && self.stdio.iter().all(inherits)
+    }
+
+    /// It leaves no zombie, by the caller's wish.
+    pub fn is_private(&self) -> bool {
+        self.private || self.kills_on_death
     }
 
     pub fn changes_ids(&self) -> bool {
