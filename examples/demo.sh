@@ -19,7 +19,7 @@ exits_with() {
 
 show_parallel() {
     p=build/examples/parallel
-    printf '%s\n' pear fig plum | $p -kvj 3 --tag sh -c 'sleep 0.1; echo "${#0} letters"' || return
+    printf '%s\n' pear fig plum | $p -l -j 3 sh -c 'sleep 0.1; echo "${#0} letters"' || return
     printf '%s\n' 0.1 60 | exits_with 1 $p -t 0.5 sh -c 'echo start; sleep $0; echo end'
 }
 
@@ -27,6 +27,7 @@ show_parallel() {
 # started for the third time.
 show_supervise() {
     s=build/examples/supervise list=build/examples/supervise.list
+    rm -f $list.starts
     cat >$list.sh <<'END'
 echo started >>$1
 [ $(wc -l <$1) -lt 3 ] && exit 1
@@ -35,11 +36,37 @@ exec sleep 60
 END
     cat >$list <<END
 stays: sleep 60
-once restart=never: sh -c 'exit 3'
-returns delay=0.1: sh $list.sh $list.starts
+once restart=never: exit 3
+returns: exec sh $list.sh $list.starts
 END
-    rm -f $list.starts
-    exits_with 0 $s $list
+    exits_with 0 $s -d 0.1 $list
+}
+
+show_runtests() {
+    folder=build/examples/tests
+    mkdir -p $folder
+    for script in 'pass exit 0' 'fail echo 1 is not 2; exit 1' 'crash kill -SEGV $$' \
+        'hang echo begun; sleep 60'; do
+        printf '#!/bin/sh\nulimit -c 0\n%s\n' "${script#* }" >"$folder/${script%% *}"
+        chmod +x "$folder/${script%% *}"
+    done
+    exits_with 4 build/examples/runtests $folder/pass $folder/fail $folder/crash $folder/hang \
+        $folder/missing
+}
+
+# Without a terminal, which c-tests/check/examples.py has, there are no keys.
+show_shell() {
+    printf '%s\n' 'echo one two | tr a-z A-Z' 'no-such-command | cat' 'echo $?' 'sleep 0.1 &' \
+        'sleep 0.3' 'yes | head -n 1' false | exits_with 1 build/examples/shell
+}
+
+show_expect() {
+    script='printf "Name: "; read name; printf "Color: "; read color; echo "$name likes $color"'
+    exits_with 0 build/examples/expect Name: Ada Color: blue -- sh -c "$script"
+}
+
+show_pager() {
+    exits_with 0 build/examples/pager examples/first.c
 }
 
 # Every loop has the same children to tell of.
@@ -54,10 +81,9 @@ show_loop() {
 
 show() {
     case $1 in
-    parallel) show_parallel ;;
+    parallel | supervise | runtests | shell | expect | pager) "show_$1" ;;
     loops/epoll) build/examples/loops/epoll ;;
     loops/*) show_loop "$1" ;;
-    supervise) show_supervise ;;
     *) "build/examples/$1" ;;
     esac
 }
@@ -71,9 +97,7 @@ for name; do
         skipped=$((skipped + 1))
         continue
     fi
-    source=examples/$name.c
-    [ -f "$source" ] || source=examples/$name/main.c
-    printf '\n%s%s%s\n' "$mark" "$(sed -n '2s/^ \* //p' "$source")" "$plain"
+    printf '\n%s%s%s\n' "$mark" "$(sed -n '2s/^ \* //p' "examples/$name.c")" "$plain"
     show "$name" </dev/null
     code=$?
     if [ $code = 0 ]; then

@@ -1,7 +1,8 @@
 # The examples, and `make demo`, which runs them one after the other.
 
 EXAMPLES := first failures exit_codes signals zombie polling wait_family redirect \
-    background notify capture limit cleanup parallel supervise $(LOOPS:%=loops/%)
+    background notify capture limit cleanup runtests services parallel supervise \
+    shell expect pager $(LOOPS:%=loops/%)
 EXAMPLE_CFLAGS := -std=c11 -O2 -Wall -Wextra -pedantic -Werror
 
 $(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
@@ -20,13 +21,5 @@ demo:
 	@sh examples/demo.sh $(EXAMPLES) $(LOOPS_MISSING:%=loops/%)
 
 .PHONY: examples demo
-
-# These two have several files, and share tool.c.
-LARGE := $(O)/examples/parallel $(O)/examples/supervise
-$(O)/examples/parallel: $(wildcard examples/parallel/*)
-$(O)/examples/supervise: $(wildcard examples/supervise/*)
-$(LARGE): examples/tool.c examples/tool.h include/chld.h $(O)/libchld.a
-	@mkdir -p $(@D)
-	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude -Iexamples $(LDFLAGS) -o $@ $(filter %.c,$^) $(O)/libchld.a
 
 include tools/tools.mk
