@@ -19,7 +19,7 @@ exits_with() {
 
 show_parallel() {
     p=build/examples/parallel
-    printf '%s\n' pear fig plum | $p -kvj 3 --tag sh -c 'sleep 0.1; echo "${#0} letters"' || return
+    printf '%s\n' pear fig plum | $p -l -j 3 sh -c 'sleep 0.1; echo "${#0} letters"' || return
     printf '%s\n' 0.1 60 | exits_with 1 $p -t 0.5 sh -c 'echo start; sleep $0; echo end'
 }
 
@@ -27,6 +27,7 @@ show_parallel() {
 # started for the third time.
 show_supervise() {
     s=build/examples/supervise list=build/examples/supervise.list
+    rm -f $list.starts
     cat >$list.sh <<'END'
 echo started >>$1
 [ $(wc -l <$1) -lt 3 ] && exit 1
@@ -35,11 +36,10 @@ exec sleep 60
 END
     cat >$list <<END
 stays: sleep 60
-once restart=never: sh -c 'exit 3'
-returns delay=0.1: sh $list.sh $list.starts
+once restart=never: exit 3
+returns: exec sh $list.sh $list.starts
 END
-    rm -f $list.starts
-    exits_with 0 $s $list
+    exits_with 0 $s -d 0.1 $list
 }
 
 show_runtests() {
@@ -97,9 +97,7 @@ for name; do
         skipped=$((skipped + 1))
         continue
     fi
-    source=examples/$name.c
-    [ -f "$source" ] || source=examples/$name/main.c
-    printf '\n%s%s%s\n' "$mark" "$(sed -n '2s/^ \* //p' "$source")" "$plain"
+    printf '\n%s%s%s\n' "$mark" "$(sed -n '2s/^ \* //p' "examples/$name.c")" "$plain"
     show "$name" </dev/null
     code=$?
     if [ $code = 0 ]; then

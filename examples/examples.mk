@@ -22,12 +22,4 @@ demo:
 
 .PHONY: examples demo
 
-# These two have several files, and share tool.c.
-LARGE := $(O)/examples/parallel $(O)/examples/supervise
-$(O)/examples/parallel: $(wildcard examples/parallel/*)
-$(O)/examples/supervise: $(wildcard examples/supervise/*)
-$(LARGE): examples/tool.c examples/tool.h include/chld.h $(O)/libchld.a
-	@mkdir -p $(@D)
-	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude -Iexamples $(LDFLAGS) -o $@ $(filter %.c,$^) $(O)/libchld.a
-
 include tools/tools.mk
