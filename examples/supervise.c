@@ -167,13 +167,13 @@ static void take(const chld_event *event)
 static int end_strays(void)
 {
     int count = 0, pid;
+    chld_reap_foreign(NULL, NULL); /* first: of those that are counted, a SIGCHLD will come */
     FILE *file = fopen("/proc/thread-self/children", "re");
     while (file && fscanf(file, "%d", &pid) == 1)
         if (chld_find(pid, NULL) < 0) /* this process alone reaps it: the number is its own */
             count += kill(pid, SIGKILL) == 0;
     if (file)
         fclose(file);
-    chld_reap_foreign(NULL, NULL);
     return count;
 }
 

@@ -1,5 +1,5 @@
-"""The tools, and the two examples that are as large: their options and messages, and
-what the checks of each of them share. The manual pages are in toolbox_manual.py."""
+"""The tools: their options and messages, and what the checks of them share with those of
+the examples that do as much. The manual pages are in toolbox_manual.py."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from .tools import (BUILD, CC, ENVIRONMENT, ROOT, Failed, Skipped, check, need, 
                     scratch)
 
 TOOLS = ("chld-timeout", "chld-init")
-NAMES = (*TOOLS, "parallel", "supervise")
+EXAMPLES = ("parallel", "supervise")
 PATIENCE = 60  # how long anything may take before it counts as hung
 
 
@@ -195,9 +195,7 @@ def on_page(name):
 
 def taken_by(name):
     """The long options that the tool's own source hands to getopt_long()."""
-    files = ([ROOT / f"tools/{name.removeprefix('chld-')}.c"] if name in TOOLS
-             else (ROOT / "examples" / name).glob("*.c"))
-    text = "".join(file.read_text() for file in files)
+    text = (ROOT / f"tools/{name.removeprefix('chld-')}.c").read_text()
     return {(letter if letter.islower() or letter == "0" else None, long, kind != "no")
             for long, kind, letter in
             re.findall(r'\{"([a-z-]+)", (no|required|optional)_argument, NULL, \'(\w)\'\}', text)}
@@ -206,12 +204,11 @@ def taken_by(name):
 @check("tools: --help, the manual page and getopt_long have the same options")
 def options():
     count = 0
-    for name in NAMES:
+    for name in TOOLS:
         shown, taken = on_help(name), taken_by(name)
         require(len(shown) >= 4, f"{name}: only {shown} is seen in its help")
-        if name in TOOLS:
-            same(f"{name}: in its help, but not in its manual", shown - on_page(name), set())
-            same(f"{name}: in its manual, but not in its help", on_page(name) - shown, set())
+        same(f"{name}: in its help, but not in its manual", shown - on_page(name), set())
+        same(f"{name}: in its manual, but not in its help", on_page(name) - shown, set())
         # h and V are for the long options only.
         taken = {(None if long in ("help", "version") else short, long, argument)
                  for short, long, argument in taken}
@@ -223,7 +220,7 @@ def options():
 @check("tools: --version and --help on stdout, errors on stderr with 125")
 def manners():
     version = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M).group(1)
-    for name in NAMES:
+    for name in TOOLS:
         same(name, end_of(name, "--version"), (0, f"{name} (libchld) {version}\n", ""))
         for wrong in (["--no-such-option"], ["-?"], []):
             code, out, err = end_of(name, *wrong)
@@ -248,7 +245,7 @@ def install():
     same("left after make uninstall-tools", left, [])
 
 
-@check("tools: the sanitizers find no leak and no error in them")
+@check("tools and examples: the sanitizers find no leak and no error in them")
 def leaks():
     made = scratch() / "sanitized"
     flags = "-g -fsanitize=address,undefined -fno-sanitize-recover=undefined"
@@ -256,7 +253,7 @@ def leaks():
     if subprocess.run([*CC, *trial], input="int main(void) { return 0; }", text=True,
                       capture_output=True).returncode != 0:
         raise Skipped("the compiler has no sanitizers")
-    run("make", *(place(name, made) for name in NAMES), f"O={made}", f"CFLAGS={flags}",
+    run("make", *(place(name, made) for name in (*TOOLS, *EXAMPLES)), f"O={made}", f"CFLAGS={flags}",
         f"CC={' '.join(CC)}", cwd=ROOT)
     run_each(lambda name: (str(place(name, made)), []))
 
@@ -265,19 +262,18 @@ def run_each(started_by):
     """A short run of each tool, in which it does most of what it can. `started_by`
     gives, for its name, the program to start and that program's first arguments."""
     programs = Path(tempfile.mkdtemp(dir=scratch())) / "list"
-    programs.write_text("""one restart=never directory=/: true
-two delay=0.01 most=0.02: false
-three: sh -c 'sed -i /^two/d "$0"; kill -HUP $PPID; sleep 0.3; kill -TERM $PPID; sleep 600' %s
+    programs.write_text("""one restart=never: true
+two: false
+three: sed -i /^two/d %s; kill -HUP $PPID; sleep 0.3; kill -TERM $PPID; sleep 600
 """ % programs)
     for name, arguments, code in [
         ("chld-timeout", ["-vk", "1", "0.2", "sleep", "600"], 124),
         ("chld-timeout", ["x", "true"], 125),
-        ("parallel", ["-vkr1", "-j2", "sh", "-c", "echo {}; exit {}", ":::", "0", "1", "2"], 2),
-        ("parallel", ["--halt", "-t1", "sh", "-c", "echo {}; exit 3", ":::", "0", "1", "2"], 1),
+        ("parallel", ["-lj2", "sh", "-c", "echo $0; exit $0", ":::", "0", "1", "2"], 2),
         ("parallel", ["-t0.2", "sleep", ":::", "0", "600"], 1),
         ("chld-init", ["-svr1:2", "sh", "-c", "sleep 600 & sh -c 'sleep 0.1 &'; sleep 0.2; exit 4"],
          4),
-        ("supervise", [programs], 0),
+        ("supervise", ["-d0.01", programs], 0),
     ]:
         program, first = started_by(name)
         done, _, err = end_of(name, *first, *arguments, program=program)
@@ -288,7 +284,7 @@ NO_PIDFDS = ",".join(["clone3=ENOSYS", "clone:pidfd=EINVAL", "pidfd_open=ENOSYS"
                       "pidfd_send_signal=ENOSYS", "waitid:pidfd=EINVAL", "ioctl:pidfd=ENOTTY"])
 
 
-@check("tools: they work where there are no pidfds")
+@check("tools and examples: they work where there are no pidfds")
 def without_pidfds():
     run("make", "build/c-tests/deny", cwd=ROOT)
     deny = str(BUILD / "c-tests" / "deny")
