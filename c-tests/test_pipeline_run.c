@@ -271,7 +271,7 @@ TEST(a_first_stage_that_outlives_the_last_is_waited_for)
 
 TEST(an_input_that_nobody_reads_is_no_failure)
 {
-    static char input[256 * 1024];
+    static char input[1024 * 1024]; /* more than any pipe takes */
     chld_stage stages[] = { STAGE("true"), STAGE("cat") };
     chld_capture_options options = keep_output();
     options.in.mode = CHLD_FEED_BUFFER;

@@ -96,7 +96,7 @@ test-programs: test-static test-hooks $(FAULTS_PROGS)
 	then $(MAKE) --no-print-directory test-sanitize; \
 	else rm -rf $(T)/sanitize; fi
 
-test-all-programs: test-programs $(TEST_NAMES:%=$(T)/shared/%) $(TEST_NAMES:%=$(T)/no-probes/%)
+test-all-programs: test-programs test-tsan-programs $(TEST_NAMES:%=$(T)/shared/%) $(TEST_NAMES:%=$(T)/no-probes/%)
 
 RUN_TESTS = $(PYTHON) c-tests/run.py --build $(O) --unit '$(CARGO_TEST)'
 
@@ -115,4 +115,4 @@ sandboxes: test-static
 .PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
 .PHONY: test test-all sandboxes test-static test-hooks test-sanitize test-programs test-all-programs
 
-include c-tests/kernels.mk
+include c-tests/kernels.mk c-tests/tsan.mk
