@@ -6,7 +6,7 @@
 # status is the command's, or 125 if the machine stopped first.
 #
 # Variables: TREE (.), CPUS (1), MEMORY (2G), LIMIT (1800, seconds), LOG (a file for the
-# kernel's messages), APPEND (to its command line).
+# kernel's messages), APPEND (to its command line), QEMU (qemu-system-x86_64).
 set -eu
 export PATH="$PATH:/usr/sbin:/sbin"
 kernel=$(realpath "$1")
@@ -41,7 +41,7 @@ cat "$work/out" &
 log=${LOG:-$work/log}
 # Translated: virtual machines with hardware support do not start stock kernels
 # where such a machine is one itself.
-timeout --foreground --kill-after=5 "${LIMIT:-1800}" qemu-system-x86_64 -accel "${ACCEL:-tcg}" -cpu max \
+timeout --foreground --kill-after=5 "${LIMIT:-1800}" "${QEMU:-qemu-system-x86_64}" -accel "${ACCEL:-tcg}" -cpu max \
     -smp "${CPUS:-1}" -m "${MEMORY:-2G}" \
     -kernel "$kernel/vmlinuz" -initrd "$work/initrd" \
     -append "console=ttyS0 quiet panic=-1 ${APPEND:-}" \
