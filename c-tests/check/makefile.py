@@ -7,7 +7,7 @@ from .tools import ROOT, check, require, run
 
 # Parts of other targets.
 INTERNAL = {"FORCE", "bench-build", "test-all-programs", "test-programs", "test-sanitize",
-            "test-hooks", "test-static"}
+            "test-hooks", "test-no-probes", "test-static", "test-tsan-programs"}
 
 
 def phony():
