@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -95,7 +96,7 @@ void later_join(struct later *later)
 /* The storm takes over the test's alarm, and ends the test in its stead. */
 
 static struct sigaction before_storm;
-static volatile sig_atomic_t gusts;
+static atomic_int gusts;
 static long long storm_ends;
 
 static void gust(int number)

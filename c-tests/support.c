@@ -230,8 +230,12 @@ char process_state(int pid)
         return 0;
     }
     text[size] = 0;
+    char state = 0;
+    int threads = 0;
     const char *after_name = strrchr(text, ')');
-    return after_name ? after_name[2] : 0;
+    sscanf(after_name ? after_name : "", ") %c %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d"
+           " %*d %*d %*d %d", &state, &threads);
+    return state == 'Z' && threads > 1 ? 'R' : state;
 }
 
 /* Without /proc: of children only. Of a traced child, the kernel says it when the

@@ -94,7 +94,8 @@ void need_proc(void);
 void need_dev(void);
 
 /** The letter that /proc has for the state of a process or thread, 'S' if it
- * sleeps, 'Z' for a zombie; 0 if there is no such process. */
+ * sleeps, 'Z' for a zombie (not while other threads of it have yet to exit); 0 if there is no
+ * such process. */
 char process_state(int pid);
 
 /** Whether a process is a zombie, or gone. */

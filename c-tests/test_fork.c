@@ -178,7 +178,7 @@ static int fork_at_first(void *gate, const char *data, size_t size)
 /* The copy shares the epoll of the original's set. It must not take events out there. */
 
 static struct gate gate_of_handler;
-static volatile pid_t copy_of_handler = -1;
+static atomic_int copy_of_handler = -1;
 
 static void fork_in_handler(int signal)
 {

@@ -96,7 +96,7 @@ test-programs: test-static test-hooks $(FAULTS_PROGS)
 	then $(MAKE) --no-print-directory test-sanitize; \
 	else rm -rf $(T)/sanitize; fi
 
-test-all-programs: test-programs $(TEST_NAMES:%=$(T)/shared/%) $(TEST_NAMES:%=$(T)/no-probes/%)
+test-all-programs: test-programs test-tsan-programs $(TEST_NAMES:%=$(T)/shared/%) $(TEST_NAMES:%=$(T)/no-probes/%)
 
 # As many compilers at once as there are cores, unless make was told otherwise.
 AT_ONCE = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -119,4 +119,4 @@ sandboxes: test-static
 .PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
 .PHONY: test test-all sandboxes test-static test-hooks test-sanitize test-programs test-all-programs
 
-include c-tests/kernels.mk
+include c-tests/kernels.mk c-tests/tsan.mk

@@ -72,6 +72,8 @@ def lanes(build):
         *(fallback(build, name, errno)
           for name in FALLBACKS for errno in ("ENOSYS", "EPERM", "EINVAL")),
         without_probes(build),
+        Lane("tsan", "tsan", [], 120, 10, {"TSAN_OPTIONS": "die_after_fork=0"}, takes=120,
+             except_for="tsan.txt"),
         Lane("bwrap", "static", BWRAP, 20, 20, takes=30),
         Lane("chroot", "static", ["sh", str(HERE / "sandboxes/chroot.sh"), str(build)], 20, 20,
              takes=40, except_for="chroot.txt"),
@@ -94,10 +96,14 @@ def denied(build, rules):
     return [str(build / "c-tests" / "deny"), rules, "--"]
 
 
+UNBUILT = {"sanitize": "this compiler has no sanitizers",
+           "tsan": "it cannot be built here: c-tests/tsan.sh says why"}
+
+
 def why_not(lane, build):
     """The reason why a lane cannot run here, or None."""
     if not (build / "c-tests" / lane.directory).is_dir():
-        return "this compiler has no sanitizers" if lane.name == "sanitize" else "nothing is built"
+        return UNBUILT.get(lane.name, "nothing is built")
     if not lane.prefix:
         return None
     if not shutil.which(lane.prefix[0]):

@@ -18,16 +18,19 @@ pub trait ChildHalf {
     fn run(&self) -> !;
 }
 
+/// In a build for tests, the runtime of ThreadSanitizer may run on these stacks, too.
+const FOR_TESTS: usize = if cfg!(feature = "hooks") { 32 * 1024 } else { 0 };
+
 /// Room for the child's half, whose frames take 2 KB at most, with the beginning
 /// of a file or of a directory.
-pub const CHILD_BYTES: usize = 4 * 1024;
+pub const CHILD_BYTES: usize = 4 * 1024 + FOR_TESTS;
 
 /// The same with the frame of a signal below what an exec needs. Linux demands
 /// 5 KB for that on Arm, and writes 3.5 KB with AVX-512.
-pub const SIGNALLED_CHILD_BYTES: usize = 7 * 1024 + 512;
+pub const SIGNALLED_CHILD_BYTES: usize = 7 * 1024 + 512 + FOR_TESTS;
 
 /// Room for a process that only clones another one, or exits.
-pub const SMALL_BYTES: usize = 1024;
+pub const SMALL_BYTES: usize = 1024 + FOR_TESTS;
 
 /// Memory for a child's stack, in the frame of the thread that waits for it.
 #[repr(C, align(16))]
