@@ -167,7 +167,9 @@ impl SetUse {
     fn take_out(&self, member: u64, status: Status) -> Result<Option<Event>> {
         let mut section = state::enter_if_used()?;
         let Some(index) = member::of_handle(&mut section, member) else { return Ok(None) };
-        let child = section.members.get(index).map_or(0, |member| member.child);
+        // Another thread has begun to capture or to stop it: that reports the exit.
+        let plain = section.members.get(index).filter(|member| !member.has_task);
+        let Some(child) = plain.map(|member| member.child) else { return Ok(None) };
         let user = section.slot_of(child).map_or(0, |slot| slot.user);
         section.remove_member(index);
         section.release(handle::index_of(child));

@@ -104,18 +104,11 @@ fn put_back(state: &mut State, index: u32, task: Paged<Task>) {
 }
 
 /// Takes a member out of its set. The task is dropped without the lock.
-pub fn take_out(state: &mut State, index: u32) -> Option<Erased> {
-    let member = state.members.get(index)?;
-    let task = member.task.take_any();
-    let (child, is_busy) = (handle::index_of(member.child), member.worker != 0);
-    let set = handle::index_of(member.set);
-    if is_busy {
-        if let Some(set) = state.sets.get(set) {
-            set.busy.remove(&mut state.members, index, Member::in_busy);
-        }
-    }
+pub fn take_out(state: &mut State, index: u32) -> [Option<Erased>; 2] {
+    let child = state.members.get(index).map_or(0, |member| member.child);
+    let task = state.take_task(index);
     state.remove_member(index);
-    state.release(child);
+    state.release(handle::index_of(child));
     task
 }
 
@@ -193,10 +186,12 @@ fn finish(set: &SetUse, member: u64, task: Paged<Task>) -> Result<Option<Event>>
         (Purpose::Stop, false) => Kind::Exited,
         (Purpose::Capture(_), _) => Kind::Captured,
     };
+    let rest = section.take_task(index);
     section.remove_member(index);
     section.release(handle::index_of(child));
     life::arm(&mut section, set.index);
-    drop(section);
+    drop(section); // before the rest
+    drop(rest);
     if kind == Kind::Survived {
         drop(task);
         member::claim(set.handle, child)?; // its exit is still reported
