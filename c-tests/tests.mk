@@ -11,7 +11,7 @@ TEST_HELPERS := $(patsubst c-tests/helpers/%.c,$(T)/helpers/%,$(wildcard c-tests
 TEST_COMMON := harness support scratch probing ends look loops loops_tasks
 HOOK_NAMES := $(patsubst c-tests/hooks/%.c,%,$(wildcard c-tests/hooks/test_*.c))
 TEST_LANES := static shared sanitize no-probes
-TEST_HEADERS := $(wildcard c-tests/*.h c-tests/hooks/*.h) include/chld.h
+TEST_HEADERS := $(wildcard c-tests/*.h c-tests/hooks/*.h c-tests/stress/*.h) include/chld.h
 TEST_CFLAGS ?= -std=c11 -O1 -g -Wall -Wextra -pedantic -Werror
 SANITIZERS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
@@ -74,6 +74,11 @@ $(T)/no-probes/%: $(T)/plain/%.o $(TEST_COMMON:%=$(T)/plain/%.o) $(NO_PROBES)
 	@mkdir -p $(@D)
 	$(CC) -pthread -o $@ $^ $(TEST_LIBS)
 
+# The parts of the stress test.
+STRESS := $(patsubst c-tests/%.c,%,$(wildcard c-tests/stress/*.c))
+$(foreach lane,static shared no-probes,$(T)/$(lane)/test_stress): $(STRESS:%=$(T)/plain/%.o)
+$(T)/sanitize/test_stress: $(STRESS:%=$(T)/sanitized/%.o)
+
 # The library that calls the test at some of its points: src/sys/hook.rs.
 HOOKED := $(O)/hooked/libchld.a
 $(HOOKED): $(RAW)
@@ -114,11 +119,17 @@ test-all:
 	$(MAKE) --no-print-directory $(AT_ONCE) all test-all-programs
 	$(RUN_TESTS) --all $(if $(MINUTES),--minutes $(MINUTES))
 
+## stress: random calls by several threads; takes SECONDS and a SEED
+stress: test-static
+	CHLD_STRESS_SECONDS=$(or $(SECONDS),60) CHLD_STRESS_SEED=$(SEED) \
+	    $(PYTHON) c-tests/run.py --build $(O) --lane static -k test_stress \
+	    --seconds $$(($(or $(SECONDS),60) + 120))
+
 ## sandboxes: the C tests in bubblewrap, in a container, and in a chroot without /proc and /dev
 sandboxes: test-static
 	$(PYTHON) c-tests/run.py --build $(O) --lane bwrap --lane container --lane chroot
 
 .PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
-.PHONY: test test-all sandboxes test-static test-hooks test-sanitize test-no-probes test-programs test-all-programs
+.PHONY: test test-all stress sandboxes test-static test-hooks test-sanitize test-no-probes test-programs test-all-programs
 
 include c-tests/kernels.mk c-tests/tsan.mk

@@ -15,6 +15,8 @@ $(T)/tsan/%: $(T)/tsan-objects/%.o $(TEST_COMMON:%=$(T)/tsan-objects/%.o) \
 	@mkdir -p $(@D)
 	$(CC) -pthread $(TSAN_CFLAGS) -o $@ $^ $(TEST_LIBS)
 
+$(T)/tsan/test_stress: $(STRESS:%=$(T)/tsan-objects/%.o)
+
 test-tsan-programs: $(TEST_HELPERS)
 	@if why=$$(CC='$(CC)' CARGO='$(CARGO)' CARGOFLAGS='$(CARGOFLAGS)' sh c-tests/tsan.sh $(TSAN_LIB)); \
 	then $(MAKE) --no-print-directory $(TSAN_NAMES:%=$(T)/tsan/%); \

@@ -104,7 +104,7 @@ fn balance<T: Stored>(slabs: &mut Slabs<T>, mut place: u32, of: NodeOf<T>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::zeroed::stored;
+    use crate::sys::memory::stored;
 
     zeroed_struct! {
         pub struct Value {

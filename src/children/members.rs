@@ -4,8 +4,8 @@ use super::heap::{Heap, Node};
 use super::list::{Links, List};
 use crate::sys::epoll;
 use crate::sys::fd::Held;
-use crate::sys::memory::Parked;
-use crate::sys::zeroed::{stored, zeroed_struct};
+use crate::sys::memory::{Parked, stored};
+use crate::sys::zeroed::zeroed_struct;
 
 zeroed_struct! {
     /// A set of children. All-zero is free.

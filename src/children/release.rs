@@ -5,6 +5,7 @@ use super::members::Member;
 use super::slot::Phase;
 use super::state::State;
 use crate::status::word::Status;
+use crate::sys::memory::Erased;
 use crate::sys::{epoll, pidfd};
 use crate::sys::wait::{self, Whom};
 
@@ -84,19 +85,32 @@ impl State {
         }
     }
 
-    /// A child leaves a set: its exit was reported there, or one of the two is gone. A
-    /// task must have been taken out before.
+    /// What a member has of a capture or a stop sequence, for one who removes it: dropped
+    /// without the lock.
+    pub fn take_task(&mut self, index: u32) -> [Option<Erased>; 2] {
+        match self.members.get(index) {
+            Some(member) => [member.task.take_any(), member.new_plan.take_any()],
+            None => [None, None],
+        }
+    }
+
+    /// A child leaves a set: its exit was reported there, or one of the two is gone. What
+    /// `take_task` takes must have been taken before.
     pub fn remove_member(&mut self, index: u32) {
         self.make_unready(index);
         self.unwatch(index);
         let Some(member) = self.members.get(index) else { return };
-        let (child, set) = (handle::index_of(member.child), member.set);
+        let (child, set, is_busy) =
+            (handle::index_of(member.child), member.set, member.worker != 0);
         self.unlink_pidfd(index);
         let Some(slot) = self.slots.get(child) else { return };
         let Some(set) = self.sets.get(handle::index_of(set)) else { return };
         slot.members.remove(&mut self.members, index, Member::in_child);
         set.members.remove(&mut self.members, index, Member::in_set);
         set.due.remove(&mut self.members, index, Member::due);
+        if is_busy {
+            set.busy.remove(&mut self.members, index, Member::in_busy);
+        }
         set.count = set.count.wrapping_sub(1);
         if let Some(member) = self.members.get(index) {
             *member = Default::default();

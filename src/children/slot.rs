@@ -4,9 +4,9 @@
 use super::list::{Links, List};
 use crate::status::word::Status;
 use crate::sys::fd::Held;
-use crate::sys::memory::Parked;
+use crate::sys::memory::{Parked, stored};
 use crate::sys::wait::Whom;
-use crate::sys::zeroed::{stored, zeroed_enum, zeroed_struct};
+use crate::sys::zeroed::{zeroed_enum, zeroed_struct};
 
 /// The figures of rusage that the kernel keeps for a child, in the order of
 /// `chld_resources`.

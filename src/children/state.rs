@@ -6,9 +6,9 @@ use super::members::{Listener, Member, Set};
 use super::slot::Slot;
 use crate::sys::fd::{self, Closing, Held};
 use crate::sys::lock::{self, Guarded, Leave, Locked};
-use crate::sys::memory::{self, Full, Parked, Slabs, Stored};
+use crate::sys::memory::{self, Full, Parked, Slabs, Stored, stored};
 use crate::sys::signal::AllBlocked;
-use crate::sys::zeroed::{Numbers, stored, zeroed_struct};
+use crate::sys::zeroed::{Numbers, zeroed_struct};
 use crate::sys::{Errno, Result, host};
 use core::ops::DerefMut;
 

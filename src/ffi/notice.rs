@@ -4,7 +4,7 @@ use super::status::chld_status;
 use super::{quietly, to_c, write_out};
 use crate::children::all;
 use crate::set::life::{self, Engine};
-use crate::notify::{foreign, sigchld, surroundings};
+use crate::notify::{foreign, program, surroundings};
 use crate::start::birth;
 use crate::sys::Errno;
 use core::ffi::{c_int, c_void};
@@ -42,7 +42,7 @@ pub extern "C" fn chld_sigchld_install(flags: u32) -> c_int {
         if flags & !CHLD_SIGCHLD_NOTIFY != 0 {
             return Err(Errno::EINVAL);
         }
-        sigchld::install(flags & CHLD_SIGCHLD_NOTIFY != 0).map(|()| 0)
+        program::install(flags & CHLD_SIGCHLD_NOTIFY != 0).map(|()| 0)
     })
 }
 
@@ -57,7 +57,7 @@ pub extern "C" fn chld_sigchld_install(flags: u32) -> c_int {
 /// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_sigchld_remove() -> c_int {
-    quietly(|| sigchld::remove().map(|()| 0))
+    quietly(|| program::remove().map(|()| 0))
 }
 
 /// A descriptor that becomes readable with every SIGCHLD, after
@@ -70,7 +70,7 @@ pub extern "C" fn chld_sigchld_remove() -> c_int {
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_sigchld_fd() -> c_int {
-    quietly(sigchld::pipe)
+    quietly(program::pipe)
 }
 
 /// Whether a SIGCHLD has come since the last call of this. A signal means
@@ -81,7 +81,7 @@ pub extern "C" fn chld_sigchld_fd() -> c_int {
 /// Thread-safe, async-signal-safe, never blocks. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_sigchld_pending() -> c_int {
-    quietly(|| sigchld::take_pending().map(c_int::from))
+    quietly(|| program::take_pending().map(c_int::from))
 }
 
 /// Reaps every child of the library that has ended, and nobody else's, without

@@ -11,7 +11,8 @@ use crate::pipeline::outcome::pipefail;
 use crate::pipeline::stage::Stages;
 use crate::pipeline::start;
 use crate::pipeline::started::Started;
-use crate::set::task::{self, Purpose};
+use crate::set::begin;
+use crate::set::task::Purpose;
 use crate::start::failure::{At, Failure, ITEM_BYTES, Item, Reason, Step};
 use crate::status::word::Status;
 use crate::sys::Result;
@@ -215,7 +216,7 @@ pub unsafe extern "C" fn chld_set_run_pipeline(
         let last = started.stages().last().map_or(0, Child::handle);
         let entered = valid(set).and_then(|set| {
             let purpose = Purpose::Capture(Kept::room(stages)?);
-            task::start(set, last, purpose, || started.capture(setup))
+            begin::start(set, last, purpose, || started.capture(setup))
         });
         if let Err(errno) = entered {
             started.kill(target);

@@ -7,8 +7,10 @@ use super::wait::{changes_of, chld_event};
 use super::{chld_argv, quietly, to_c, valid, write_out};
 use crate::capture::engine::{Capture, Setup};
 use crate::children::state;
-use crate::set::next::{self, Event, Kind};
-use crate::set::task::{self, Purpose, Task};
+use crate::set::begin;
+use crate::set::event::{Event, Kind};
+use crate::set::next;
+use crate::set::task::{Purpose, Task};
 use crate::set::{life, member};
 use crate::start::failure::{Failure, Step};
 use crate::stop::signal;
@@ -153,7 +155,7 @@ pub unsafe extern "C" fn chld_set_stop(
         // SAFETY: NULL or what the header says.
         let plan = unsafe { plan_of(plan) }?;
         let first = Deadline::after_ms(after_ms)?;
-        task::stop(valid(set)?, valid(id)?, plan, first).map(|()| 0)
+        begin::stop(valid(set)?, valid(id)?, plan, first).map(|()| 0)
     })
 }
 
@@ -188,7 +190,7 @@ pub unsafe extern "C" fn chld_set_capture(
 fn capture(set: u64, child: u64, setup: Setup<'static>) -> Result<()> {
     // SAFETY: no stages.
     let purpose = Purpose::Capture(unsafe { Kept::room(core::ptr::null_mut()) }?);
-    task::start(set, child, purpose, || Capture::begin(child, setup))
+    begin::start(set, child, purpose, || Capture::begin(child, setup))
 }
 
 /// Starts a child and captures it in a set: chld_spawn() and chld_set_capture() in one.

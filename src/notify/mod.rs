@@ -3,6 +3,7 @@
 pub mod foreign;
 pub mod handler;
 pub mod listener;
+pub mod program;
 pub mod sigchld;
 pub mod sleep;
 pub mod surroundings;

@@ -1,9 +1,9 @@
 //! Stops and continuations of the children of a set. Only SIGCHLD tells of them, and it
 //! does not say whose: every watched child is looked at.
 
+use super::event::{Event, Kind};
 use super::life::SetUse;
 use super::member;
-use super::next::{Event, Kind};
 use crate::children::handle;
 use crate::children::members::Member;
 use crate::children::state::{self, State};

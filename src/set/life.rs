@@ -183,7 +183,7 @@ pub fn close(set: u64) -> Result<()> {
 
 fn remove_some(set: u32) -> bool {
     // Dropped without the lock: a task closes descriptors and may free memory.
-    let mut tasks: [Option<Erased>; AT_ONCE] = Default::default();
+    let mut tasks: [[Option<Erased>; 2]; AT_ONCE] = Default::default();
     let Some(mut section) = state::enter_surely() else { return false };
     for place in &mut tasks {
         let Some(member) = section.sets.get(set).and_then(|set: &mut Set| set.members.first()) else {

@@ -1,9 +1,10 @@
 //! Taking events out of a set.
 
 use super::changes;
+use super::event::{Event, Kind};
 use super::life::SetUse;
 use super::member;
-use super::task::{self, Task};
+use super::turn;
 use crate::children::all;
 use crate::children::handle;
 use crate::children::list;
@@ -14,33 +15,7 @@ use crate::children::state;
 use crate::notify::sleep::Slices;
 use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
-use crate::sys::memory::Paged;
 use crate::sys::{Errno, Result, clock, epoll, host, poll};
-
-/// The numbers are public.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Kind {
-    Exited = 1,
-    Stopped = 2,
-    Continued = 3,
-    Captured = 4,
-    Woken = 5,
-    /// The stop sequence is over, and the child runs.
-    Survived = 6,
-}
-
-pub struct Event {
-    pub kind: Kind,
-    /// The child has left the set.
-    pub is_last: bool,
-    /// 0 for a set that was woken.
-    pub child: u64,
-    pub user: usize,
-    pub status: Status,
-    /// With the last event of a child that was captured or stopped.
-    pub task: Option<Paged<Task>>,
-}
 
 /// How many reports without an event a call takes when its time is up: exits that cannot
 /// be reported now, and turns of captures. What is left makes the descriptor readable
@@ -139,7 +114,7 @@ impl SetUse {
         if looks {
             changes::begin_round(self)?;
         }
-        member.map_or(Ok(None), |member| task::turn(self, member))
+        member.map_or(Ok(None), |member| turn::take_turn(self, member))
     }
 
     fn report_member(&self, member: u64) -> Result<Option<Event>> {
@@ -150,7 +125,7 @@ impl SetUse {
         let Some(place) = section.members.get(index) else { return Ok(None) };
         if place.has_task {
             drop(section);
-            return task::turn(self, member);
+            return turn::take_turn(self, member);
         }
         let child = place.child;
         let look = section.look(handle::index_of(child));
@@ -167,7 +142,9 @@ impl SetUse {
     fn take_out(&self, member: u64, status: Status) -> Result<Option<Event>> {
         let mut section = state::enter_if_used()?;
         let Some(index) = member::of_handle(&mut section, member) else { return Ok(None) };
-        let child = section.members.get(index).map_or(0, |member| member.child);
+        // Another thread has begun to capture or to stop it: that reports the exit.
+        let plain = section.members.get(index).filter(|member| !member.has_task);
+        let Some(child) = plain.map(|member| member.child) else { return Ok(None) };
         let user = section.slot_of(child).map_or(0, |slot| slot.user);
         section.remove_member(index);
         section.release(handle::index_of(child));

@@ -4,7 +4,7 @@ use super::failure::{Failure, Reason, Step};
 use super::plan::Plan;
 use super::request::Request;
 use crate::sys::birth::{Answer, Birth, can, may_autokill};
-use crate::sys::{Errno, host};
+use crate::sys::{Errno, namespace};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// AUTOKILL was refused to this process for want of the capability.
@@ -39,7 +39,7 @@ pub fn required(request: &Request) -> Birth {
         }
     }
     // A process in between would be the init of the new PID namespace.
-    if request.detached && host::lacks_init() {
+    if request.detached && namespace::lacks_init() {
         required = required.with(Birth::AUTOREAP);
     }
     required

@@ -3,7 +3,7 @@
 //! `env_set` wins over `env_unset`, and of two entries of `env_set` with one
 //! name the last one counts.
 
-use super::failure::{At, Failure, Reason, Step};
+use super::failure::{At, Failure, Step};
 use super::request::Request;
 use crate::sys::Errno;
 use crate::sys::cstr::{self, ListBuilder, StrList};
@@ -41,7 +41,7 @@ pub fn build<'a>(
     if request.env_set.is_none() && request.env_unset.is_none() {
         return Ok(base);
     }
-    if let Some((reason, index, _)) = wrong_entry(request) {
+    if let Some((reason, index, _)) = request.wrong_entry() {
         return Err(Failure::misuse(reason, index));
     }
     let unsets = count(request.env_unset);
@@ -73,22 +73,6 @@ fn entries<'a>(list: Option<StrList<'a>>) -> impl Iterator<Item = &'a CStr> {
 
 fn count(list: Option<StrList>) -> usize {
     entries(list).count()
-}
-
-/// What is set must be NAME=VALUE, what is unset must be a NAME: the first entry
-/// that is not, and its position in its list.
-#[inline(never)]
-pub fn wrong_entry<'a>(request: &Request<'a>) -> Option<(Reason, usize, &'a CStr)> {
-    let is_set = |entry: &CStr| {
-        !matches!(entry.to_bytes().iter().position(|byte| *byte == b'='), None | Some(0))
-    };
-    let is_name = |entry: &CStr| !entry.is_empty() && !cstr::has(entry, b'=');
-    let first = |list, is_right: &dyn Fn(&CStr) -> bool, reason| {
-        let mut wrong = entries(list).enumerate().filter(|(_, entry)| !is_right(entry));
-        wrong.next().map(|(position, entry)| (reason, position, entry))
-    };
-    first(request.env_set, &is_set, Reason::EnvSet)
-        .or_else(|| first(request.env_unset, &is_name, Reason::EnvUnset))
 }
 
 fn name_of(entry: &CStr) -> &[u8] {

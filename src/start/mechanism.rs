@@ -9,7 +9,7 @@ use crate::sys::clone::{
     self, CHILD_BYTES, ChildHalf, Memory, SIGNALLED_CHILD_BYTES, SMALL_BYTES, Stack, StackRoom,
     Started,
 };
-use crate::sys::{Errno, Result, host, raw};
+use crate::sys::{Errno, Result, namespace, raw};
 use core::sync::atomic::{
     AtomicBool, AtomicU8,
     Ordering::{Relaxed, SeqCst},
@@ -207,7 +207,7 @@ fn caller_sleeps() -> bool {
 /// A child for a trial. The first process of a PID namespace would be its init,
 /// and no other could follow: then there is none.
 fn try_with<C: ChildHalf>(memory: Memory, child: &C) -> Result<i32> {
-    if host::lacks_init() {
+    if namespace::lacks_init() {
         return Err(Errno::EAGAIN);
     }
     clone::clone_unnoticed(memory, StackRoom::<SMALL_BYTES>::new().stack(), child)

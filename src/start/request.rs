@@ -1,6 +1,5 @@
 //! A start as the caller wants it.
 
-use super::environment;
 use super::failure::{Failure, Item, NO_ITEM, Reason, Step};
 use crate::sys::cstr::{self, StrList};
 use crate::sys::{Errno, Result, limit, pty};
@@ -254,6 +253,23 @@ impl<'a> Request<'a> {
         self.program.or_else(|| self.argv.iter().next()).ok_or(Errno::EINVAL)
     }
 
+    /// What is set must be NAME=VALUE, what is unset must be a NAME: the first entry
+    /// that is not, and its position in its list.
+    #[inline(never)]
+    pub fn wrong_entry(&self) -> Option<(Reason, usize, &'a CStr)> {
+        let is_set = |entry: &CStr| {
+            !matches!(entry.to_bytes().iter().position(|byte| *byte == b'='), None | Some(0))
+        };
+        let is_name = |entry: &CStr| !entry.is_empty() && !cstr::has(entry, b'=');
+        let first = |list: Option<StrList<'a>>, is_right: &dyn Fn(&CStr) -> bool, reason| {
+            let entries = list.into_iter().flat_map(StrList::iter).enumerate();
+            let mut wrong = entries.filter(|(_, entry)| !is_right(entry));
+            wrong.next().map(|(position, entry)| (reason, position, entry))
+        };
+        first(self.env_set, &is_set, Reason::EnvSet)
+            .or_else(|| first(self.env_unset, &is_name, Reason::EnvUnset))
+    }
+
     /// What a person would call the thing that `failure` was about.
     pub fn item(&self, failure: &Failure) -> &[u8] {
         let index = failure.index as usize;
@@ -267,7 +283,7 @@ impl<'a> Request<'a> {
                 _ => c"",
             },
             Step::Environment => {
-                environment::wrong_entry(self).map_or(c"", |(_, _, entry)| entry)
+                self.wrong_entry().map_or(c"", |(_, _, entry)| entry)
             }
             Step::Limit => self.limits.get(index).map_or(c"", |limit| limit::name(limit.resource)),
             Step::Interpreter if self.interpreter.get().is_some_and(|item| *item != NO_ITEM) => {

@@ -1,35 +1,10 @@
 //! What the kernel can do for a child at its birth: flags of clone3 since Linux 7.1.
 //! Whether it can is found out for each of them by a clone3 that cannot succeed.
 
+pub use super::clone::Birth;
 use super::clone::{self, ChildHalf, SMALL_BYTES, StackRoom};
-use super::{Errno, host, pidfd, raw};
+use super::{Errno, namespace, pidfd, raw};
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
-
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Birth(u64);
-
-impl Birth {
-    pub const PLAIN: Birth = Birth(0);
-    /// The child never becomes a zombie and raises no signal at its exit. Nobody can
-    /// wait for it; its pidfd keeps the status.
-    pub const AUTOREAP: Birth = Birth(1 << 34);
-    pub const NO_NEW_PRIVS: Birth = Birth(1 << 35);
-    /// It is killed when the last reference to its pidfd is closed. With AUTOREAP only;
-    /// EPERM without CAP_SYS_ADMIN, unless NO_NEW_PRIVS is there, too.
-    pub const AUTOKILL: Birth = Birth(1 << 36);
-
-    pub fn flags(self) -> u64 {
-        self.0
-    }
-
-    pub fn has(self, other: Birth) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    pub fn with(self, other: Birth) -> Birth {
-        Birth(self.0 | other.0)
-    }
-}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
@@ -46,9 +21,9 @@ struct Feature {
 }
 
 impl Feature {
-    const fn new(trial: u64) -> Feature {
+    const fn new(trial: Birth) -> Feature {
         let known = if cfg!(feature = "no-probes") { NO } else { UNKNOWN };
-        Feature { known: AtomicU8::new(known), trial: Birth(trial) }
+        Feature { known: AtomicU8::new(known), trial }
     }
 }
 
@@ -56,10 +31,10 @@ const UNKNOWN: u8 = 0;
 const YES: u8 = 1;
 const NO: u8 = 2;
 
-static AUTOREAP: Feature = Feature::new(Birth::AUTOREAP.0);
-static NO_NEW_PRIVS: Feature = Feature::new(Birth::NO_NEW_PRIVS.0);
+static AUTOREAP: Feature = Feature::new(Birth::AUTOREAP);
+static NO_NEW_PRIVS: Feature = Feature::new(Birth::NO_NEW_PRIVS);
 static AUTOKILL: Feature =
-    Feature::new(Birth::AUTOREAP.0 | Birth::NO_NEW_PRIVS.0 | Birth::AUTOKILL.0);
+    Feature::new(Birth::AUTOREAP.with(Birth::NO_NEW_PRIVS).with(Birth::AUTOKILL));
 
 /// Whether the kernel, and the sandbox in front of it, has all that is in `birth`.
 pub fn can(birth: Birth) -> Answer {
@@ -111,7 +86,7 @@ impl ChildHalf for Nobody {
 #[cold]
 #[inline(never)]
 fn try_out(birth: Birth) -> Answer {
-    if host::lacks_init() {
+    if namespace::lacks_init() {
         return Answer::Unknown;
     }
     match clone::clone3_in_vain(birth, StackRoom::<SMALL_BYTES>::new().stack(), &Nobody) {

@@ -6,11 +6,37 @@
 //! alive, so there is nothing to map, to lock or to free.
 
 use super::arch::{self, Entry};
-use super::birth::Birth;
 use super::fd::OwnedFd;
 use super::{Errno, Result};
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
+
+/// How a child is born: flags of clone3 since Linux 7.1.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Birth(u64);
+
+impl Birth {
+    pub const PLAIN: Birth = Birth(0);
+    /// The child never becomes a zombie and raises no signal at its exit. Nobody can
+    /// wait for it; its pidfd keeps the status.
+    pub const AUTOREAP: Birth = Birth(1 << 34);
+    pub const NO_NEW_PRIVS: Birth = Birth(1 << 35);
+    /// It is killed when the last reference to its pidfd is closed. With AUTOREAP only;
+    /// EPERM without CAP_SYS_ADMIN, unless NO_NEW_PRIVS is there, too.
+    pub const AUTOKILL: Birth = Birth(1 << 36);
+
+    pub fn flags(self) -> u64 {
+        self.0
+    }
+
+    pub fn has(self, other: Birth) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    pub const fn with(self, other: Birth) -> Birth {
+        Birth(self.0 | other.0)
+    }
+}
 
 /// What a child does between clone and exec. It must make raw system calls
 /// only: see `sys::raw`.

@@ -1,6 +1,6 @@
 //! The calling thread as the library found it: `errno` and cancellation.
 
-use super::Errno;
+use super::{Errno, errno};
 
 unsafe extern "C" {
     // In glibc since 2.0 and musl since 1.1.11; the libc crate does not bind it.
@@ -9,26 +9,6 @@ unsafe extern "C" {
     fn pthread_setcancelstate(state: i32, previous: *mut i32) -> i32;
 }
 const PTHREAD_CANCEL_DISABLE: i32 = 1;
-
-fn errno_place() -> *mut i32 {
-    // SAFETY: takes nothing, returns the address of the calling thread's errno,
-    // valid as long as the thread lives. Async-signal-safe in every libc.
-    unsafe {
-        #[cfg(target_os = "linux")]
-        {
-            libc::__errno_location()
-        }
-        #[cfg(not(target_os = "linux"))]
-        {
-            libc::__error()
-        }
-    }
-}
-
-pub fn errno() -> Errno {
-    // SAFETY: `errno_place` is this thread's own, live and aligned.
-    Errno(unsafe { *errno_place() })
-}
 
 /// While one lives, the calling thread cannot be cancelled: a `read` or `poll`
 /// in the library is a cancellation point to libc, and a thread that vanished
@@ -46,7 +26,7 @@ impl Undisturbed {
         // SAFETY: `cancel_state` is a live local; the call cannot fail with a
         // valid state.
         unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut cancel_state) };
-        Undisturbed { errno: errno().0, cancel_state }
+        Undisturbed { errno: errno::get(), cancel_state }
     }
 }
 
@@ -54,10 +34,8 @@ impl Drop for Undisturbed {
     #[inline(never)]
     fn drop(&mut self) {
         // SAFETY: as in `enter`; the state restored is one that libc gave us.
-        unsafe {
-            pthread_setcancelstate(self.cancel_state, core::ptr::null_mut());
-            *errno_place() = self.errno;
-        }
+        unsafe { pthread_setcancelstate(self.cancel_state, core::ptr::null_mut()) };
+        errno::set(self.errno);
     }
 }
 
@@ -66,14 +44,13 @@ pub struct KeptErrno(i32);
 
 impl KeptErrno {
     pub fn enter() -> KeptErrno {
-        KeptErrno(errno().0)
+        KeptErrno(errno::get())
     }
 }
 
 impl Drop for KeptErrno {
     fn drop(&mut self) {
-        // SAFETY: this thread's own errno.
-        unsafe { *errno_place() = self.0 };
+        errno::set(self.0);
     }
 }
 
@@ -131,13 +108,4 @@ pub fn set_subreaper(on: bool) -> super::Result<()> {
         let _ = on;
         Err(Errno::ENOSYS)
     }
-}
-
-/// Whether the calling thread has unshared its PID namespace, and the new one has
-/// no init yet: its first process will be that. Linux has no name for such a
-/// namespace (since 4.12), but always one for that of the thread itself.
-pub fn lacks_init() -> bool {
-    let has_name = |path| super::fd::read_link(path, &mut [0; 32]);
-    has_name(c"/proc/thread-self/ns/pid_for_children") == Err(Errno::ENOENT)
-        && has_name(c"/proc/thread-self/ns/pid").is_ok()
 }

@@ -2,7 +2,7 @@
 
 use super::signal::AllBlocked;
 use super::zeroed::Zeroed;
-use super::{Errno, Result, host, poll};
+use super::{Errno, Result, errno, host, poll};
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use core::sync::atomic::{
@@ -18,7 +18,7 @@ pub(super) fn map(size: usize) -> Result<*mut u8> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         libc::mmap(core::ptr::null_mut(), size, protection, flags, -1, 0)
     };
-    if address == libc::MAP_FAILED { Err(host::errno()) } else { Ok(address.cast()) }
+    if address == libc::MAP_FAILED { Err(Errno(errno::get())) } else { Ok(address.cast()) }
 }
 
 /// Gives back what nobody has seen.
@@ -140,6 +140,25 @@ pub unsafe trait Stored: Zeroed {
     /// Where the free list continues.
     fn next_free(&mut self) -> &mut u32;
 }
+
+/// Gives a type its place in `Slabs`, with the member that the free list uses.
+macro_rules! stored {
+    ($name:ty, $next:ident) => {
+        // SAFETY: the directory is this function's own.
+        #[allow(unsafe_code)]
+        unsafe impl $crate::sys::memory::Stored for $name {
+            fn directory() -> &'static $crate::sys::memory::Directory {
+                static DIRECTORY: $crate::sys::memory::Directory =
+                    $crate::sys::memory::Directory::new();
+                &DIRECTORY
+            }
+            fn next_free(&mut self) -> &mut u32 {
+                &mut self.$next
+            }
+        }
+    };
+}
+pub(crate) use stored;
 
 /// Values that never move, by index. Lives in wiped memory, as they do: all-zero
 /// has none, and a forked copy has none.
@@ -296,7 +315,7 @@ impl Owner {
         // SAFETY: mincore writes one byte for one page into a live local. It says
         // ENOMEM for an address at which nothing is mapped.
         let asked = unsafe { libc::mincore(page.cast(), MARK_BYTES, &raw mut state) };
-        !page.is_null() && asked != 0 && host::errno() == Errno::ENOMEM
+        !page.is_null() && asked != 0 && errno::get() == libc::ENOMEM
     }
 }
 

@@ -10,6 +10,7 @@ pub mod clone;
 pub mod cstr;
 pub mod directory;
 pub mod epoll;
+mod errno;
 pub mod fd;
 pub mod heap;
 mod hook;
@@ -21,6 +22,7 @@ pub mod limit;
 pub mod list;
 pub mod lock;
 pub mod memory;
+pub mod namespace;
 pub mod pidfd;
 pub mod pipe;
 pub mod poll;
@@ -61,7 +63,7 @@ impl Errno {
 
 /// The result of a libc function: -1 means "look at errno".
 fn check(returned: i64) -> Result<i64> {
-    if returned == -1 { Err(host::errno()) } else { Ok(returned) }
+    if returned == -1 { Err(Errno(errno::get())) } else { Ok(returned) }
 }
 
 /// The same for functions whose success value is an int, or says nothing.

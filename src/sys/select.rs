@@ -1,7 +1,6 @@
 //! poll's work by pselect, which RLIMIT_NOFILE does not limit: poll refuses more
 //! entries than the process may have descriptors, even if it has them open.
 
-use super::poll::PollFd;
 use super::{Errno, Result, check_int};
 use core::ffi::c_ulong;
 
@@ -37,7 +36,7 @@ const KINDS: [i16; 3] = [libc::POLLIN, libc::POLLOUT, libc::POLLPRI];
 /// `limit` must be NULL or valid.
 #[cold]
 #[inline(never)]
-pub unsafe fn select(fds: &mut [PollFd], limit: *const libc::timespec) -> Result<usize> {
+pub unsafe fn select(fds: &mut [libc::pollfd], limit: *const libc::timespec) -> Result<usize> {
     let mut sets = [Set::default(), Set::default(), Set::default()];
     let mut count = 0usize;
     for one in fds.iter() {

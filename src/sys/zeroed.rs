@@ -67,22 +67,3 @@ macro_rules! zeroed_enum {
     };
 }
 pub(crate) use zeroed_enum;
-
-/// Gives a type its place in `Slabs`, with the member that the free list uses.
-macro_rules! stored {
-    ($name:ty, $next:ident) => {
-        // SAFETY: the directory is this function's own.
-        #[allow(unsafe_code)]
-        unsafe impl $crate::sys::memory::Stored for $name {
-            fn directory() -> &'static $crate::sys::memory::Directory {
-                static DIRECTORY: $crate::sys::memory::Directory =
-                    $crate::sys::memory::Directory::new();
-                &DIRECTORY
-            }
-            fn next_free(&mut self) -> &mut u32 {
-                &mut self.$next
-            }
-        }
-    };
-}
-pub(crate) use stored;

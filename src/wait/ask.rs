@@ -170,18 +170,20 @@ pub fn release(child: u64) -> Result<i32> {
 }
 
 /// What belonged to a handle. Dropped without the lock.
-type Rest = (Option<Erased>, Option<Erased>);
+type Rest = (Option<Erased>, [Option<Erased>; 2]);
 
 /// No set reports the child any more. One set at most captures or stops it.
 fn close_handle(state: &mut State, index: u32) -> Rest {
-    let mut rest = (None, None);
+    let mut rest = (None, [None, None]);
     if let Some(slot) = state.slots.get(index) {
         slot.is_open = false;
         rest.0 = slot.result.take_any();
     }
     while let Some(member) = state.slots.get(index).and_then(|slot| slot.members.first()) {
-        let task = state.members.get(member).and_then(|member| member.task.take_any());
-        rest.1 = rest.1.or(task);
+        let task = state.take_task(member);
+        if task.iter().any(Option::is_some) {
+            rest.1 = task;
+        }
         state.remove_member(member);
     }
     rest
