@@ -186,8 +186,7 @@ pub unsafe extern "C" fn chld_set_capture(
 }
 
 fn capture(set: u64, child: u64, setup: Setup<'static>) -> Result<()> {
-    // SAFETY: no stages.
-    let purpose = Purpose::Capture(unsafe { Kept::room(core::ptr::null_mut()) }?);
+    let purpose = Purpose::Capture(Kept::room(&[])?);
     task::start(set, child, purpose, || Capture::begin(child, setup))
 }
 
@@ -231,7 +230,7 @@ pub unsafe extern "C" fn chld_set_run(
 
 /// Takes the result of a capture in a set over from the child's handle. The buffers in
 /// it are then the caller's: free each with chld_buffer_free(). chld_close() no longer
-/// frees them.
+/// frees them. What `event.capture` and `event.pipeline` pointed to is gone.
 ///
 /// `ret`: where the result goes. Not NULL.
 ///
