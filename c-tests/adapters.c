@@ -61,6 +61,7 @@ static void capture_end(const chld_event *event)
     CHECK_INT(event->kind, CHLD_EVENT_CAPTURED);
     REQUIRE(event->capture != NULL);
     CHECK((event->pipeline != NULL) == (event->id == piped));
+    CHECK(event->id != piped || event->pipeline->count == 3);
     if (event->id == late) {
         late_told++;
         CHECK(event->capture->timed_out);
