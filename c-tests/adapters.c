@@ -11,7 +11,7 @@ static const struct adapter *adapter;
 static chld_set set;
 static void (*on_event)(const chld_event *event);
 
-void adapter_told(const chld_event *event)
+void adapter_report(const chld_event *event)
 {
     on_event(event);
 }
@@ -26,11 +26,10 @@ static void begin(const struct adapter *with, uint32_t flags,
     CHECK_INT(adapter->attach(set), 0);
 }
 
-/* Each kind of event. The crowd's children are told by number, and half of them are started
- * when one of the others is told. */
-static int crowd_codes[MOST], crowd_started, crowd_told, crowd_count;
+/* Each kind of event. Each exit in the crowd starts another child, until all are started. */
+static int crowd_codes[MOST], crowd_started, crowd_seen, crowd_count;
 static chld_id fed, late, piped, halting, stubborn, surviving;
-static int fed_told, late_told, piped_told, woken, halts, continued, halting_told, killed, survived;
+static int fed_seen, late_seen, piped_seen, woken, halts, continued, halting_seen, killed, survived;
 static char input[FED];
 
 static void crowd_start(void)
@@ -49,8 +48,8 @@ static void crowd_end(const chld_event *event)
     CHECK_INT(event->kind, CHLD_EVENT_EXITED);
     CHECK(code >= crowd_codes && code < crowd_codes + crowd_started);
     CHECK_EXITED(event->status, *code);
-    *code = -1; /* so it is told once */
-    crowd_told++;
+    *code = -1; /* a second event would fail */
+    crowd_seen++;
     if (crowd_started < crowd_count) {
         crowd_start();
     }
@@ -63,13 +62,13 @@ static void capture_end(const chld_event *event)
     CHECK((event->pipeline != NULL) == (event->id == piped));
     CHECK(event->id != piped || event->pipeline->count == 3);
     if (event->id == late) {
-        late_told++;
+        late_seen++;
         CHECK(event->capture->timed_out);
         CHECK_STR(event->capture->out.data, "begun");
         CHECK_STATUS(event->status, CHLD_STATE_KILLED, SIGTERM);
         return;
     }
-    *(event->id == fed ? &fed_told : &piped_told) += 1;
+    *(event->id == fed ? &fed_seen : &piped_seen) += 1;
     CHECK_EXITED(event->status, 0);
     REQUIRE(event->capture->out.kept == FED);
     CHECK(memcmp(event->capture->out.data, input, FED) == 0);
@@ -85,7 +84,7 @@ static void halting_event(const chld_event *event)
         continued++;
         CHECK_CALL(chld_kill(halting, SIGTERM), 0);
     } else {
-        halting_told++;
+        halting_seen++;
         CHECK_STATUS(event->status, CHLD_STATE_KILLED, SIGTERM);
     }
 }
@@ -159,7 +158,7 @@ static void start_others(void)
     CHECK_CALL(chld_set_stop(set, surviving, 0, &plan), 0);
 }
 
-void adapter_tells_each_event(const struct adapter *with, uint32_t flags)
+void adapter_reports_each_event(const struct adapter *with, uint32_t flags)
 {
     begin(with, flags, each_event);
     crowd_count = scaled(MOST);
@@ -170,17 +169,17 @@ void adapter_tells_each_event(const struct adapter *with, uint32_t flags)
     }
     CHECK_CALL(chld_set_wake(set), 0);
     while (CALL(chld_set_count(set)) > 0 || woken == 0) {
-        adapter->turn(true); /* until the alarm, if something is never told */
+        adapter->turn(true); /* until the alarm, if an event does not come */
     }
     adapter->detach();
-    CHECK_INT(crowd_told, crowd_count);
-    CHECK_INT(fed_told, 1);
-    CHECK_INT(late_told, 1);
-    CHECK_INT(piped_told, 1);
+    CHECK_INT(crowd_seen, crowd_count);
+    CHECK_INT(fed_seen, 1);
+    CHECK_INT(late_seen, 1);
+    CHECK_INT(piped_seen, 1);
     CHECK_INT(woken, 1);
     CHECK_INT(halts, 1);
     CHECK_INT(continued, 1);
-    CHECK_INT(halting_told, 1);
+    CHECK_INT(halting_seen, 1);
     CHECK_INT(killed, 1);
     CHECK_INT(survived, 1);
     CHECK_CALL(chld_set_next(set, NULL), -EAGAIN);
@@ -196,7 +195,7 @@ static void wake_again(const chld_event *event)
     CHECK_CALL(chld_set_wake(set), 0);
 }
 
-void adapter_leaves_turns(const struct adapter *with, uint32_t flags)
+void adapter_lets_others_run(const struct adapter *with, uint32_t flags)
 {
     begin(with, flags, wake_again);
     CHECK_CALL(chld_set_wake(set), 0);
@@ -213,7 +212,7 @@ void adapter_leaves_turns(const struct adapter *with, uint32_t flags)
 static void close_all(const chld_event *event)
 {
     CHECK_INT(event->kind, CHLD_EVENT_EXITED);
-    crowd_told++;
+    crowd_seen++;
     adapter->detach();
     CHECK_CALL(chld_set_close(set), 0);
 }
@@ -227,14 +226,14 @@ void adapter_may_close(const struct adapter *with, uint32_t flags)
         await_end(ids[i]);
         CHECK_CALL(chld_set_add(set, ids[i], 0), 0);
     }
-    while (crowd_told == 0) {
+    while (crowd_seen == 0) {
         adapter->turn(true);
     }
     for (int i = 0; i < 3; i++) {
         adapter->turn(false);
         CHECK_EXITED(FINISH(ids[i]), 0);
     }
-    CHECK_INT(crowd_told, 1);
+    CHECK_INT(crowd_seen, 1);
     adapter->end();
 }
 

@@ -1,5 +1,5 @@
-/* What is asked of each header that puts a set into an event loop: chld-glib.h, chld-uv.h.
- * A loop brings its glue; what comes of it is judged here. */
+/* The tests of the headers that add a set to an event loop: chld-glib.h, chld-uv.h. Each
+ * loop has glue of its own. */
 #ifndef ADAPTERS_H
 #define ADAPTERS_H
 
@@ -8,26 +8,26 @@
 struct adapter {
     void (*begin)(void);
     void (*end)(void);
-    /** Puts a set into the loop, with adapter_told() for its events; below 0 if the set is
-     * not valid. `detach` undoes it. */
+    /** Adds a set to the loop, with a callback that calls adapter_report(). Returns a number
+     * below 0 if the set is not valid. */
     int (*attach)(chld_set set);
     void (*detach)(void);
-    /** Goes round once. Without `may_wait` it only looks. */
+    /** One turn of the loop. It waits for an event only if it may. */
     void (*turn)(bool may_wait);
 };
 
-void adapter_told(const chld_event *event);
+void adapter_report(const chld_event *event);
 
-/** Each kind of event arrives, each once, also of children that are started meanwhile. */
-void adapter_tells_each_event(const struct adapter *adapter, uint32_t flags);
+/** Each event of every kind is reported once, even of children that the callback starts. */
+void adapter_reports_each_event(const struct adapter *adapter, uint32_t flags);
 
-/** A set that always has an event leaves the loop its turns. */
-void adapter_leaves_turns(const struct adapter *adapter, uint32_t flags);
+/** A set that always has an event does not keep the loop from its other work. */
+void adapter_lets_others_run(const struct adapter *adapter, uint32_t flags);
 
-/** What is called may take the set out of the loop and close it. */
+/** The callback may detach and close the set. */
 void adapter_may_close(const struct adapter *adapter, uint32_t flags);
 
-/** There is nothing to take out. */
+/** A set that is not valid is not added. */
 void adapter_refuses_other_sets(const struct adapter *adapter);
 
 #endif

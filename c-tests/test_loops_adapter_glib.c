@@ -9,12 +9,12 @@ static guint source;
 static void on_event(const chld_event *event, gpointer data)
 {
     CHECK(data == &source);
-    adapter_told(event);
+    adapter_report(event);
 }
 
 static void begin(void)
 {
-    g_main_context_default(); /* opens what it needs */
+    g_main_context_default(); /* opens its descriptors before they are counted */
 }
 
 static void end(void)
@@ -42,16 +42,16 @@ static const struct adapter with_glib = {
     .begin = begin, .end = end, .attach = attach, .detach = detach, .turn = turn,
 };
 
-/* GLib keeps memory and descriptors to the end of the process, so it runs in a copy, and the
- * audit stays strict. */
+/* GLib does not free its memory and descriptors: it runs in a forked copy, because the audit
+ * of the test would complain. */
 static uint32_t engine_flags;
 
 static void each_event(void)
 {
-    adapter_tells_each_event(&with_glib, engine_flags);
+    adapter_reports_each_event(&with_glib, engine_flags);
 }
 
-TEST_EACH_ENGINE(the_source_of_a_set_tells_each_event)
+TEST_EACH_ENGINE(the_source_of_a_set_reports_each_event)
 {
     engine_flags = flags;
     IN_COPY(each_event);
@@ -59,10 +59,10 @@ TEST_EACH_ENGINE(the_source_of_a_set_tells_each_event)
 
 static void turns(void)
 {
-    adapter_leaves_turns(&with_glib, engine_flags);
+    adapter_lets_others_run(&with_glib, engine_flags);
 }
 
-TEST_EACH_ENGINE(the_source_of_a_set_leaves_others_their_turns)
+TEST_EACH_ENGINE(the_source_of_a_set_lets_other_sources_run)
 {
     engine_flags = flags;
     IN_COPY(turns);
@@ -73,7 +73,7 @@ static void closing(void)
     adapter_may_close(&with_glib, engine_flags);
 }
 
-TEST_EACH_ENGINE(the_source_may_be_removed_and_the_set_closed_when_an_event_is_told)
+TEST_EACH_ENGINE(the_source_may_be_removed_and_the_set_closed_in_the_callback)
 {
     engine_flags = flags;
     IN_COPY(closing);
@@ -90,19 +90,19 @@ TEST(there_is_no_source_of_a_set_that_is_not_valid)
     IN_COPY(others);
 }
 
-/* A context, a priority and a notification of the program's own. */
-static int told, destroyed;
+/* With another context and priority, and a destroy notification. */
+static int seen, destroyed;
 
 static void count(const chld_event *event, gpointer data)
 {
-    CHECK(data == &told);
+    CHECK(data == &seen);
     CHECK_EXITED(event->status, 3);
-    told++;
+    seen++;
 }
 
 static void on_destroy(gpointer data)
 {
-    CHECK(data == &told);
+    CHECK(data == &seen);
     destroyed++;
 }
 
@@ -114,13 +114,13 @@ static void own_context(void)
     GMainContext *context = g_main_context_new();
     GSource *ours = chld_glib_source_new(set, count, NULL);
     REQUIRE(ours != NULL);
-    g_source_set_callback(ours, (GSourceFunc) (void (*)(void)) count, &told, on_destroy);
+    g_source_set_callback(ours, (GSourceFunc) (void (*)(void)) count, &seen, on_destroy);
     g_source_set_priority(ours, G_PRIORITY_HIGH);
     g_source_attach(ours, context);
-    while (told == 0) {
+    while (seen == 0) {
         g_main_context_iteration(context, TRUE);
     }
-    CHECK_INT(told, 1);
+    CHECK_INT(seen, 1);
     CHECK_INT(destroyed, 0);
     g_source_destroy(ours);
     CHECK_INT(destroyed, 1);
@@ -135,7 +135,7 @@ TEST(the_source_of_a_set_goes_into_any_context)
     IN_COPY(own_context);
 }
 
-/* As a program does that forgets it. */
+/* A program must not do that, but the loop must not spin. */
 static void forgotten(void)
 {
     chld_set set = SET_OPEN(0);
@@ -147,12 +147,12 @@ static void forgotten(void)
     CHECK(g_main_context_find_source_by_id(NULL, number) == NULL);
 }
 
-TEST(the_source_of_a_set_that_is_closed_goes)
+TEST(the_source_of_a_closed_set_is_removed)
 {
     IN_COPY(forgotten);
 }
 #else
-TEST(the_source_of_a_set_tells_each_event)
+TEST(the_source_of_a_set_reports_each_event)
 {
     SKIP_TEST("GLib is not installed");
 }

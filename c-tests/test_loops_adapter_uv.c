@@ -5,14 +5,14 @@
 #include <chld-uv.h>
 
 static uv_loop_t loop;
-static uv_idle_t idle; /* keeps the loop from ending, and from waiting if it may not */
+static uv_idle_t idle; /* while it is active, the loop does not wait */
 static chld_uv watcher;
 static int closed;
 
 static void on_event(chld_uv *who, const chld_event *event)
 {
     CHECK(who == &watcher && who->poll.data == &closed);
-    adapter_told(event);
+    adapter_report(event);
 }
 
 static void nothing(uv_idle_t *handle)
@@ -64,16 +64,16 @@ static const struct adapter with_uv = {
     .begin = begin, .end = end, .attach = attach, .detach = detach, .turn = turn,
 };
 
-/* libuv keeps descriptors to the end of the process, so it runs in a copy, and the audit
- * stays strict. */
+/* libuv does not close all its descriptors: it runs in a forked copy, because the audit of
+ * the test would complain. */
 static uint32_t engine_flags;
 
 static void each_event(void)
 {
-    adapter_tells_each_event(&with_uv, engine_flags);
+    adapter_reports_each_event(&with_uv, engine_flags);
 }
 
-TEST_EACH_ENGINE(a_watcher_tells_each_event_of_its_set)
+TEST_EACH_ENGINE(a_watcher_reports_each_event_of_its_set)
 {
     engine_flags = flags;
     IN_COPY(each_event);
@@ -81,10 +81,10 @@ TEST_EACH_ENGINE(a_watcher_tells_each_event_of_its_set)
 
 static void turns(void)
 {
-    adapter_leaves_turns(&with_uv, engine_flags);
+    adapter_lets_others_run(&with_uv, engine_flags);
 }
 
-TEST_EACH_ENGINE(a_watcher_leaves_others_their_turns)
+TEST_EACH_ENGINE(a_watcher_lets_other_handles_run)
 {
     engine_flags = flags;
     IN_COPY(turns);
@@ -95,7 +95,7 @@ static void closing(void)
     adapter_may_close(&with_uv, engine_flags);
 }
 
-TEST_EACH_ENGINE(a_watcher_and_its_set_may_be_closed_when_an_event_is_told)
+TEST_EACH_ENGINE(a_watcher_and_its_set_may_be_closed_in_the_callback)
 {
     engine_flags = flags;
     IN_COPY(closing);
@@ -112,7 +112,6 @@ TEST(there_is_no_watcher_of_a_set_that_is_not_valid)
     IN_COPY(others);
 }
 
-/* A watcher is a handle as any. */
 static void unreferenced(void)
 {
     chld_uv second;
@@ -128,12 +127,12 @@ static void unreferenced(void)
     end();
 }
 
-TEST(a_loop_has_a_set_once_and_can_end_with_a_watcher)
+TEST(a_watcher_is_a_handle_like_any_other)
 {
     IN_COPY(unreferenced);
 }
 #else
-TEST(a_watcher_tells_each_event_of_its_set)
+TEST(a_watcher_reports_each_event_of_its_set)
 {
     SKIP_TEST("libuv is not installed");
 }

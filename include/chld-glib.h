@@ -3,7 +3,7 @@
  *
  *     static void on_event(const chld_event *event, gpointer app)
  *     {
- *         ... as in chld_event: how it exited, and what was captured ...
+ *         ... see chld_event: how the child exited, what was captured ...
  *         chld_close(event->id);
  *     }
  *
@@ -12,12 +12,12 @@
  *     g_source_remove(source);
  *     chld_set_close(set);
  *
- * The captures, pipelines, timeouts and stop sequences of the set need nothing else
- * from the loop. One event is told each time the source is dispatched, so the other
- * sources of the loop have their turns. The function may start and close children,
- * remove the source, and close the set once the source is removed.
+ * Captures, pipelines, timeouts and stop sequences of the set need nothing else from the
+ * loop. Each time the source is dispatched it reports one event, so other sources get
+ * their turns. The callback may start and close children, remove the source and then close
+ * the set.
  *
- * Needs GLib 2.36. All of it is in this header: link with -lchld and with GLib.
+ * Requires GLib 2.36. There is no library to link with besides -lchld and GLib's.
  */
 #ifndef CHLD_GLIB_H
 #define CHLD_GLIB_H
@@ -30,10 +30,10 @@
 extern "C" {
 #endif
 
-/** What is called for each event. The event is valid until it returns. */
+/** The callback for an event. The event is valid until the callback returns. */
 typedef void (*chld_glib_function)(const chld_event *event, gpointer data);
 
-/* Not for use from outside. */
+/* The next two are internal. */
 struct chld_glib_set {
     GSource source;
     chld_set set;
@@ -50,12 +50,15 @@ static inline gboolean chld_glib_dispatch(GSource *source, GSourceFunc function,
 }
 
 /**
- * A source that tells the events of a set, for a context, a priority or a destroy
- * notification of your own: g_source_attach(), g_source_set_priority(),
- * g_source_set_callback().
+ * Creates a source that reports the events of a set. Use this instead of
+ * chld_glib_source() for another context (g_source_attach()), another priority
+ * (g_source_set_priority()) or a destroy notification (g_source_set_callback()).
+ *
+ * `set`: remove the source with g_source_destroy() before you close the set.
+ * `function`, `data`: the callback and its second argument.
  *
  * Returns the source, or NULL if `set` is not valid.
- * Ownership: it is yours, for g_source_unref(). Destroy it before chld_set_close().
+ * Ownership: the source is yours until g_source_unref().
  */
 static inline GSource *chld_glib_source_new(chld_set set, chld_glib_function function,
                                             gpointer data)
@@ -74,10 +77,12 @@ static inline GSource *chld_glib_source_new(chld_set set, chld_glib_function fun
 }
 
 /**
- * Tells the events of a set in the default main context.
+ * Reports the events of a set in the default main context.
  *
- * Returns the number of the source, for g_source_remove(), or 0 if `set` is not valid.
- * Remove it before chld_set_close().
+ * `set`: remove the source with g_source_remove() before you close the set.
+ * `function`, `data`: the callback and its second argument.
+ *
+ * Returns the number of the source, or 0 if `set` is not valid.
  */
 static inline guint chld_glib_source(chld_set set, chld_glib_function function, gpointer data)
 {
@@ -86,7 +91,7 @@ static inline guint chld_glib_source(chld_set set, chld_glib_function function, 
 
     if (source) {
         number = g_source_attach(source, NULL);
-        g_source_unref(source); /* the context has it now */
+        g_source_unref(source); /* the context keeps it */
     }
     return number;
 }

@@ -3,7 +3,7 @@
  *
  *     static void on_event(chld_uv *watcher, const chld_event *event)
  *     {
- *         ... as in chld_event: how it exited, and what was captured ...
+ *         ... see chld_event: how the child exited, what was captured ...
  *         chld_close(event->id);
  *         if (chld_set_count(watcher->set) == 0)
  *             chld_uv_close(watcher, NULL);
@@ -14,12 +14,11 @@
  *     uv_run(loop, UV_RUN_DEFAULT);
  *     chld_set_close(set);
  *
- * The captures, pipelines, timeouts and stop sequences of the set need nothing else
- * from the loop. One event is told in each turn of the loop, so its other handles have
- * their turns. The function may start and close children, close the watcher, and close
- * the set once the watcher is closed.
+ * Captures, pipelines, timeouts and stop sequences of the set need nothing else from the
+ * loop. Each turn of the loop reports one event, so other handles get their turns. The
+ * callback may start and close children, close the watcher and then close the set.
  *
- * All of it is in this header: link with -lchld and with libuv.
+ * There is no library to link with besides -lchld and libuv.
  */
 #ifndef CHLD_UV_H
 #define CHLD_UV_H
@@ -32,20 +31,20 @@
 extern "C" {
 #endif
 
-/**
- * What watches a set. `poll` is a handle as any: uv_unref() lets the loop end while
- * there is a watcher, uv_is_active() and uv_is_closing() ask.
- */
+/** The watcher of a set. Its members are set by chld_uv_init(), except `poll.data`. */
 typedef struct chld_uv {
-    /** `poll.data` is yours. */
+    /**
+     * An ordinary handle of libuv, whose `data` is yours. For example, the loop can end
+     * before the watcher is closed after uv_unref() of this handle.
+     */
     uv_poll_t poll;
     /** The set. */
     chld_set set;
-    /** What is called for each event. The event is valid until it returns. */
+    /** The callback for an event. The event is valid until the callback returns. */
     void (*on_event)(struct chld_uv *watcher, const chld_event *event);
 } chld_uv;
 
-/* Not for use from outside. */
+/* Internal. */
 static inline void chld_uv_ready(uv_poll_t *poll, int status, int events)
 {
     chld_uv *watcher = (chld_uv *)poll;
@@ -61,13 +60,15 @@ static inline void chld_uv_ready(uv_poll_t *poll, int status, int events)
 }
 
 /**
- * Tells the events of a set in a loop.
+ * Reports the events of a set in a loop.
  *
- * `watcher`: memory of yours, until it is closed; `poll.data` is left as it is.
+ * `watcher`: must stay valid until libuv has closed it.
+ * `set`: close the watcher with chld_uv_close() before you close the set.
+ * `on_event`: the callback.
  *
- * Returns 0, or an error of libuv; then there is nothing to close:
+ * Returns 0, or an error of libuv, after which there is nothing to close:
  * UV_EBADF `set` is not valid;
- * UV_EEXIST the loop has the set already.
+ * UV_EEXIST the set has a watcher in this loop.
  */
 static inline int chld_uv_init(chld_uv *watcher, uv_loop_t *loop, chld_set set,
                                void (*on_event)(chld_uv *watcher, const chld_event *event))
@@ -77,15 +78,15 @@ static inline int chld_uv_init(chld_uv *watcher, uv_loop_t *loop, chld_set set,
 
     watcher->set = set;
     watcher->on_event = on_event;
-    /* This cannot fail. */
+    /* uv_poll_start() of a new handle does not fail. */
     return result < 0 ? result : uv_poll_start(&watcher->poll, UV_READABLE, chld_uv_ready);
 }
 
 /**
- * Tells no more. Then the set may be closed.
+ * Closes a watcher: it reports nothing more. You can close the set after this call.
  *
- * `on_closed`: called by the loop when it no longer has the memory of the watcher, which
- * is what the handle points to; NULL for nothing.
+ * `on_closed`: libuv calls this when it no longer uses the watcher, with a pointer to it;
+ * may be NULL.
  */
 static inline void chld_uv_close(chld_uv *watcher, uv_close_cb on_closed)
 {
