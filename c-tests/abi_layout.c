@@ -220,8 +220,10 @@ AT(chld_stage, status, 16, 32, 24, 24);
 AT(chld_stage, usage, 72, 48, 40, 40);
 AT(chld_stage, reserved, 32, 120, 112, 112);
 
-SIZE(chld_pipeline_result, 360, 360, 352);
+SIZE(chld_pipeline_result, 376, 368, 360);
 AT(chld_pipeline_result, capture, HERE(320, 320, 312), 0, 0, 0);
 AT(chld_pipeline_result, pipefail, 16, 320, 320, 312);
-AT(chld_pipeline_result, failed, 4, 336, 336, 328);
-AT(chld_pipeline_result, reserved, 20, 340, 340, 332);
+AT(chld_pipeline_result, stages, POINTER, 336, 336, 328);
+AT(chld_pipeline_result, count, POINTER, 344, 340, 332);
+AT(chld_pipeline_result, failed, 4, 352, 344, 336);
+AT(chld_pipeline_result, reserved, 20, 356, 348, 340);

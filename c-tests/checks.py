@@ -21,7 +21,7 @@ from check import manual, documented, makefile
 from check import installed, abi, packages
 from check import languages
 from check import toolbox, toolbox_manual, toolbox_timeout, toolbox_init, toolbox_terminal
-from check import toolbox_parallel, toolbox_supervise
+from check import toolbox_parallel, toolbox_supervise, examples
 
 
 AT_ONCE = 2

@@ -121,8 +121,7 @@ static chld_capture_options keep_all(char **buffer, size_t size)
     return capture;
 }
 
-static void require_captured(const chld_stage *stages, const chld_pipeline_result *result,
-                             const struct seen *seen)
+static void require_captured(const chld_pipeline_result *result, const struct seen *seen)
 {
     const chld_capture_result *capture = &result->capture;
     if (seen->error == EIO && seen->call == SYS_read) {
@@ -137,8 +136,9 @@ static void require_captured(const chld_stage *stages, const chld_pipeline_resul
             (int)capture->fed, (int)capture->out.total);
     require(memcmp(capture->out.data, input, INPUT) == 0, "stdout is not the input");
     require(capture->err.total == 3 * STAGES, "stderr has %d", (int)capture->err.total);
+    require(result->count == STAGES, "there are %d stages", (int)result->count);
     for (int i = 0; i < STAGES; i++) {
-        require_status(&stages[i].status, CHLD_STATE_EXITED, 42);
+        require_status(&result->stages[i].status, CHLD_STATE_EXITED, 42);
     }
     require_status(&result->pipefail, CHLD_STATE_EXITED, 42);
     require(result->failed == STAGES, "stage %d has failed", result->failed);
@@ -160,7 +160,7 @@ static void run_pipeline(void)
     if (ran < 0) {
         require_blame(ran, &error, &seen, NULL);
     } else {
-        require_captured(stages, &result, &seen);
+        require_captured(&result, &seen);
     }
 }
 
@@ -243,7 +243,7 @@ static void check_in_set(uint32_t flags)
     }
     require(event.kind == CHLD_EVENT_CAPTURED && event.id == id, "another event");
     require(event.pipeline != NULL, "the event has no result");
-    require_captured(stages, event.pipeline, &seen);
+    require_captured(event.pipeline, &seen);
     require(chld_set_close(set) == 0 && chld_close(id) == 0, "closing");
 }
 

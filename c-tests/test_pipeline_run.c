@@ -30,6 +30,7 @@ static chld_pipeline_result run(chld_stage *stages, size_t count,
         CHECK(!process_is_there(stages[i].pid));
     }
     CHECK_INT(result.capture.pid, stages[count - 1].pid);
+    CHECK(result.stages == stages && result.count == count);
     return result;
 }
 
@@ -542,6 +543,7 @@ TEST(if_a_stage_cannot_start_the_error_names_it)
     CHECK_INT(open_descriptors(), before);
     CHECK_STATUS(result.capture.status, CHLD_STATE_RUNNING, -1);
     CHECK_STATUS(result.pipefail, CHLD_STATE_RUNNING, -1);
+    CHECK(result.stages == NULL && result.count == 0);
     CHECK(result.capture.out.data == NULL);
     for (int i = 0; i < 3; i++) {
         CHECK_INT(stages[i].pid, 0);

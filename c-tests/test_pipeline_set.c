@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -39,8 +40,9 @@ static chld_event await_captured(chld_set set, chld_id id)
     CHECK_INT(event.kind, CHLD_EVENT_CAPTURED);
     CHECK(event.id == id);
     CHECK_INT(event.last, 1);
-    REQUIRE(event.pipeline != NULL);
+    REQUIRE(event.pipeline != NULL && event.pipeline->count > 0);
     CHECK(event.capture == &event.pipeline->capture);
+    CHECK_INT(event.pipeline->stages[event.pipeline->count - 1].pid, CALL(chld_pid(id)));
     CHECK_CALL(chld_set_wait(set, 0, NULL), -ETIMEDOUT);
     return event;
 }
@@ -63,13 +65,42 @@ TEST_EACH_ENGINE(a_pipeline_is_one_member_and_has_one_event)
     CHECK_CALL(chld_set_count(set), 0);
     CHECK(event.user == &user);
     CHECK_EXITED(event.status, 4);
-    CHECK_EXITED(stages[0].status, 3);
-    CHECK_EXITED(stages[1].status, 0);
-    CHECK_EXITED(stages[2].status, 4);
+    const chld_stage *ended = event.pipeline->stages;
+    CHECK_EXITED(ended[0].status, 3);
+    CHECK_EXITED(ended[1].status, 0);
+    CHECK_EXITED(ended[2].status, 4);
+    for (int i = 0; i < 3; i++) {
+        CHECK_STATUS(stages[i].status, CHLD_STATE_RUNNING, -1);
+        CHECK_INT(ended[i].pid, stages[i].pid);
+        CHECK(ended[i].argv == stages[i].argv && ended[i].options == stages[i].options);
+        CHECK(ended[i].usage.max_resident_kib > 0);
+    }
     CHECK_EXITED(event.pipeline->pipefail, 4);
     CHECK_INT(event.pipeline->failed, 3);
     CHECK_STR(event.capture->out.data, "a\nb\n");
     CHECK(!process_is_there(stages[0].pid) && !process_is_there(stages[1].pid));
+    CHECK_CALL(chld_close(id), 0);
+    CHECK_CALL(chld_set_close(set), 0);
+}
+
+TEST_EACH_ENGINE(nothing_of_the_stages_is_used_after_the_call)
+{
+    chld_set set = SET_OPEN(flags);
+    chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
+    char program[] = "sh", first[] = "sleep 0.1; exit 3", last[] = "cat; exit 4";
+    const char *argv[2][4] = { { program, "-c", first }, { program, "-c", last } };
+    chld_stage stages[] = { { .argv = argv[0], .options = &options },
+                            { .argv = argv[1], .options = &options } };
+    chld_id id = begin(set, stages, 2, NULL);
+    chld_stage spoilt[2];
+    memset(stages, 0x5a, sizeof stages);
+    memset(argv, 0x5a, sizeof argv);
+    memset(&options, 0x5a, sizeof options);
+    memcpy(spoilt, stages, sizeof stages);
+    chld_event event = await_captured(set, id);
+    CHECK(memcmp(spoilt, stages, sizeof stages) == 0);
+    CHECK_EXITED(event.pipeline->stages[0].status, 3);
+    CHECK_EXITED(event.pipeline->stages[1].status, 4);
     CHECK_CALL(chld_close(id), 0);
     CHECK_CALL(chld_set_close(set), 0);
 }
@@ -161,10 +192,12 @@ TEST_EACH_ENGINE(a_first_stage_that_outlives_the_last_is_waited_for)
 
 /* Stopping */
 
-static void check_all_killed(const chld_stage *stages, size_t count, int signal)
+/* All stages from this one on, counted from 0. */
+static void check_killed(const chld_pipeline_result *result, size_t first, int signal)
 {
-    for (size_t i = 0; i < count; i++) {
-        CHECK_STATUS(stages[i].status, CHLD_STATE_KILLED, signal);
+    REQUIRE(result != NULL && result->count > first);
+    for (size_t i = first; i < result->count; i++) {
+        CHECK_STATUS(result->stages[i].status, CHLD_STATE_KILLED, signal);
     }
 }
 
@@ -177,7 +210,7 @@ TEST_EACH_ENGINE(the_timeout_of_a_pipeline_stops_all_stages)
     chld_id id = begin(set, stages, 3, &options);
     chld_event event = await_captured(set, id);
     CHECK_INT(event.capture->timed_out, 1);
-    check_all_killed(stages, 3, SIGTERM);
+    check_killed(event.pipeline, 0, SIGTERM);
     CHECK_CALL(chld_close(id), 0);
     CHECK_CALL(chld_set_close(set), 0);
 }
@@ -202,10 +235,9 @@ TEST_EACH_ENGINE(a_cancel_descriptor_stops_all_stages)
         CHECK_CALL(chld_set_wait(set, 20000, &event), 0);
         REQUIRE(event.capture != NULL);
         CHECK_INT(event.capture->cancelled, 1);
+        check_killed(event.pipeline, 0, SIGTERM);
         CHECK_CALL(chld_close(event.id), 0);
     }
-    check_all_killed(stages[0], 2, SIGTERM);
-    check_all_killed(stages[1], 2, SIGTERM);
     CHECK_CALL(chld_set_close(set), 0);
     close(ends[0]);
     close(ends[1]);
@@ -226,8 +258,8 @@ TEST_EACH_ENGINE(a_stop_of_the_pipeline_stops_all_stages)
     CHECK_CALL(chld_set_wait(set, 500, NULL), -ETIMEDOUT); /* they have begun */
     CHECK_CALL(chld_set_stop(set, id, 0, &plan), 0);
     chld_event event = await_captured(set, id);
-    CHECK_STATUS(stages[0].status, CHLD_STATE_KILLED, SIGKILL);
-    CHECK_STATUS(stages[1].status, CHLD_STATE_KILLED, SIGUSR1);
+    CHECK_STATUS(event.pipeline->stages[0].status, CHLD_STATE_KILLED, SIGKILL);
+    CHECK_STATUS(event.pipeline->stages[1].status, CHLD_STATE_KILLED, SIGUSR1);
     CHECK_INT(event.capture->step, 2);
     snprintf(on, sizeof on, "%s", event.capture->out.data);
     CHECK_STR(on, "on\n");
@@ -252,8 +284,8 @@ TEST_EACH_ENGINE(a_stop_by_group_is_one_for_pipelines_that_have_one)
     id = begin(set, stages, 3, NULL);
     AWAIT(has_ended(stages[0].pid));
     CHECK_CALL(chld_set_stop(set, id, 0, &plan), 0);
-    await_captured(set, id);
-    check_all_killed(stages + 1, 2, SIGTERM);
+    chld_event event = await_captured(set, id);
+    check_killed(event.pipeline, 1, SIGTERM);
     CHECK_CALL(chld_close(id), 0);
     CHECK_CALL(chld_set_close(set), 0);
 }

@@ -8,10 +8,10 @@ PYTHON     ?= python3
 T := $(O)/c-tests
 TEST_NAMES := $(patsubst c-tests/%.c,%,$(wildcard c-tests/test_*.c))
 TEST_HELPERS := $(patsubst c-tests/helpers/%.c,$(T)/helpers/%,$(wildcard c-tests/helpers/*.c))
-TEST_COMMON := harness support scratch probing ends look loops loops_tasks
+TEST_COMMON := harness support scratch probing ends look loops loops_tasks adapters
 HOOK_NAMES := $(patsubst c-tests/hooks/%.c,%,$(wildcard c-tests/hooks/test_*.c))
 TEST_LANES := static shared sanitize no-probes
-TEST_HEADERS := $(wildcard c-tests/*.h c-tests/hooks/*.h c-tests/stress/*.h) include/chld.h
+TEST_HEADERS := $(wildcard c-tests/*.h c-tests/hooks/*.h c-tests/stress/*.h) $(wildcard include/*.h)
 TEST_CFLAGS ?= -std=c11 -O1 -g -Wall -Wextra -pedantic -Werror
 SANITIZERS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
@@ -34,9 +34,11 @@ $(T)/helpers/ender: c-tests/helpers/ender.c
 
 # Tests beside the event loops of others: see examples/loops.mk.
 define beside
-$$(T)/plain/test_loops_$(1).o $$(T)/sanitized/test_loops_$(1).o: \
+$$(T)/plain/test_loops_$(1).o $$(T)/sanitized/test_loops_$(1).o \
+$$(T)/plain/test_loops_adapter_$(1).o $$(T)/sanitized/test_loops_adapter_$(1).o: \
     TEST_CFLAGS += -DHAVE_LOOP $$($(1)_CFLAGS)
-$(TEST_LANES:%=$$(T)/%/test_loops_$(1)): TEST_LIBS := $$($(1)_LIBS)
+$(foreach program,test_loops_$(1) test_loops_adapter_$(1),$(TEST_LANES:%=$$(T)/%/$(program))): \
+    TEST_LIBS := $$($(1)_LIBS)
 endef
 $(foreach loop,$(LOOPS),$(eval $(call beside,$(loop))))
 ifneq ($(filter libev,$(LOOPS)),)

@@ -27,6 +27,6 @@ endif
 define example_of_loop
 $$(O)/examples/loops/$(1): EXAMPLE_CFLAGS += $$($(1)_CFLAGS)
 $$(O)/examples/loops/$(1): EXAMPLE_LIBS := $$($(1)_LIBS)
-$$(O)/examples/loops/$(1): examples/loops/children.h
+$$(O)/examples/loops/$(1): examples/loops/children.h $(wildcard include/chld-$(1).h)
 endef
 $(foreach loop,$(LOOPS),$(eval $(call example_of_loop,$(loop))))

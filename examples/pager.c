@@ -30,15 +30,17 @@ static chld_id begin_pager(void)
     const char *plain[] = {name, NULL}, *shell[] = {"sh", "-c", name, NULL};
     options.in.mode = CHLD_STDIO_PIPE;
     options.env_set = getenv("LESS") ? NULL : set;
+    options.signals_mode = CHLD_SIGNALS_IGNORING; /* none, unlike this program */
+    signal(SIGINT, SIG_IGN);                      /* the key is for the pager, in the same group */
     if (chld_spawn(&pager, is_plain ? plain : shell, &options, &error) < 0) {
         chld_error_text(&error, why, sizeof why);
         fprintf(stderr, "pager: %s\n", why);
+        signal(SIGINT, SIG_DFL);
         return CHLD_NONE;
     }
     dup2(chld_stdin_fd(pager), STDOUT_FILENO);
     chld_close_fd(pager, CHLD_STDIN); /* stdout is the only end now */
     signal(SIGPIPE, SIG_IGN);         /* the user may quit the pager at any time */
-    signal(SIGINT, SIG_IGN);          /* the key is for the pager, which is in this group */
     return pager;
 }
 
@@ -59,7 +61,7 @@ static int number_lines(FILE *file)
     while (!ferror(stdout) && getline(&line, &size, file) > 0)
         printf("%6ld  %s", ++number, line);
     free(line);
-    return fflush(stdout) == 0;
+    return fflush(stdout) == 0 && !ferror(stdout);
 }
 
 int main(int argc, char **argv)

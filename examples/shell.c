@@ -40,7 +40,7 @@ static void stay_in_foreground(struct job *job)
     int ended = wait_for(job, -1);
     chld_terminal_take(STDIN_FILENO, &modes);
     if ((job->in_background = ended < 0))
-        printf("stopped: %s\n", job->words[0]);
+        printf("stopped: %s\n", (latest = job)->words[0]);
     code = ended < 0 ? 128 + SIGTSTP : ended;
 }
 
@@ -89,7 +89,8 @@ static void start(struct job *job, size_t count)
         code = 127;
         return;
     }
-    (latest = job)->count = count;
+    job->count = count;
+    latest = job->in_background ? job : latest;
     if (!job->in_background)
         stay_in_foreground(job);
 }

@@ -2342,7 +2342,7 @@ int chld_set_capture(chld_set set,
  * `reterr`: as for chld_run().
  *
  * Returns 0, or what chld_spawn() and chld_set_capture() return. Then no child is left:
- * one that could not be captured gets SIGKILL.
+ * one that could not be captured is killed, as by chld_run().
  * Ownership: as for chld_spawn() and chld_set_capture(). Close the handle.
  * Thread-safe, not async-signal-safe. Blocks, as chld_spawn() does. Since 0.1.
  */
@@ -2356,7 +2356,7 @@ int chld_set_run(chld_set set,
 /**
  * Takes the result of a capture in a set over from the child's handle. The buffers in
  * it are then the caller's: free each with chld_buffer_free(). chld_close() no longer
- * frees them.
+ * frees them. What `event.capture` and `event.pipeline` pointed to is gone.
  *
  * `ret`: where the result goes. Not NULL.
  *
@@ -2495,7 +2495,18 @@ typedef struct chld_pipeline_result {
      */
     chld_status pipefail;
     /**
-     * The number of that stage, counted from 1. 0 if all stages exited with 0.
+     * The stages with their pids, statuses and resource usage: those of the call; with an
+     * event, a copy, which belongs to the handle as the whole result does. NULL if nothing
+     * was captured.
+     */
+    const struct chld_stage *stages;
+    /**
+     * The number of stages.
+     */
+    size_t count;
+    /**
+     * The number of the stage that `pipefail` is about, counted from 1. 0 if all stages
+     * exited with 0.
      */
     int32_t failed;
     /**
@@ -2584,16 +2595,16 @@ int chld_run_pipeline(struct chld_stage *stages,
  * chld_set_remove() and chld_close() leave the stages running, except those with
  * CHLD_SPAWN_KILL_ON_CLOSE.
  *
- * `stages`, `count`: as for chld_run_pipeline(). Pids are written now, and the rest with
- * the event.
+ * `stages`, `count`: as for chld_pipeline(). The pid of each child is written there. What
+ * comes of the stages is in `event.pipeline->stages`.
  * `capture_options`: as for chld_run_pipeline().
  * `ret`: where the handle of the last stage goes; may be NULL, as each event has it.
  * `reterr`: as for chld_run_pipeline().
  *
  * Returns 0, or what chld_run_pipeline() and chld_set_capture() return. Then no child is
  * left.
- * Ownership: as for chld_set_run(). `stages` itself must stay valid as long as the
- * buffers; `argv` and `options` in it need not.
+ * Ownership: as for chld_set_run(). The library keeps a copy of `stages`, and does not use
+ * the `argv` and `options` in it after the call.
  * Thread-safe, not async-signal-safe. Blocks as chld_pipeline() does. Since 0.1.
  */
 int chld_set_run_pipeline(chld_set set,

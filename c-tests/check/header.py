@@ -5,8 +5,8 @@ import re
 import shutil
 import time
 
-from .tools import (CARGO, CC, HEADER, ROOT, WARNINGS, Copy, Failed, Skipped, check, need, require,
-                    run, scratch)
+from .tools import (BUILD, CARGO, CC, HEADER, ROOT, WARNINGS, Copy, Failed, Skipped, check, need,
+                    require, run, scratch)
 
 PROGRAM = """\
 #include "chld.h"
@@ -145,6 +145,63 @@ def clean():
     unguarded = spoilt_header("#ifndef CHLD_H\n#define CHLD_H\n", "#ifndef CHLD_H\n")
     must_fail(compile_header, CC, "c11", unguarded)
     return remarks
+
+
+# For each header: the library that it needs, by the name of pkg-config, and a program.
+ADAPTERS = {
+    "chld-glib.h": ("glib-2.0", """\
+static void on_event(const chld_event *event, gpointer data)
+{
+    *(int *)data += (int)event->kind;
+}
+
+int main(void)
+{
+    int sum = 0;
+    return (int)chld_glib_source(CHLD_NONE, on_event, &sum);
+}
+"""),
+    "chld-uv.h": ("libuv", """\
+static void on_event(chld_uv *watcher, const chld_event *event)
+{
+    chld_uv_close(watcher, NULL);
+    chld_close(event->id);
+}
+
+int main(void)
+{
+    chld_uv watcher;
+    return chld_uv_init(&watcher, uv_default_loop(), CHLD_NONE, on_event) != UV_EBADF;
+}
+"""),
+}
+
+
+@check("chld-glib.h and chld-uv.h compile clean in C and C++, with these libraries")
+def adapters():
+    remarks = []
+    for header, (package, program) in ADAPTERS.items():
+        if run(need("pkg-config"), "--exists", package, succeed=False).returncode:
+            remarks.append(f"skipped {header}: {package} is not installed")
+            continue
+        flags, libraries = (run("pkg-config", option, package).stdout.split()
+                            for option in ("--cflags", "--libs"))
+        flags = [flag.replace("-I", "-isystem", 1) for flag in flags]
+        for command, standards in COMPILERS:
+            if not shutil.which(command[0]):
+                continue
+            for standard in standards:
+                language = "c++" if "++" in standard else "c"
+                file = scratch() / f"adapter.{language}"
+                # uv.h needs what POSIX adds to C.
+                file.write_text("#define _POSIX_C_SOURCE 200809L\n" * ("++" not in standard)
+                                + f"#include <{header}>\n" * 2 + program)
+                run(*command, "-std=" + standard, *WARNINGS, "-Wshadow", "-Wconversion",
+                    "-I", HEADER.parent, *flags, "-x", language, file, "-x", "none",
+                    "-o", scratch() / "adapter", BUILD / "libchld.a", *libraries)
+                run(scratch() / "adapter")
+        remarks.append(f"{header} with {package}")
+    return "\n".join(remarks)
 
 
 ARGUMENTS = """\

@@ -7,7 +7,7 @@ use super::{chld_argv, growth, quietly, spawn, to_c, valid, write_out};
 use crate::capture::engine::{Capture, Hint, Setup, Turn};
 use crate::capture::stepwise;
 use crate::start::failure::{Failure, Step};
-use crate::stop::sequence::{self, Plan};
+use crate::stop::sequence;
 use crate::sys::host::Undisturbed;
 use crate::sys::{Errno, Result, heap};
 use crate::wait::ask;
@@ -356,9 +356,9 @@ unsafe fn capture_own(handle: u64, setup: Setup, ret: *mut chld_capture_result) 
         result
     });
     if result.is_err() && !has_given_up {
-        let stopped = Plan::killing(target).and_then(|plan| sequence::stop(handle, plan));
+        let killed = sequence::kill(handle, target);
         // SAFETY: by the contract; it was written.
-        if let (Ok(status), Some(ret)) = (stopped, unsafe { ret.as_mut() }) {
+        if let (Ok(status), Some(ret)) = (killed, unsafe { ret.as_mut() }) {
             ret.status = to_c(status);
         }
     }

@@ -18,6 +18,7 @@ use crate::start::spawn as start;
 use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
 use crate::sys::heap::{self, Growing};
+use crate::sys::list::List;
 use crate::sys::memory::{Keeping, Paged, parcel};
 use crate::sys::{Errno, Result, clock, fd};
 use core::ffi::c_int;
@@ -221,31 +222,33 @@ pub fn result_of(capture: &mut Capture) -> chld_capture_result {
 /// The result of a capture in a set, which belongs to the handle of the child.
 pub struct Kept {
     result: chld_pipeline_result,
-    /// The stages of the pipeline that it was; NULL if it was none.
-    stages: *mut chld_stage,
+    /// The stages of the pipeline that it was; none if it was none.
+    stages: List<chld_stage>,
     /// The buffers in it that came from the heap.
     grown: [bool; 2],
 }
 
-// What it points to is not touched, except to free what is its own, and the stages.
+// What it points to is not touched, except to free what is its own.
 parcel!(Kept, 4);
 
 impl Kept {
-    /// Room for a result.
-    ///
-    /// # Safety
-    /// `stages` must be NULL, or those that are captured, until the result is there.
-    pub unsafe fn room(stages: *mut chld_stage) -> Result<Keeping> {
-        let kept = Kept { result: pipeline::nothing_of_all(), stages, grown: [false; 2] };
-        Paged::new(kept).map(Keeping::new)
+    /// Room for a result. `stages`: those of a pipeline.
+    pub fn room(stages: &[chld_stage]) -> Result<Keeping> {
+        let mut copies = List::new();
+        for stage in stages {
+            copies.push(*stage)?;
+        }
+        let result = pipeline::nothing_of_all();
+        Paged::new(Kept { result, stages: copies, grown: [false; 2] }).map(Keeping::new)
     }
 
     pub fn fill(&mut self, capture: &mut Capture) {
         let drains = capture.drains.each_ref();
         self.grown = drains.map(|drain| matches!(drain.keeper.sink, Sink::Growing { .. }));
         self.result.capture = result_of(capture);
-        // SAFETY: by the contract of `room`.
-        unsafe { pipeline::report_captured(self.stages, capture, &mut self.result) };
+        if self.is_pipeline() {
+            pipeline::report_captured(self.stages.values_mut(), capture, &mut self.result);
+        }
     }
 
     pub fn result(&self) -> *const chld_capture_result {
@@ -254,7 +257,11 @@ impl Kept {
 
     /// NULL if it was no pipeline.
     pub fn pipeline_result(&self) -> *const chld_pipeline_result {
-        if self.stages.is_null() { core::ptr::null() } else { &raw const self.result }
+        if self.is_pipeline() { &raw const self.result } else { core::ptr::null() }
+    }
+
+    fn is_pipeline(&self) -> bool {
+        self.stages.len() > 0
     }
 
     /// What grew is the caller's then.

@@ -30,6 +30,7 @@ use core::iter::once;
 /// that begins a session is alone in it.) Such a first stage cannot be private: its
 /// zombie keeps the group until all stages have started.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct chld_stage {
     /// The arguments of the program, as for chld_spawn().
     pub argv: *const *const c_char,
@@ -63,7 +64,14 @@ pub struct chld_pipeline_result {
     /// status of the last stage. This is `$?` in a shell with `set -o pipefail`. A stage
     /// that SIGPIPE killed, because the next one did not read everything, counts.
     pub pipefail: chld_status,
-    /// The number of that stage, counted from 1. 0 if all stages exited with 0.
+    /// The stages with their pids, statuses and resource usage: those of the call; with an
+    /// event, a copy, which belongs to the handle as the whole result does. NULL if nothing
+    /// was captured.
+    pub stages: *const chld_stage,
+    /// The number of stages.
+    pub count: usize,
+    /// The number of the stage that `pipefail` is about, counted from 1. 0 if all stages
+    /// exited with 0.
     pub failed: i32,
     /// 0.
     pub reserved: [u32; 5],
@@ -183,16 +191,16 @@ pub unsafe extern "C" fn chld_run_pipeline(
 /// chld_set_remove() and chld_close() leave the stages running, except those with
 /// CHLD_SPAWN_KILL_ON_CLOSE.
 ///
-/// `stages`, `count`: as for chld_run_pipeline(). Pids are written now, and the rest with
-/// the event.
+/// `stages`, `count`: as for chld_pipeline(). The pid of each child is written there. What
+/// comes of the stages is in `event.pipeline->stages`.
 /// `capture_options`: as for chld_run_pipeline().
 /// `ret`: where the handle of the last stage goes; may be NULL, as each event has it.
 /// `reterr`: as for chld_run_pipeline().
 ///
 /// Returns 0, or what chld_run_pipeline() and chld_set_capture() return. Then no child is
 /// left.
-/// Ownership: as for chld_set_run(). `stages` itself must stay valid as long as the
-/// buffers; `argv` and `options` in it need not.
+/// Ownership: as for chld_set_run(). The library keeps a copy of `stages`, and does not use
+/// the `argv` and `options` in it after the call.
 /// Thread-safe, not async-signal-safe. Blocks as chld_pipeline() does. Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_set_run_pipeline(
@@ -215,7 +223,7 @@ pub unsafe extern "C" fn chld_set_run_pipeline(
         let target = setup.plan.target;
         let last = started.stages().last().map_or(0, Child::handle);
         let entered = valid(set).and_then(|set| {
-            let purpose = Purpose::Capture(Kept::room(stages)?);
+            let purpose = Purpose::Capture(Kept::room(places(stages, count))?);
             begin::start(set, last, purpose, || started.capture(setup))
         });
         if let Err(errno) = entered {
@@ -340,7 +348,7 @@ fn report<'c>(
     children: impl Iterator<Item = &'c Child>,
     ret: Option<&mut chld_pipeline_result>,
 ) {
-    let statuses = children.zip(stages).map(|(child, stage)| {
+    let statuses = children.zip(stages.iter_mut()).map(|(child, stage)| {
         let status = child.status();
         stage.status = to_c(status);
         stage.usage = resources_of(child.usage().unwrap_or_default());
@@ -349,28 +357,22 @@ fn report<'c>(
     let (status, failed) = pipefail(statuses);
     if let Some(ret) = ret {
         (ret.pipefail, ret.failed) = (to_c(status), failed as i32);
+        (ret.stages, ret.count) = (stages.as_ptr(), stages.len());
     }
 }
 
-/// The same for a capture in a set, of a pipeline unless `stages` is NULL.
-///
-/// # Safety
-/// `stages` must be those that the capture was begun with.
-pub unsafe fn report_captured(
-    stages: *mut chld_stage,
+/// The same for a capture in a set.
+pub fn report_captured(
+    stages: &mut [chld_stage],
     capture: &Capture,
     ret: &mut chld_pipeline_result,
 ) {
-    if stages.is_null() {
-        return;
-    }
-    let earlier = capture.earlier.children();
-    // SAFETY: by this function's contract.
-    let places = unsafe { places(stages, earlier.len().wrapping_add(1)) };
-    report(places, earlier.iter().chain(once(capture.child())), Some(ret));
+    let children = capture.earlier.children().iter().chain(once(capture.child()));
+    report(stages, children, Some(ret));
 }
 
 pub fn nothing_of_all() -> chld_pipeline_result {
     let (capture, pipefail) = (nothing(), to_c(Status::RUNNING));
-    chld_pipeline_result { capture, pipefail, failed: 0, reserved: [0; 5] }
+    let (stages, count, failed, reserved) = (core::ptr::null(), 0, 0, [0; 5]);
+    chld_pipeline_result { capture, pipefail, stages, count, failed, reserved }
 }

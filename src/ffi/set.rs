@@ -13,7 +13,7 @@ use crate::set::next;
 use crate::set::task::{Purpose, Task};
 use crate::set::{life, member};
 use crate::start::failure::{Failure, Step};
-use crate::stop::signal;
+use crate::stop::sequence;
 use crate::sys::deadline::Deadline;
 use crate::sys::host::Undisturbed;
 use crate::sys::memory::Paged;
@@ -188,8 +188,7 @@ pub unsafe extern "C" fn chld_set_capture(
 }
 
 fn capture(set: u64, child: u64, setup: Setup<'static>) -> Result<()> {
-    // SAFETY: no stages.
-    let purpose = Purpose::Capture(unsafe { Kept::room(core::ptr::null_mut()) }?);
+    let purpose = Purpose::Capture(Kept::room(&[])?);
     begin::start(set, child, purpose, || Capture::begin(child, setup))
 }
 
@@ -201,7 +200,7 @@ fn capture(set: u64, child: u64, setup: Setup<'static>) -> Result<()> {
 /// `reterr`: as for chld_run().
 ///
 /// Returns 0, or what chld_spawn() and chld_set_capture() return. Then no child is left:
-/// one that could not be captured gets SIGKILL.
+/// one that could not be captured is killed, as by chld_run().
 /// Ownership: as for chld_spawn() and chld_set_capture(). Close the handle.
 /// Thread-safe, not async-signal-safe. Blocks, as chld_spawn() does. Since 0.1.
 #[unsafe(no_mangle)]
@@ -221,8 +220,9 @@ pub unsafe extern "C" fn chld_set_run(
                 Ok(started) => started,
                 Err(code) => return code,
             };
+        let target = setup.plan.target;
         if let Err(errno) = valid(set).and_then(|set| capture(set, child, setup)) {
-            let _ = signal::kill(child, libc::SIGKILL);
+            let _ = sequence::kill(child, target);
             let _ = ask::close(child);
             return spawn::failed(Failure::new(Step::Capture, 0, errno), b"", reterr);
         }
@@ -233,7 +233,7 @@ pub unsafe extern "C" fn chld_set_run(
 
 /// Takes the result of a capture in a set over from the child's handle. The buffers in
 /// it are then the caller's: free each with chld_buffer_free(). chld_close() no longer
-/// frees them.
+/// frees them. What `event.capture` and `event.pipeline` pointed to is gone.
 ///
 /// `ret`: where the result goes. Not NULL.
 ///

@@ -196,6 +196,11 @@ pub fn stop(handle: u64, plan: Plan) -> Result<Status> {
     child.look()?.ok_or(Errno::ECHILD)
 }
 
+/// For a child that nobody else knows: all of the target is killed, and its exit waited for.
+pub fn kill(handle: u64, target: Target) -> Result<Status> {
+    stop(handle, Plan::killing(target)?)
+}
+
 /// Carries out `plan` with several children at once, until all of them have exited.
 pub fn stop_all(children: &[Child], plan: Plan) -> Result<()> {
     let mut sequence = Sequence::new(plan, Deadline::Now);
