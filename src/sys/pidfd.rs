@@ -12,11 +12,20 @@ const SYS_PIDFD_OPEN: libc::c_long = 434;
 /// A descriptor, close-on-exec, for a process that has not been reaped.
 /// Since Linux 5.3.
 pub fn open(pid: i32) -> Result<OwnedFd> {
+    open_with(pid, 0)
+}
+
+/// The same for one thread. Since Linux 6.9.
+pub fn open_thread(thread: i32) -> Result<OwnedFd> {
+    open_with(thread, libc::O_EXCL as u32)
+}
+
+fn open_with(pid: i32, flags: u32) -> Result<OwnedFd> {
     if cfg!(feature = "no-probes") {
         return Err(Errno::ENOSYS);
     }
     // SAFETY: numbers only.
-    let fd = check(unsafe { libc::syscall(SYS_PIDFD_OPEN, pid, 0) } as i64)?;
+    let fd = check(unsafe { libc::syscall(SYS_PIDFD_OPEN, pid, flags) } as i64)?;
     Ok(OwnedFd::own_above(fd as i32))
 }
 
