@@ -272,9 +272,21 @@ static int number_of(const char *name, int otherwise)
     return text && atoi(text) > 0 ? atoi(text) : otherwise;
 }
 
+enum { USUAL_SECONDS = 20 };
+
+static int seconds(void)
+{
+    return number_of("CHLD_TEST_SECONDS", USUAL_SECONDS);
+}
+
 void arm_alarm(void)
 {
-    alarm((unsigned) number_of("CHLD_TEST_SECONDS", 20));
+    alarm((unsigned) seconds());
+}
+
+int patient(int ms)
+{
+    return ms * seconds() / USUAL_SECONDS;
 }
 
 int scaled(int count)

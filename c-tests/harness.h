@@ -89,4 +89,7 @@ void arm_alarm(void);
 /** `count`, or less in a lane where everything is slow. */
 int scaled(int count);
 
+/** A limit in ms that a child has done its part by, or more in a lane where everything is slow. */
+int patient(int ms);
+
 #endif

@@ -225,7 +225,7 @@ TEST(a_pipe_with_little_room_holds_nobody_up)
     chld_capture_result result = { 0 };
     options.out.mode = CHLD_SINK_FD;
     options.out.fd = ends[1];
-    options.timeout_ms = 200;
+    options.timeout_ms = patient(200);
     const char *const *argv = ARGV(helper("flow"), "pour", "60");
     CHECK_CALL(chld_run(argv, NULL, &options, &result, NULL), 0);
     CHECK_INT(result.timed_out, 1);

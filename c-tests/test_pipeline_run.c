@@ -331,7 +331,7 @@ TEST(at_the_timeout_all_stages_are_stopped)
     chld_stage stages[] = { STAGE("sleep", "60"), STAGE("sleep", "60"), STAGE("sleep", "60") };
     chld_capture_options options = keep_output();
     chld_stop_plan plan = with_steps(CHLD_TARGET_CHILD, long_steps);
-    options.timeout_ms = 200;
+    options.timeout_ms = patient(300);
     options.stop = &plan;
     long long begin = now_ms();
     chld_pipeline_result result = run(stages, 3, &options);
@@ -348,7 +348,7 @@ TEST(an_earlier_stage_alone_is_stopped_at_the_timeout)
 {
     chld_stage stages[] = { STAGE("sleep", "60"), STAGE("true") };
     chld_capture_options options = keep_output();
-    options.timeout_ms = 200;
+    options.timeout_ms = patient(300);
     chld_pipeline_result result = run(stages, 2, &options);
     check_output(&result, "");
     CHECK_INT(result.capture.timed_out, 1);
@@ -366,7 +366,7 @@ TEST(the_stop_sequence_goes_on_for_those_that_are_left)
     };
     chld_capture_options options = keep_output();
     chld_stop_plan plan = with_steps(CHLD_TARGET_CHILD, short_steps);
-    options.timeout_ms = 1000;
+    options.timeout_ms = patient(1000);
     options.stop = &plan;
     chld_pipeline_result result = run(stages, 3, &options);
     check_output(&result, "on\n");
@@ -436,7 +436,7 @@ TEST(a_stop_by_group_reaches_the_descendants_of_all_stages)
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     chld_stop_plan plan = with_steps(CHLD_TARGET_GROUP, long_steps);
     plan.flags = CHLD_STOP_SWEEP;
-    options.timeout_ms = 300;
+    options.timeout_ms = patient(500);
     options.stop = &plan;
     run(stages, 3, &options);
     close(ends[1]);
@@ -464,7 +464,7 @@ TEST(a_stop_by_tree_reaches_the_descendants_of_all_stages)
     plan.target = CHLD_TARGET_TREE;
     plan.steps = kill;
     plan.steps_count = 1;
-    capture.timeout_ms = 500;
+    capture.timeout_ms = patient(500);
     capture.stop = &plan;
     run(stages, 2, &capture);
     check_all_killed(stages, 2, SIGKILL);
@@ -510,7 +510,7 @@ TEST(a_stage_that_survives_is_left_to_the_library)
     };
     chld_capture_options options = keep_output();
     chld_stop_plan plan = with_steps(CHLD_TARGET_CHILD, gentle);
-    options.timeout_ms = 500;
+    options.timeout_ms = patient(500);
     options.stop = &plan;
     chld_pipeline_result result;
     chld_error error = { 0 };
