@@ -3,12 +3,14 @@
 In README.md and docs/*.md a block is fenced and names its language, or is
 indented, and then is `cmake` if it looks like that, else `sh`.
 
-    c        a program, if it has a main(); a part of a file in examples/, which
-             `make demo` runs, if it is one letter by letter. Else what is
-             between the braces of main(): after the usual #includes, and after
-             the lines of a comment <!-- before ... --> above it.
-    cmake    what a project says that builds program.c with the installed tree.
-    python   a program, which finds libchld.so in LD_LIBRARY_PATH.
+    c        a program, if it has a main(). A part of a file in examples/ or
+             frames/ that has more than two lines is compiled there. Otherwise
+             the block stands between the braces of main(), after the usual
+             #includes; or in the place of the line @ of a file, if a comment
+             <!-- in FILE --> above the block names one.
+    cmake    the part of a project that builds program.c with the installed tree.
+    python   a program. It finds libchld.so in LD_LIBRARY_PATH, and the package
+             chld in PYTHONPATH.
     sh       commands in a folder with include/, build/, examples/ and program.c
              (examples/first.c); pkg-config finds an installed tree, and what cc
              makes is run.
@@ -22,6 +24,7 @@ import re
 import shlex
 import shutil
 import sys
+import textwrap
 from dataclasses import dataclass
 
 from .tools import (BUILD, CC, HEADER, ROOT, WARNINGS, Failed, Skipped, check, need, require, run,
@@ -37,6 +40,11 @@ EXEMPT = {
     ("docs/platforms.md", "apt-get"): "installs packages; .ci/run does, by these names",
     ("docs/platforms.md", "export CARGO_TARGET"): "needs a cross compiler; make cross does the same",
 }
+
+FRAMES = ROOT / "c-tests/check/frames"
+PYTHON = ROOT / "bindings/python"
+# The packages of event loops, by their headers.
+PACKAGES = {"chld-glib.h": "glib-2.0", "chld-uv.h": "libuv", "event2/event.h": "libevent_core"}
 
 PRELUDE = """\
 #define _GNU_SOURCE
@@ -62,12 +70,12 @@ class Block:
     line: int
     language: str
     code: str
-    before: str = ""
+    frame: str = "@"
     prints: str = None
 
 
 BLOCK = re.compile(r"""
-    ^<!--\ before\n(?P<before>.*?)^-->\n
+    ^<!--\ in\ (?P<frame>\S+)\ -->\n
   | ^(?P<fence>```+)(?P<language>\w*)\n(?P<fenced>.*?)^(?P=fence)$
   | (?:(?<=\n\n)|\A)(?P<indented>(?:\ {4}[^\n]*\n|\n(?=\ {4}))+)
 """, re.X | re.M | re.S)
@@ -75,18 +83,18 @@ BLOCK = re.compile(r"""
 
 def blocks(text):
     """The blocks of a document; those that say what others print are theirs."""
-    found, before = [], ""
+    found, frame = [], Block.frame
     for match in BLOCK.finditer(text):
-        if match["before"] is not None:
-            before = match["before"]
+        if match["frame"]:
+            frame = (ROOT / match["frame"]).read_text()
             continue
         code = match["fenced"] if match["fence"] else re.sub("^ {4}", "", match["indented"], flags=re.M)
         language = match["language"] if match["fence"] else indented_language(code)
         if language == "text" and found and found[-1].prints is None:
             found[-1].prints = code
             continue
-        found.append(Block(text.count("\n", 0, match.start()) + 1, language, code, before))
-        before = ""
+        found.append(Block(text.count("\n", 0, match.start()) + 1, language, code, frame))
+        frame = Block.frame
     return found
 
 
@@ -95,27 +103,49 @@ def indented_language(code):
 
 
 def of_an_example(code):
-    return code.count("\n") > 2 and any(code in file.read_text()
-                                        for file in ROOT.glob("examples/**/*.[ch]"))
+    files = [*ROOT.glob("examples/**/*.[ch]"), *FRAMES.glob("*.h")]
+    return code.count("\n") > 2 and any(code in file.read_text() for file in files)
+
+
+def flags(code):
+    """(compiler flags, linker flags) for the event loop that a program includes."""
+    for header, package in PACKAGES.items():
+        if f"#include <{header}>" not in code:
+            continue
+        if run("pkg-config", "--exists", package, succeed=False).returncode != 0:
+            raise Skipped(f"{package} is not installed")
+        compiling, linking = (run("pkg-config", option, package).stdout.split()
+                              for option in ("--cflags", "--libs"))
+        return [flag.replace("-I", "-isystem") for flag in compiling], linking
+    if "#include <ev.h>" in code:  # libev has no file for pkg-config
+        if run(*CC, "-E", "-include", "ev.h", "-x", "c", "/dev/null", succeed=False).returncode != 0:
+            raise Skipped("libev is not installed")
+        return [], ["-lev"]
+    return [], []
 
 
 def run_c(block, name):
     if block.prints is None and of_an_example(block.code):
         return None
     source, program = scratch() / f"{name}.c", scratch() / name
-    code = block.code
+    code = re.sub(r"^( *)@$", lambda place: textwrap.indent(block.code, place[1]), block.frame,
+                  flags=re.M)
     if not re.search(r"^int main\(", code, re.M):
-        code = f"{PRELUDE}\nint main(void)\n{{\n{block.before}\n{code}\nreturn 0;\n}}\n"
+        code = f"{PRELUDE}\nint main(void)\n{{\n{code}\nreturn 0;\n}}\n"
     source.write_text(code)
-    run(*CC, "-std=c11", *WARNINGS, "-I", HEADER.parent, "-o", program, source,
-        BUILD / "libchld.a")
+    compiling, linking = flags(code)
+    run(*CC, "-std=gnu11", *WARNINGS, *compiling, "-I", HEADER.parent, "-I", FRAMES, "-o", program,
+        source, BUILD / "libchld.a", *linking)
     return run(program, cwd=workplace("documented", ROOT), timeout=60).stdout
 
 
 def run_python(block, name):
+    if "import chld\n" in block.code and not PYTHON.exists():
+        raise Skipped(f"{PYTHON.relative_to(ROOT)} is not there")
     source = scratch() / f"{name}.py"
     source.write_text(block.code)
-    return run(sys.executable, source, env={"LD_LIBRARY_PATH": str(BUILD)}, timeout=60).stdout
+    return run(sys.executable, source, timeout=60, env={
+        "LD_LIBRARY_PATH": str(BUILD), "PYTHONPATH": str(PYTHON)}).stdout
 
 
 def run_sh(block, name):
@@ -234,7 +264,18 @@ def wrong():
             continue
         require("\nskipped" in remark, f"this check does not see {what}")
         unseen += remark.splitlines()[1:]
-    good = '<!-- before\nint n = 1;\n-->\n```c\nprintf("%d\\n", n);\n```\n\nPrints:\n\n```text\n1\n```\n'
+    good = """<!-- in c-tests/check/frames/poll.c -->
+```c
+while (chld_set_count(set) > 0)
+    take_events(set);
+```
+
+Prints:
+
+```text
+exit code 3
+```
+"""
     require(try_document("right.md", good) == "1 blocks", "what is right is not seen to be")
     return "\n".join([f"{len(WRONG) - len(unseen)} of {len(WRONG)}", *unseen])
 
@@ -295,5 +336,5 @@ def initialisers():
     require(len(found) >= 3, "the header's comments are not understood")
     for declaration, name in found:
         try_block("include/chld.h", Block(
-            1, "c", f"return {name}.size != sizeof {name};", before=declaration))
+            1, "c", f"{declaration}\nreturn {name}.size != sizeof {name};"))
     return f"{len(found)} declarations"
