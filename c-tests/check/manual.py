@@ -64,8 +64,8 @@ SPOILT = [
     ("header", "/**\n * One step of a plan.\n */\n", "", "nothing is said of typedef struct chld_stop_step"),
     ("header", "`timeout_ms`: the most milliseconds", "`time`: the most milliseconds", "has no parameter time"),
     ("header", "int chld_pid(chld_id id);", "int chld_number(chld_id id);", "chld_number"),
-    ("options", "| `exec` | ENOENT no `/bin/sh`", "| `exce` | ENOENT no `/bin/sh`", "is no step"),
-    ("options", "| `nice` | `nice` |", "| `nice` | none |", "nothing is said of nice"),
+    ("options", "`CHLD_SPAWN_SHELL` (step `exec`)", "`CHLD_SPAWN_SHELL` (step `exce`)", "is no step"),
+    ("options", "`nice` (step `nice`)", "`nice` (no step)", "nothing is said of nice"),
 ]
 
 
