@@ -33,7 +33,6 @@ from .tools import (BUILD, CC, HEADER, ROOT, WARNINGS, Failed, Skipped, check, n
 # (file, what its block begins with): why it is not run.
 EXEMPT = {
     ("README.md", "make demo"): "make demo and make test are steps of .ci/run",
-    ("docs/protocol.md", "free -> STARTING"): "a diagram",
     ("docs/testing.md", "python3 c-tests/run.py"): "for one test; make test runs all of them",
     ("docs/performance.md", "20"): "figures that make bench wrote, with their date",
     ("docs/platforms.md", "rustup"): "installs packages",
@@ -286,22 +285,33 @@ def document(path):
         return try_document(path, (ROOT / path).read_text())
 
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
 
 for file in DOCUMENTS:
-    if blocks(file.read_text()):
+    if "examples" not in file.parts and blocks(file.read_text()):
         document(str(file.relative_to(ROOT)))
 
 
+def anchors(text):
+    """The headings of a document, as links name them."""
+    return {re.sub(r"[^\w\- ]", "", heading.replace("`", "")).lower().replace(" ", "-")
+            for heading in re.findall(r"^#+ (.*)$", text, re.M)}
+
+
 def dead_links(file, text):
-    """The files that a document leads to, and that are not there."""
-    targets = re.findall(r"\]\(([^)#:\s]+)\)", text)
-    return [target for target in targets if not (file.parent / target).exists()]
+    """The files and headings that a document leads to, and that are not there."""
+    for target, heading in re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)", text):
+        place = file.parent / target if target else file
+        if not place.exists():
+            yield target
+        elif heading and heading not in anchors(text if place == file else place.read_text()):
+            yield f"{target}#{heading}"
 
 
-@check("documents lead to files that are there")
+@check("documents lead to files and headings that are there")
 def links():
-    require(dead_links(ROOT / "README.md", "[x](docs/no-such.md)"), "a dead link is not seen")
+    for text in ("[x](docs/no-such.md)", "[x](docs/guide.md#no-such)", "# Here\n[x](#there)"):
+        require(list(dead_links(ROOT / "README.md", text)), f"{text!r} is not seen to be dead")
     dead = [f"{file.name} leads to {target}" for file in DOCUMENTS
             for target in dead_links(file, file.read_text())]
     require(not dead, "\n".join(dead))

@@ -38,8 +38,8 @@ static inline void start(chld_set set, const char *script)
     require(chld_set_add(set, child, 0) == 0, "chld_set_add");
 }
 
-/* Tells of every child that has ended by now; returns how many. */
-static inline int show_ends(chld_set set)
+/* Shows every child that has exited by now; returns the number. */
+static inline int show_exits(chld_set set)
 {
     chld_event event;
     int count = 0, result;

@@ -22,10 +22,10 @@ static int left = 3;
 
 static void step(struct ev_loop *loop, struct watched *watched);
 
-static void on_ends(struct ev_loop *loop, ev_io *io, int events)
+static void on_exits(struct ev_loop *loop, ev_io *io, int events)
 {
     (void)events;
-    left -= show_ends(set);
+    left -= show_exits(set);
     if (left == 0)
         ev_io_stop(loop, io);
 }
@@ -75,7 +75,7 @@ int main(void)
     ev_io ends;
     require(loop != NULL, "ev_loop_new");
     require(chld_set_open(0, &set) == 0, "chld_set_open");
-    ev_io_init(&ends, on_ends, chld_set_fd(set), EV_READ);
+    ev_io_init(&ends, on_exits, chld_set_fd(set), EV_READ);
     ev_io_start(loop, &ends);
     start(set, "sleep 0.3; exit 3");
     start(set, "sleep 0.1");

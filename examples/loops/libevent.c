@@ -22,12 +22,12 @@ static struct event *ends;
 static chld_set set;
 static int left = 3;
 
-static void on_ends(evutil_socket_t fd, short what, void *unused)
+static void on_exits(evutil_socket_t fd, short what, void *unused)
 {
     (void)fd;
     (void)what;
     (void)unused;
-    left -= show_ends(set);
+    left -= show_exits(set);
     if (left == 0)
         event_del(ends);
 }
@@ -74,7 +74,7 @@ int main(void)
     base = event_base_new();
     require(base != NULL, "event_base_new");
     require(chld_set_open(0, &set) == 0, "chld_set_open");
-    ends = event_new(base, chld_set_fd(set), EV_READ | EV_PERSIST, on_ends, NULL);
+    ends = event_new(base, chld_set_fd(set), EV_READ | EV_PERSIST, on_exits, NULL);
     require(ends && event_add(ends, NULL) == 0, "event_add");
     start(set, "sleep 0.3; exit 3");
     start(set, "sleep 0.1");

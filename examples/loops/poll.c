@@ -76,7 +76,7 @@ int main(void)
             continue;
         }
         if (fds[SET].revents != 0)
-            left -= show_ends(set);
+            left -= show_exits(set);
         if (fds[TIMER].revents != 0)
             tick(timer);
     }
