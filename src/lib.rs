@@ -1,5 +1,5 @@
-//! Child processes for C: start them, wait for them, say how they ended, and
-//! never lose a status. The manual is `include/chld.h`.
+//! Child processes for C: start them, wait for them, report how they exited,
+//! and never lose a status. The manual is `include/chld.h`.
 //!
 //! Layers point one way: `ffi` (what the header declares) calls the logic in
 //! this directory, which calls `sys` (one file per kernel facility).

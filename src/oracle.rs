@@ -46,7 +46,7 @@ fn text(pointer: *const c_char) -> Option<String> {
     (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_str().unwrap().to_owned())
 }
 
-/// What the headers say; `None` where they lack it.
+/// The value in the headers; `None` where they lack it.
 fn constant(name: &str) -> Option<i64> {
     let c_name = CString::new(name).unwrap();
     let mut value = 0;
@@ -109,7 +109,7 @@ fn every_word_decodes_as_the_macros_read_it() {
     }
 }
 
-/// What the macros can tell, and nothing else, has a word; they read it so.
+/// Exactly the statuses that the macros can read have a word.
 #[test]
 fn encode_is_the_inverse() {
     let key = |status: Status| (status.state as i32, status.code);
@@ -323,7 +323,7 @@ fn a_stop_and_a_continuation_read_as_the_macros_read_them() {
     assert_eq!(child.wait().unwrap().code(), Some(3)); // closes its stdin first
 }
 
-/// PIDFD_GET_INFO, against what the one who did reap was told.
+/// PIDFD_GET_INFO, against the status that the reaper got.
 #[test]
 fn a_stolen_status_is_the_word_that_waitpid_stored() {
     for script in ["exit 7", "kill -KILL $$"] {
@@ -349,7 +349,7 @@ fn signal_macros_and_names_agree() {
         assert!(theirs.contains(&(ours, *number)), "{number}");
     }
     for number in 1..=64 {
-        // SIGIO is SIGPOLL; BSD says the one, System V the other.
+        // SIGIO is SIGPOLL; the one is BSD's name, the other System V's.
         if let Some(bare) = text(oracle_signal_name(number)) {
             assert_eq!(signals::number(bare.as_bytes()), Ok(number), "{bare}");
             let name = signals::name(number).unwrap().to_str().unwrap();

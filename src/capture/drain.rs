@@ -111,7 +111,7 @@ impl<'a> Drain<'a> {
                 self.total = self.total.wrapping_add(count as u64);
                 self.left = self.left.map(|left| left.saturating_sub(count));
                 self.refusals = 0;
-                // That was all, of a small stream; another read would only say so. A
+                // That was all, of a small stream; another read would only confirm that. A
                 // large one has more by now.
                 return is_full || self.left.is_some() || self.is_large();
             }

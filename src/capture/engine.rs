@@ -4,9 +4,9 @@
 //! All is done in turns that never block: look at the child, move what can be
 //! moved, take the next step of the stop sequence if it is due. Between two turns
 //! there is one sleep on everything at once, so no order and no size of reads and
-//! writes can make a deadlock. A turn moves a bounded number of bytes, and says
-//! whether more can be done at once; `polled` and `until` say what to wait for if
-//! not. So whoever has a loop can drive a capture: `run` is one.
+//! writes can make a deadlock. A turn moves a bounded number of bytes, and
+//! returns whether more can be done at once; `polled` and `until` return what to wait
+//! for if not. So any loop can drive a capture: `run` is one.
 
 use super::drain::Drain;
 use super::earlier::Earlier;
@@ -35,7 +35,7 @@ pub struct Setup<'a> {
     /// No stream is touched, not even one that has no sink.
     pub only_stops: bool,
     pub timeout: Deadline,
-    /// Readable when the child is to be stopped.
+    /// Readable when the child must be stopped.
     pub cancel: Option<i32>,
     pub plan: Plan,
     /// When it began, on the monotonic clock.
@@ -439,19 +439,19 @@ impl Setup<'static> {
 }
 
 impl Capture<'_> {
-    /// When the next turn is to be taken, even if nothing was reported.
+    /// When the next turn is due, even if nothing was reported.
     pub fn due(&self) -> Deadline {
         self.watch.slice(self.sequence.until())
     }
 
-    /// Another stop sequence, which begins at `first`, takes the place of what was to be
-    /// done.
+    /// Another stop sequence, which begins at `first`, replaces the
+    /// earlier one.
     pub fn stop_by(&mut self, plan: Plan, first: Deadline) {
         self.sequence = Sequence::new(plan, first);
     }
 }
 
-/// All whom the stop sequence is for. The last stage comes first: no stage may take the
+/// All children that the stop sequence is for. The last stage comes first: no stage may take the
 /// exit of the one before it for the end of its input.
 fn stages<'c>(pipes: &'c Pipes, earlier: &'c Earlier) -> impl Iterator<Item = &'c Child> {
     once(&pipes.child).chain(earlier.children().iter().rev())

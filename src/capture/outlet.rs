@@ -44,7 +44,7 @@ impl Outlet {
         let result = SigpipeHeld::run(|| {
             while let Some(rest) = bytes.get(passed..).filter(|rest| !rest.is_empty()) {
                 match self.write(rest) {
-                    Ok(0) => return Err(Errno::EIO), // it takes nothing, and does not say why
+                    Ok(0) => return Err(Errno::EIO), // it takes nothing, without a reason
                     Ok(count) => passed = passed.wrapping_add(count),
                     Err(Errno::EINTR) => {}
                     Err(Errno::EAGAIN) if self.way != Way::Plain => break,

@@ -33,7 +33,7 @@ const ENLARGED: i32 = 256 * 1024;
 
 impl Pipes {
     /// EBUSY if another call has them. With `none`, they are left alone: only the child
-    /// is to be stopped.
+    /// must be stopped.
     pub fn hold(child: Child, none: bool) -> Result<Pipes> {
         let fds = child.with(|state, index| {
             let slot = state.slots.get(index).ok_or(Errno::EBADF)?;

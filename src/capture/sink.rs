@@ -93,7 +93,7 @@ impl<'a> Buffer<'a> {
         Ok(count)
     }
 
-    /// Says by how much the buffer is fuller now.
+    /// Returns by how much the buffer is fuller now.
     fn take(&mut self, bytes: &[u8]) -> usize {
         let count = copy(self.bytes.get_mut(self.filled..), bytes);
         self.filled = self.filled.wrapping_add(count);

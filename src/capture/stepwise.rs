@@ -7,7 +7,7 @@ use crate::sys::memory::{Paged, parcel};
 use crate::sys::{Errno, Result};
 
 // What a capture points to is the caller's, who may use it in several threads one after
-// the other, as the header says.
+// the other, as the header documents.
 parcel!(Capture<'static>, 1);
 
 /// Everything that the capture points to stays where it is until it is closed.

@@ -50,7 +50,7 @@ pub fn reaps_foreign() -> bool {
 enum Seen {
     /// One of ours, and whether this look was the first to see its exit.
     Ours(bool),
-    /// The same, but other code has reaped it: whoever has its number, it is not ours.
+    /// The same, but other code has reaped it. The process with its number is not ours.
     Gone(bool),
     /// Other code's, and it was reaped.
     Foreign(Change),

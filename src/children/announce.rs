@@ -1,4 +1,4 @@
-//! An exit is announced where no pidfd tells of it: to sets, and to the exit
+//! An exit is announced where no pidfd reports it: to sets, and to the exit
 //! descriptor. A SIGCHLD is announced to every listener.
 
 use super::handle;

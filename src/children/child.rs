@@ -72,7 +72,7 @@ impl Child {
         self.pidfd.set(state.slots.get(self.index).and_then(|slot| slot.pidfd.get()));
     }
 
-    /// What is known of it in the table. EBADF cannot happen while this lives.
+    /// Its entry in the table. EBADF cannot happen while this lives.
     pub fn with<T>(&self, call: impl FnOnce(&mut State, u32) -> Result<T>) -> Result<T> {
         call(&mut *state::enter_if_used()?, self.index)
     }

@@ -107,7 +107,7 @@ impl State {
         self.release(index);
     }
 
-    /// ECHILD: whoever has this number now, it is not the child.
+    /// ECHILD: a process with this number is not the child.
     fn gone(&mut self, index: u32) {
         self.disown_pid(index);
         let Some(slot) = self.slots.get(index) else { return };
@@ -117,7 +117,7 @@ impl State {
         self.release(index);
     }
 
-    /// What the kernel has said of a child that is gone.
+    /// The status that the kernel has returned for a child that is gone.
     pub fn found(&mut self, index: u32, status: Status) {
         if let Some(slot) = self.slots.get(index) {
             slot.record(status, None);

@@ -1,5 +1,5 @@
-//! A child that other code has reaped. Its pidfd may still tell how it exited, and is
-//! asked without the lock, as the answer may need a moment.
+//! A child that other code has reaped. Its pidfd may still have its status. The kernel
+//! is asked without the lock, as that may take a moment.
 
 use super::look::Look;
 use super::slot::Phase;
@@ -9,7 +9,7 @@ use crate::sys::pidfd::{self, Record};
 use crate::sys::{Errno, Result, poll};
 
 enum Turn {
-    /// The kernel is to be asked, by this pidfd if there is one.
+    /// The kernel must be asked, by this pidfd if there is one.
     Ask(u32, Option<i32>),
     /// Another call is asking.
     Wait,

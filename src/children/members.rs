@@ -1,4 +1,4 @@
-//! Sets and listeners as the lock's data: who is told of an exit, or of a SIGCHLD.
+//! Sets and listeners as the lock's data: the receivers of an exit, or of a SIGCHLD.
 
 use super::heap::{Heap, Node};
 use super::list::{Links, List};
@@ -19,7 +19,7 @@ zeroed_struct! {
         pub uses: u32,
         pub epoll: Held,
         /// Inside the epoll, which reports it while there is something to do that no
-        /// other descriptor tells.
+        /// other descriptor reports.
         pub bell: Held,
         is_rung: bool,
         /// Inside the epoll, too, once they are needed.
@@ -31,7 +31,7 @@ zeroed_struct! {
         pub count: u32,
         /// The queue of members whose exit can be reported.
         pub ready: List,
-        /// Members whose stops are reported, and how many of them are to be looked at.
+        /// Members whose stops are reported, and how many of them are due for a look.
         pub watched: List,
         pub to_look: u32,
         /// When to look at them although no SIGCHLD came; 0 for never.

@@ -118,7 +118,7 @@ impl State {
         self.members.give_back(index);
     }
 
-    /// The set is no longer told by the child's pidfd.
+    /// The child's pidfd no longer wakes the set.
     pub fn unlink_pidfd(&mut self, index: u32) {
         let Some(member) = self.members.get(index).filter(|member| member.by_pidfd) else { return };
         member.by_pidfd = false;

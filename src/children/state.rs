@@ -126,7 +126,7 @@ fn new_owner() -> i32 {
 }
 
 /// Closes what this process, a forked copy, has inherited from the library. EBUSY if it
-/// has used the library: nobody can tell any more what is inherited.
+/// has used the library: what is inherited cannot be known any more.
 pub fn close_inherited() -> Result<()> {
     memory::forget_if_copied(wipe);
     if STATE.owner() != 0 {

@@ -21,8 +21,8 @@ pub extern "C" fn on_sigchld(signal: i32, info: *mut libc::siginfo_t, context: *
     let _errno = KeptErrno::enter();
     let delivery = Delivery { signal, info, context };
     let exited = {
-        // write and close are cancellation points: a thread that is to be cancelled
-        // would die here, in the middle of what it was doing.
+        // write and close are cancellation points: a thread with a pending
+        // cancellation would die here, in the middle of what it was doing.
         let _host = Undisturbed::enter();
         notice(&delivery) || stands_for_an_exit(&delivery)
     };
@@ -86,8 +86,8 @@ fn reap_in_copy() -> bool {
     }
 }
 
-/// A handler that does not want to be called for stops would have been sent one signal
-/// for the exit, though only that of the stop is kept while both are pending.
+/// A handler that does not ask for stops would have received one signal for the exit. But
+/// while both are pending, only the signal of the stop is kept.
 fn stands_for_an_exit(delivery: &Delivery) -> bool {
     let (_, code) = delivery.child();
     !matches!(code, libc::CLD_STOPPED | libc::CLD_CONTINUED)

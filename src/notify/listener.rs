@@ -6,7 +6,7 @@ use crate::children::state::{self, State};
 use crate::sys::Result;
 use crate::sys::fd::{self, OwnedFd};
 
-/// The listener of a call that sleeps where no descriptor tells what it waits for: a
+/// The listener of a call that sleeps where no descriptor reports what it waits for: a
 /// child without a pidfd, or a stop.
 pub struct Alarm {
     read_end: OwnedFd,

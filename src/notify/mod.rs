@@ -1,4 +1,4 @@
-//! Being told of exits: sets, and the SIGCHLD handler with its self-pipes.
+//! Notification of exits: the SIGCHLD handler with its self-pipes.
 
 pub mod foreign;
 pub mod handler;

@@ -5,7 +5,7 @@ use crate::capture::engine::Setup;
 use crate::start::failure::{At, Failure, Item, Step};
 use crate::start::request::{Group, Stdio};
 
-/// What is known of a pipeline as a whole.
+/// A pipeline as a whole.
 pub struct Outline {
     /// Stages lead the groups that the stages are in.
     pub in_own_groups: bool,

@@ -61,8 +61,8 @@ impl Place {
     }
 }
 
-/// The group that a later stage is in whose options do not say otherwise. `pid` is that
-/// of the first stage. (A session of its own is not to be joined.)
+/// The default group of a later stage. `pid` is that of the first stage. (A session of its
+/// own cannot be joined.)
 pub fn common_group(first: &Request, pid: i32) -> Group {
     match first.group {
         _ if first.session => Group::Inherit,

@@ -51,7 +51,7 @@ struct Starting {
     errors: Option<(OwnedFd, OwnedFd)>,
     /// What the next stage reads.
     input: Option<OwnedFd>,
-    /// That of the next stages, unless their options say otherwise.
+    /// The default group of the next stages.
     group: Group,
     /// Who had the terminal before the first stage took it.
     foreground: Option<Foreground>,

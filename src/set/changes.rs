@@ -1,5 +1,5 @@
-//! Stops and continuations of the children of a set. Only SIGCHLD tells of them, and it
-//! does not say whose: every watched child is looked at.
+//! Stops and continuations of the children of a set. Only SIGCHLD announces them,
+//! without the child's name: every watched child is looked at.
 
 use super::event::{Event, Kind};
 use super::life::SetUse;

@@ -29,7 +29,7 @@ pub fn open(by_signal: bool) -> Result<u64> {
     state::prepare()?;
     let needs_handler = by_signal || engine() == Engine::Sigchld;
     let epoll = epoll::create()?;
-    // Now: later, when an exit is to be reported, there may be no descriptor left.
+    // Now: later, at an exit, there may be no descriptor left.
     let bell = fd::readable_event()?;
     epoll::add_bell(epoll.number(), bell.number(), BELL)?;
     let mut opened = 0;

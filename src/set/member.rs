@@ -54,7 +54,7 @@ pub fn look_again_later(state: &mut State, set_index: u32) {
     life::arm(state, set_index);
 }
 
-/// A plain member, told by the child's pidfd or by the handler.
+/// A plain member, woken by the child's pidfd or by the handler.
 pub fn claim(set: u64, child: u64) -> Result<()> {
     loop {
         let mut needs_pidfd = false;

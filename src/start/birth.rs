@@ -70,7 +70,7 @@ pub fn of(request: &Request, required: Birth) -> Result<Birth, Failure> {
     Ok(birth)
 }
 
-/// The kernel has said EPERM to AUTOKILL.
+/// The kernel has refused AUTOKILL with EPERM.
 pub fn may_not_autokill() {
     MAY_NOT_AUTOKILL.store(true, Relaxed);
 }

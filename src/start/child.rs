@@ -57,7 +57,7 @@ impl ChildHalf for Between<'_, '_> {
             Err(errno) => plan.fail(Failure::new(Step::Clone, 0, errno)),
             // One that failed must not become an orphan: its new parent may be
             // the caller, who knows nothing of it. (Where the memory is a copy,
-            // this is not heard of here: the caller's half sees to it.)
+            // the failure is not visible here: the caller's half handles it.)
             Ok(pid) if plan.report.failure().is_some() => raw::reap(pid),
             Ok(pid) => plan.each_stop(|signal| raw::kill(pid, signal)),
         }
@@ -184,7 +184,7 @@ impl Plan<'_> {
         if request.death_signal != 0 {
             raw::set_death_signal(request.death_signal).at(Step::DeathSignal, 0)?;
             // It may have died before there was a signal to send.
-            // (0 is one in another pid namespace: nobody can tell.)
+            // (0 is one in another pid namespace, which cannot be identified.)
             if !matches!(raw::parent(), parent if parent == 0 || parent == self.parent) {
                 return Err(Failure::new(Step::DeathSignal, 0, Errno::ESRCH));
             }

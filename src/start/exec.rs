@@ -1,8 +1,8 @@
-//! The child's half: becoming the program, and saying why that cannot be.
+//! The child's half: becoming the program, or reporting why that failed.
 //!
 //! Every signal is blocked until exec. A child that a stop signal holds before
-//! its exec also holds the thread that waits for it, and nobody has been told the
-//! pid that SIGCONT would have to go to. So what can be found out about the
+//! its exec also holds the thread that waits for it, and no caller has
+//! the pid that SIGCONT would have to go to. So what can be found out about the
 //! program is found out before; then pending stop signals are discarded, and
 //! between the call that lets signals in and the exec there is nothing else.
 

@@ -63,8 +63,8 @@ steps! {
 
 macro_rules! reasons {
     ($($reason:ident $step:ident $errno:ident $text:literal;)*) => {
-        /// A rule that the call has broken. The text of an error says this in
-        /// place of the words for its errno. The numbers are the library's own.
+        /// A rule that the call has broken. The text of an error has this
+        /// instead of the words for its errno. The numbers are the library's own.
         #[derive(Clone, Copy, PartialEq, Eq)]
         pub enum Reason { None, $($reason),* }
 

@@ -15,7 +15,7 @@ const BEGINNING: usize = 1024;
 /// How many scripts the kernel runs one by the other.
 const MOST_SCRIPTS: usize = 5;
 
-/// The interpreter because of which the kernel says `errno` about `program`.
+/// The interpreter because of which the kernel returns `errno` for `program`.
 #[inline(never)]
 pub fn at_fault(program: &CStr, errno: Errno) -> Option<Item> {
     let mut file = [0u8; BEGINNING];

@@ -1,4 +1,4 @@
-//! Making the process that a request describes, and learning whether it has exec'ed.
+//! Making the process that a request describes, and detecting whether it has exec'ed.
 
 use super::birth;
 use super::environment;
@@ -37,7 +37,7 @@ pub struct Guards {
 }
 
 /// Computes the plan, and starts it. To open a stream may take long, so no signal
-/// is blocked, and nobody is told of a start, before that is done.
+/// is blocked, and no start is announced, before that is done.
 pub fn prepare(request: &Request, opened: &mut Opened) -> Result<(Guards, Started), Failure> {
     let mut inline = Inline::<_, 64>::new();
     let size = environment::size(request);
@@ -89,7 +89,7 @@ pub fn prepare(request: &Request, opened: &mut Opened) -> Result<(Guards, Starte
     })
 }
 
-/// Starts the child and waits until it has exec'ed, or reaps it and says why
+/// Starts the child and waits until it has exec'ed, or reaps it and returns why
 /// it has not. Every signal is blocked meanwhile: a handler of the program's must
 /// not run in the child, and a stop signal must not hold it.
 fn start(plan: &mut Plan) -> Result<(Guards, Started), Failure> {
@@ -240,7 +240,7 @@ fn send(started: &Started, signal: i32) {
 }
 
 /// Reaps a process that is past its last step, so this does not block for
-/// long: a child that failed, before anybody hears of it.
+/// long: a child that failed, before anybody has its handle.
 fn reap_now(started: &Started) {
     if let (true, Some(fd)) = (started.is_private, &started.pidfd) {
         let _ = sys::retry(|| poll::poll(&mut [poll::readable(fd.number())], None));
@@ -259,7 +259,7 @@ fn reap_now(started: &Started) {
 }
 
 /// A detached child that has failed as a copy, which the process in between does
-/// not hear of. It is ours to reap if orphans are; then its pid is its own until
+/// not detect. It is ours to reap if orphans are; then its pid is its own until
 /// that is done.
 #[cold]
 fn reap_orphan(pid: i32) {

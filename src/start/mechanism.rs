@@ -19,7 +19,7 @@ use core::sync::atomic::{
 static NO_CLONE3: AtomicBool = AtomicBool::new(cfg!(feature = "no-probes"));
 
 /// Whether a child really runs in our memory. Under qemu-user and valgrind none
-/// does, whatever the flags say.
+/// does, whatever the flags are.
 static MEMORY: AtomicU8 = AtomicU8::new(UNKNOWN);
 const UNKNOWN: u8 = 0;
 const SHARED: u8 = 1;
@@ -114,7 +114,7 @@ fn by_clone3(plan: &mut Plan, memory: Memory, stack: Stack) -> Result<Started> {
     clone::clone3(memory, plan.birth, plan.shares_descriptors, cgroup, stack, plan)
 }
 
-/// The next attempt asks for less, unless all of that is required. This says nothing
+/// The next attempt asks for less, unless all of that is required. This proves nothing
 /// about clone3 itself.
 #[cold]
 fn with_less(plan: &mut Plan, errno: Errno) -> Result<Option<Started>> {
@@ -132,7 +132,7 @@ fn with_less(plan: &mut Plan, errno: Errno) -> Result<Option<Started>> {
     Ok(None)
 }
 
-/// E2BIG: clone3 of Linux 5.5 and 5.6, which does not know of cgroups.
+/// E2BIG: clone3 of Linux 5.5 and 5.6, which does not support cgroups.
 fn refused(errno: Errno, cgroup: Option<i32>) -> bool {
     errno.means_unsupported() || errno == Errno::E2BIG && cgroup.is_some()
 }
@@ -233,7 +233,7 @@ fn try_memory() {
             memory_was_shared(trial.0.load(Relaxed));
         }
         Err(errno) if errno.means_unsupported() => MEMORY.store(REFUSED, Relaxed),
-        // Out of processes or memory: the start itself will say so.
+        // Out of processes or memory: the start itself will report that.
         Err(_) => {}
     }
 }

@@ -53,7 +53,7 @@ pub struct Plan<'a> {
     pub stack_bottom: usize,
     /// Room for a path while the program is searched.
     pub candidate: Cell<&'a mut [u8]>,
-    /// Whom the child has taken the terminal from.
+    /// The group that the child has taken the terminal from.
     pub foreground: Cell<Option<Foreground>>,
 }
 
@@ -128,7 +128,7 @@ impl<'a> Program<'a> {
             Search::ParentPath => cstr::environment(),
             Search::ChildPath => env,
         };
-        // An empty name is no file of any directory: execve says ENOENT.
+        // An empty name is no file of any directory: execve returns ENOENT.
         if cstr::has(name, b'/') || name.is_empty() {
             return Ok(Program::At(name));
         }

@@ -112,7 +112,7 @@ impl Report {
     /// Writes all of it into the pipe, by one call, so it comes whole.
     pub fn send(&self, pipe: i32) {
         self.set(Word::Pid, raw::pid());
-        // A pipe with so much room takes it at once, but for bad luck.
+        // A pipe with this much room takes it at once, except when memory is short.
         let _ = (0..100).find(|_| raw::write_words(pipe, &self.0).is_ok());
     }
 

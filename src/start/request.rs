@@ -44,7 +44,7 @@ pub enum Cwd<'a> {
     Fd(i32),
 }
 
-/// The parent's descriptor `source` shall be the child's `target`.
+/// The parent's descriptor `source` becomes the child's `target`.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct FdPair {
@@ -64,7 +64,7 @@ pub enum Mask {
 /// What the child ignores. Handlers never outlive exec.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Dispositions {
-    /// What the caller ignores, but for SIGPIPE and SIGCHLD.
+    /// What the caller ignores, except SIGPIPE and SIGCHLD.
     Usual,
     /// What the caller ignores.
     Inherit,
@@ -109,13 +109,13 @@ pub struct Request<'a> {
     pub death_signal: i32,
     pub mask: Mask,
     pub dispositions: Dispositions,
-    /// Signals that have their default disposition, whatever else is said.
+    /// Signals that have their default disposition in every mode.
     pub reset: u64,
     /// Closing its handle kills it.
     pub kills_on_close: bool,
     /// So does the death of this process.
     pub kills_on_death: bool,
-    /// Nobody but its handle is told of its exit.
+    /// Only its handle reports its exit.
     pub private: bool,
     /// Others will join its group, which its zombie must hold for them.
     pub holds_group: bool,

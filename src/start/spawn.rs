@@ -56,8 +56,8 @@ fn start<T>(
     settle(guards, child, enter).at(Step::Memory, 0)
 }
 
-/// The kernel's own, or one asked for afterwards. Not having one (out of descriptors,
-/// say) is no failure: the child is then known by its pid.
+/// The kernel's own, or one asked for afterwards. Not having one (for example, out of
+/// descriptors) is no failure: the child is then identified by its pid.
 #[inline(never)]
 fn pidfd_of(started: &mut Started) -> Option<OwnedFd> {
     let given = started.pidfd.take();
@@ -75,7 +75,7 @@ fn is_of_child(pidfd: &OwnedFd) -> bool {
     !matches!(peeked, Err(Errno::ECHILD))
 }
 
-/// What is known of a child that enters the table.
+/// A child that enters the table.
 struct NewChild {
     started: Started,
     opened: Opened,

@@ -1,4 +1,4 @@
-//! How a child ended, out of the kernel's words and into them. Pure.
+//! How a child exited: from the kernel's words and into them. Pure.
 
 use crate::status::signals;
 use crate::sys::zeroed::{zeroed_enum, zeroed_struct};
@@ -38,7 +38,7 @@ zeroed_struct! {
     }
 }
 
-/// The bit of a wait status word that says "core dumped".
+/// The bit of a wait status word that means "core dumped".
 const CORE: i32 = 0x80;
 const WORD_CONTINUED: i32 = 0xffff;
 

@@ -39,7 +39,7 @@ pub fn kill(directory: i32, deadline: Deadline, until_gone: bool) -> Result<u32>
 /// Kills one process after the other.
 ///
 /// Frozen processes neither fork nor exit by themselves, so each pid still names the
-/// process that was listed. One that does not freeze in time may have forked before
+/// process that was listed. One that does not freeze before the deadline may have forked before
 /// it was killed. Its child is born frozen, and the second pass finds it. If nothing
 /// can be frozen (before Linux 5.2), passes follow each other until one finds nobody.
 fn kill_each(directory: i32, events: &Events, deadline: Deadline) -> Result<()> {
@@ -69,7 +69,7 @@ fn kill_each(directory: i32, events: &Events, deadline: Deadline) -> Result<()> 
 struct Frozen(i32);
 
 impl Frozen {
-    /// Returns even if some have not frozen in time.
+    /// Returns even if some have not frozen before the deadline.
     fn enter(directory: i32, events: &Events, deadline: Deadline) -> Result<Frozen> {
         write(directory, c"cgroup.freeze", b"1")?;
         let frozen = Frozen(directory);

@@ -123,7 +123,7 @@ impl Member {
         }
     }
 
-    /// Sends to exactly this process. The inner result says what came of it.
+    /// Sends to exactly this process. The inner result is that of the signal.
     #[inline(never)]
     pub fn send(&self, child: &Child, numbers: &[i32]) -> Result<Result<()>> {
         if self.process.pid == child.pid() {

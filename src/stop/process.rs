@@ -78,7 +78,7 @@ fn look_at(pid: i32, path: &[u8]) -> Result<Sight> {
             let content = content.get(..size).unwrap_or_default();
             parse(pid, content).map(Sight::There).ok_or(Errno::EIO)
         }
-        // No other error says that it is not there.
+        // No other error means that it is not there.
         Err(Errno::ENOENT | Errno::ESRCH) => Ok(Sight::Gone),
         Err(errno @ (Errno::EACCES | Errno::EPERM)) => Ok(Sight::Hidden(errno)),
         Err(errno) => Err(errno),

@@ -5,7 +5,7 @@
 //! the tree leads, which may be a zombie by then. A process that has lost its parent and
 //! has a session of its own is not found: its parent is init, or a subreaper. If the
 //! subreaper is the child itself (CHLD_SPAWN_SUBREAPER), it is found by that. If it is
-//! the caller, nobody can tell whose it was. It is left alone, and counted.
+//! the caller, it cannot be known whose it was. It is left alone, and counted.
 //!
 //! To kill, every member is stopped first, and /proc is read until no new member turns
 //! up. Since Linux 4.19 a fork that has begun goes on when SIGSTOP comes: only a fatal
@@ -45,7 +45,7 @@ pub struct Search {
 }
 
 impl Search {
-    /// Stops the child if it is to be killed. ENOSYS if /proc is not there, or is
+    /// Stops the child if it must be killed. ENOSYS if /proc is not there, or is
     /// another pid namespace's, or hides the child.
     pub fn begin(child: &Child, kills: bool, deadline: Deadline) -> Result<Search> {
         let root = match process::look(child.pid())? {
@@ -77,7 +77,7 @@ impl Search {
     pub fn run(&mut self, child: &Child) -> Result<()> {
         loop {
             if self.kills {
-                // Whoever was sent SIGSTOP needs a moment to stop.
+                // A process needs a moment to stop after SIGSTOP.
                 sleep(None, self.deadline.within_ns(PAUSE_NS))?;
             }
             if self.round(child)? {
@@ -86,7 +86,7 @@ impl Search {
         }
     }
 
-    /// Reads /proc once, and stops new members if they are to be killed. Returns
+    /// Reads /proc once, and stops new members if they must be killed. Returns
     /// whether all are found.
     ///
     /// A signal that does not kill takes one round only: processes that go on may
@@ -198,7 +198,7 @@ impl Search {
     /// Makes the process at `i` a member, and stops it, if it still is one. Returns
     /// whether another round is needed because of it.
     fn admit(&mut self, i: usize, link: Link, relative: &Process) -> Result<bool> {
-        self.members.reserve()?; // whoever is stopped must be remembered
+        self.members.reserve()?; // every stopped process must be remembered
         let one = self.all.values_mut().get_mut(i).ok_or(Errno::EINVAL)?;
         let exact = Exact::open(one.process.pid)?;
         match process::look(one.process.pid)? {

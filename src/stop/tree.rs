@@ -58,7 +58,7 @@ fn carry_out(
 ) -> Result<Count> {
     let searched = search.run(child);
     let timed_out = searched == Err(Errno::ETIMEDOUT);
-    // Whoever was stopped is killed in any case. No other signal goes to some only.
+    // A stopped process is killed in any case. No other signal goes to some only.
     if search.kills() || searched.is_ok() || timed_out {
         search.send(child, numbers)?;
     }

@@ -45,7 +45,7 @@ pub unsafe fn call(number: i64, a: [usize; 6]) -> isize {
 /// qemu-user turn the call into a fork and ignore the stack that it names.
 ///
 /// # Safety
-/// As for `call`; besides, the stack must stay untouched by the parent until
+/// As for `call`; in addition, the stack must stay untouched by the parent until
 /// the child has left it (CLONE_VFORK, or memory that is not shared).
 #[cfg(target_arch = "x86_64")]
 pub unsafe fn clone(number: i64, a: [usize; 5], entry: Entry) -> isize {

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 /// A NULL-terminated array of pointers to NUL-terminated strings, such as
-/// `argv`. Whoever makes one vouches that all of it outlives `'a`.
+/// `argv`. The code that makes one guarantees that all of it outlives `'a`.
 #[derive(Clone, Copy)]
 pub struct StrList<'a> {
     first: *const *const c_char,
@@ -120,7 +120,7 @@ pub fn environment<'a>() -> StrList<'a> {
     // SAFETY: libc keeps `environ` NULL (after clearenv) or a NULL-terminated
     // array of strings. A thread that calls setenv meanwhile races with every
     // reader of the environment in the process, as POSIX has it; the public
-    // documentation says so.
+    // documentation has this rule.
     unsafe {
         let first = (&raw const environ).read_volatile();
         StrList::new(if first.is_null() { &raw const EMPTY.0 } else { first })

@@ -8,7 +8,7 @@ use core::ffi::CStr;
 /// An entry of a directory.
 pub struct Entry<'a> {
     pub name: &'a CStr,
-    /// As far as the file system says so.
+    /// As far as the file system reports it.
     pub is_directory: bool,
 }
 

@@ -34,7 +34,7 @@ pub fn again(epoll: i32, fd: i32, data: u64) -> Result<()> {
     control(epoll, libc::EPOLL_CTL_MOD, fd, libc::EPOLLIN | libc::EPOLLONESHOT, data)
 }
 
-/// Adds a bell: a readable descriptor that is reported while it is rung.
+/// Adds a bell: a readable descriptor that is reported until it is silenced.
 pub fn add_bell(epoll: i32, bell: i32, data: u64) -> Result<()> {
     control(epoll, libc::EPOLL_CTL_ADD, bell, 0, data)
 }

@@ -12,7 +12,7 @@ const PTHREAD_CANCEL_DISABLE: i32 = 1;
 
 /// While one lives, the calling thread cannot be cancelled: a `read` or `poll`
 /// in the library is a cancellation point to libc, and a thread that vanished
-/// inside one would keep a child pinned for ever. When it goes, `errno` and the
+/// inside one would keep a child pinned forever. When it goes, `errno` and the
 /// cancel state are what they were.
 pub struct Undisturbed {
     errno: i32,

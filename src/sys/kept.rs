@@ -79,7 +79,7 @@ impl Kept {
             return;
         }
         // SAFETY: `address` came out of a sigaction that was in force, so it is
-        // a function of one of the two types, and SA_SIGINFO says which. It runs
+        // a function of one of the two types, and SA_SIGINFO shows which. It runs
         // in a handler for the same signal, as it was written to.
         unsafe {
             if flags & libc::SA_SIGINFO != 0 {

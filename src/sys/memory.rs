@@ -218,7 +218,7 @@ impl<T: Stored> Slabs<T> {
         self.used
     }
 
-    /// The slab that `claim` asks for when it says `Full`; EAGAIN at the end of all.
+    /// The slab that `claim` asks for when it returns `Full`; EAGAIN at the end of all.
     pub fn missing(&self) -> Result<usize> {
         let (k, _) = locate(self.used);
         if self.used >= CAPACITY { Err(Errno::EAGAIN) } else { Ok(k) }
@@ -312,7 +312,7 @@ impl Owner {
     fn mark_is_missing(&self) -> bool {
         let page = self.mark.load(SeqCst);
         let mut state = 0u8;
-        // SAFETY: mincore writes one byte for one page into a live local. It says
+        // SAFETY: mincore writes one byte for one page into a live local. It returns
         // ENOMEM for an address at which nothing is mapped.
         let asked = unsafe { libc::mincore(page.cast(), MARK_BYTES, &raw mut state) };
         !page.is_null() && asked != 0 && errno::get() == libc::ENOMEM

@@ -53,9 +53,9 @@ errnos! {
 }
 
 impl Errno {
-    /// The answers of a kernel, or of a sandbox in front of it, that does not
-    /// offer a call or one of its flags. Container profiles say EPERM where an
-    /// old kernel says ENOSYS or, to a flag, EINVAL.
+    /// The errors of a kernel, or of a sandbox in front of it, that does not
+    /// offer a call or one of its flags. Container profiles return EPERM where
+    /// an old kernel returns ENOSYS or, for a flag, EINVAL.
     pub fn means_unsupported(self) -> bool {
         matches!(self, Errno::ENOSYS | Errno::EPERM | Errno::EINVAL)
     }
@@ -66,7 +66,7 @@ fn check(returned: i64) -> Result<i64> {
     if returned == -1 { Err(Errno(errno::get())) } else { Ok(returned) }
 }
 
-/// The same for functions whose success value is an int, or says nothing.
+/// The same for functions whose success value is an int, or means nothing.
 fn check_int(returned: i32) -> Result<i32> {
     check(returned as i64).map(|value| value as i32)
 }

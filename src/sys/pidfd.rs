@@ -1,4 +1,4 @@
-//! A process as a descriptor: names one process for ever, whatever happens to
+//! A process as a descriptor: names one process forever, whatever happens to
 //! its pid (Linux 5.1 and later).
 
 use super::fd::OwnedFd;
@@ -99,7 +99,7 @@ const PIDFD_INFO_EXIT: u64 = 1 << 3;
 /// _IOWR(0xFF, 11, struct pidfd_info), the generic encoding.
 const PIDFD_GET_INFO: u64 = (3 << 30) | ((size_of::<PidfdInfo>() as u64) << 16) | (0xFF << 8) | 11;
 
-/// What the kernel says of a process that other code has reaped.
+/// The kernel's record of a process that other code has reaped.
 pub enum Record {
     /// The wait status word.
     Word(i32),

@@ -10,7 +10,7 @@ pub fn size(fd: i32) -> Result<i32> {
 }
 
 /// EBUSY if more than that lies in it; EPERM beyond what a user may have. Like
-/// every call on a pipe, this waits for whoever is inside a read or a write of it.
+/// every call on a pipe, this waits for a thread that is inside a read or a write of it.
 pub fn set_size(fd: i32, size: i32) -> Result<()> {
     // SAFETY: numbers only.
     check_int(unsafe { libc::fcntl(fd, libc::F_SETPIPE_SZ, size) }).map(drop)

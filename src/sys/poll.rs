@@ -25,17 +25,17 @@ pub fn is_hung_up(fd: i32) -> bool {
     asked.is_ok() && one.revents & libc::POLLHUP != 0
 }
 
-/// Whether `fd` would take something now, or has an error to tell.
+/// Whether `fd` would take something now, or has an error to report.
 pub fn is_writable(fd: i32) -> bool {
     matches!(super::retry(|| poll(&mut [writable(fd)], Some(0))), Ok(1))
 }
 
-/// Whether `fd` has something to read, has come to its end, or has an error to tell.
+/// Whether `fd` has something to read, has come to its end, or has an error to report.
 pub fn is_readable(fd: i32) -> bool {
     matches!(super::retry(|| poll(&mut [readable(fd)], Some(0))), Ok(1))
 }
 
-/// For what the kernel tells as urgent data: changes of some of its own files.
+/// For what the kernel reports as urgent data: changes of some of its own files.
 pub fn urgent(fd: i32) -> PollFd {
     PollFd { fd, events: libc::POLLPRI, revents: 0 }
 }
@@ -47,7 +47,7 @@ pub fn pause() {
     let _ = poll(&mut [], Some(50_000));
 }
 
-/// Lets whoever waits for this CPU go on first, if anybody does.
+/// Lets other threads that wait for this CPU go on first.
 pub fn give_way() {
     // SAFETY: takes nothing, cannot fail.
     unsafe { libc::sched_yield() };

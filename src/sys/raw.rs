@@ -111,8 +111,8 @@ pub fn open_at(directory: i32, path: &CStr, flags: i32) -> Result<i32> {
 #[repr(align(8))]
 pub struct DirectoryBuffer(pub [u8; 1024]);
 
-/// Fills `buffer` with directory entries as the kernel lays them out, and says
-/// how many bytes; 0 at the end of the directory.
+/// Fills `buffer` with directory entries as the kernel lays them out, and returns
+/// the number of bytes; 0 at the end of the directory.
 pub fn read_directory(fd: i32, buffer: &mut DirectoryBuffer) -> Result<usize> {
     let a = [fd as usize, buffer.0.as_mut_ptr() as usize, buffer.0.len(), 0, 0, 0];
     // SAFETY: the kernel writes at most that many bytes into a live array whose

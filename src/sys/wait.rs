@@ -29,7 +29,7 @@ impl Whom {
 /// Cleared when the kernel turns out not to know P_PIDFD (before Linux 5.4).
 static KNOWS_PIDFD: AtomicBool = AtomicBool::new(true);
 
-/// What waitid answered to P_PIDFD was that it does not know it.
+/// waitid has refused P_PIDFD as unknown.
 pub fn forget_pidfd() {
     KNOWS_PIDFD.store(false, Relaxed);
 }
@@ -39,7 +39,7 @@ pub const STOPPED: i32 = libc::WSTOPPED;
 pub const CONTINUED: i32 = libc::WCONTINUED;
 /// Return at once, even when nothing has happened.
 pub const NO_HANG: i32 = libc::WNOHANG;
-/// Tell, but leave the child waitable: look first, reap last.
+/// Report, but leave the child waitable: look first, reap last.
 pub const PEEK: i32 = libc::WNOWAIT;
 
 /// The kernel's struct rusage for this call: longs, on every architecture.
@@ -66,7 +66,7 @@ pub struct Change {
     pub pid: i32,
     /// CLD_EXITED, CLD_KILLED, …
     pub code: i32,
-    /// The exit code or the signal, as `code` says.
+    /// The exit code or the signal, as `code` shows.
     pub status: i32,
     pub usage: Rusage,
 }
@@ -108,12 +108,12 @@ fn ask(whom: Whom, options: i32) -> Result<Option<Change>> {
     };
     check(returned as i64)?;
     let Told { pid, code, status, .. } = told;
-    // SAFETY: of a child that it tells of, the kernel has written the usage.
+    // SAFETY: the kernel has written the usage of a child that it reports.
     let usage = || unsafe { usage.assume_init() };
     Ok((pid != 0).then(|| Change { pid, code, status, usage: usage() }))
 }
 
-/// The kernel's siginfo, as it tells of a child on every architecture that this
+/// The kernel's siginfo, as it reports a child on every architecture that this
 /// library knows. No more than these members is written, or has to be zeroed.
 #[repr(C)]
 struct Told {

@@ -70,7 +70,7 @@ impl Drop for Children<'_> {
     }
 }
 
-/// What tells that one of many has exited.
+/// The wakeup when one of many has exited.
 enum Bell {
     /// The pidfds of a few, each by itself.
     Few,
@@ -160,7 +160,7 @@ impl Children<'_> {
                 Bell::Signal(watch) => watch.sleep(fds, deadline)?,
                 _ => sleep(fds, deadline)?,
             }
-            // Of the signal's pipe nobody says whose exit that was.
+            // The signal's pipe does not show whose exit that was.
             if let (Bell::Signal(_), [pipe, ..]) = (&bell, &mut *fds) {
                 pipe.revents = 0;
             }

@@ -41,7 +41,7 @@ pub fn wait(handle: u64, changes: Changes, deadline: Deadline) -> Result<Status>
             (Deadline::Never, _) if !child.is_private => {
                 block_until_changed(&child, changes.options())?;
             }
-            // No descriptor tells of a stop; only SIGCHLD does.
+            // No descriptor reports a stop; only SIGCHLD does.
             (_, None) => watch = Some(Watch::alarm()?),
             (_, Some(watch)) => {
                 let mut fds = [watch.polled(), exit_of(&child)];

@@ -1,4 +1,4 @@
-//! Waiting: for one child, for any of several, for a stop; and what is known of a child.
+//! Waiting: for one child, for any of several, for a stop; and what is recorded of a child.
 
 pub mod any;
 pub mod ask;

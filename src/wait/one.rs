@@ -41,7 +41,7 @@ fn wait_by_number(handle: u64) -> Result<Status> {
 
 fn sleep_until_exited(mut child: Child, deadline: Deadline) -> Result<Status> {
     let mut watch = Watch::of(&child)?;
-    // An alarm tells of what happens after it was set only: first, a look.
+    // An alarm reports only what happens after it was set: first, a look.
     let mut is_new = child.pidfd().is_none();
     loop {
         if !is_new {

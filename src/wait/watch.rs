@@ -43,8 +43,8 @@ impl Pidfd {
 }
 
 impl Watch {
-    /// The caller looks at the child after this, before it sleeps: an alarm tells of
-    /// what happens later only.
+    /// The caller looks at the child after this, before it sleeps: an alarm reports
+    /// only what happens later.
     pub fn of(child: &Child) -> Result<Watch> {
         match child.pidfd() {
             Some(fd) => {
@@ -65,7 +65,7 @@ impl Watch {
         }
     }
 
-    /// Where no descriptor tells: no pidfd, or a stop is waited for.
+    /// Where no descriptor reports it: no pidfd, or a wait for a stop.
     pub fn alarm() -> Result<Watch> {
         Ok(Watch::Alarm(Alarm::set()?, RefCell::new(Slices::new())))
     }
@@ -90,8 +90,8 @@ impl Watch {
         }
     }
 
-    /// Whether the sleep on `polled` was because of the child. Of an alarm nobody can
-    /// say: SIGCHLD interrupts before it is polled.
+    /// Whether the sleep on `polled` was because of the child. With an alarm
+    /// that is unknown: SIGCHLD interrupts before it is polled.
     pub fn may_have_told(&self, polled: &PollFd) -> bool {
         match self {
             Watch::Pidfd(pidfd) => pidfd.is_proven.get() || polled.revents != 0,
