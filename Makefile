@@ -1,5 +1,5 @@
 # libchld: `make` builds the libraries, `make help` lists the targets, README.md
-# says what they need.
+# lists what they need.
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 SONAME  := libchld.so.$(firstword $(subst ., ,$(VERSION)))

@@ -46,10 +46,10 @@ struct contender {
     /** The same with a limit: 1, or 0 if it still runs. */
     int (*wait_for)(struct task *task, int ms);
 
-    /** Where a start does not tell the pid: asked before one is ended by it. */
+    /** Where a start does not return the pid: asked before one is killed by it. */
     pid_t (*pid)(const struct task *task);
 
-    /** Many children, told one by one. */
+    /** Many children, reported one by one. */
     void *(*open)(void);
     void (*start)(void *loop, struct task *task, char *const argv[]);
     struct task *(*next)(void *loop);
@@ -109,7 +109,7 @@ void deny(const char *what);
 /** How long a row measures. */
 extern int64_t row_budget_ns;
 extern const char *child_path;
-/** Tells the driver one figure. */
+/** Reports one figure to the driver. */
 void report(const char *name, double value);
 /** The first quartile; sorts. Half the values are too high on a machine that
  * does other things as well: something ran in between. */

@@ -58,7 +58,7 @@ $(BENCH)/size_%: bench/size.c $(O)/libchld.a
 $(BENCH)/heap_count.so: bench/heap_count.c
 	$(CC) $(BENCH_CFLAGS) -fPIC -shared -o $@ $<
 
-# What cannot be built is left out; bench.py says so.
+# What cannot be built is left out; bench.py lists it.
 BENCH_NEEDED   := $(patsubst %,$(BENCH)/%,child raw raw_all chld chld_sigchld posix_spawn fork)
 BENCH_OPTIONAL := $(patsubst %,$(BENCH)/%,skalibs libuv glib apr rust heap_count.so) \
     $(BENCH_SIZES:%=$(BENCH)/size_%)

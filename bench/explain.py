@@ -1,6 +1,6 @@
 """Why a start and a wait cost what they cost: per cycle, for some contenders, the
 system calls of caller and child, page faults, and instructions in user space.
-All are counts: they say the same on a busy machine."""
+All are counts: they are the same on a busy machine."""
 
 import argparse
 import collections

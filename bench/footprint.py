@@ -79,7 +79,7 @@ def measured(runner):
 
 
 def measure(runner, build):
-    """By contender: what is known of bytes, heap calls, threads, page faults and
+    """By contender: the figures for bytes, heap calls, threads, page faults and
     system calls."""
     prints = {name: {"bytes": size} for name, size in sizes(build).items()}
     strace = shutil.which("strace")

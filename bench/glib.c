@@ -140,7 +140,7 @@ static void growing(struct capture *capture)
     if (!g_spawn_sync(NULL, (char **)capture->argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &text,
                       NULL, &word, &error))
         die(error->message);
-    /* It tells no length but that of a text, which takes time to ask for. */
+    /* It returns no length except that of a text, which takes time to ask for. */
     static int asked;
     capture->got = asked++ ? capture->size : strlen(text);
     capture->code = code_of(word);

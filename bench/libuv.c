@@ -1,6 +1,6 @@
 /*
  * libuv: uv_spawn, its loop, its pipes. A blocking wait is the loop until the
- * child has ended, as libuv has no other.
+ * child has exited, as libuv has no other.
  */
 #define _GNU_SOURCE
 #include "bench.h"

@@ -1,6 +1,6 @@
 /*
  * raw with one part of what the library does added at a time: BENCH_PARTS names
- * them, letter by letter. Says what each costs: parts.py.
+ * them, letter by letter. What each costs: parts.py.
  */
 #define _GNU_SOURCE
 #include "bench.h"

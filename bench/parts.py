@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What one start and wait costs, part by part: each alone on top of raw, all of
-them together, and the library, which does the same and keeps a table besides.
+them together, and the library, which does the same and also keeps a table.
 
     bench/parts.py [SECONDS]
 """

@@ -1,5 +1,5 @@
 /*
- * Learning of ends as most programs write it by hand: a SIGCHLD handler, a
+ * Detection of exits as most programs write it by hand: a SIGCHLD handler, a
  * self-pipe, waitpid(-1) until nothing is left, and a table by pid.
  */
 #define _GNU_SOURCE

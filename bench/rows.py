@@ -1,4 +1,4 @@
-"""What is measured: the contenders, the rows, and what is to be reached."""
+"""What is measured: the contenders, the rows, and the aims."""
 
 from dataclasses import dataclass, field
 

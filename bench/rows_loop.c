@@ -14,9 +14,9 @@
 #define MOST 4096
 static double walls[MOST], cpus[MOST];
 
-/* Until so many children have come to their read. Before that a part of their
+/* Until COUNT children have come to their read. Before that a part of their
  * start would be measured: after fork() all of the exec, after vfork() the first
- * page faults. They say so themselves: to look into /proc would make reaping them
+ * page faults. They report that themselves: to look into /proc would make reaping them
  * slower. */
 static void await_readers(int said, size_t count)
 {
@@ -52,7 +52,7 @@ static void drop_all(int holder)
         ;
 }
 
-/* One ends; until the loop says so. */
+/* One exits; until the loop reports it. */
 static void end_one(void *loop, struct task *victim, double *wall, double *cpu)
 {
     int64_t cpu_before = cpu_ns();
@@ -66,7 +66,7 @@ static void end_one(void *loop, struct task *victim, double *wall, double *cpu)
     expect_code(ended, 128 + 15);
 }
 
-/* COUNT: of so many a tenth, but 32 at most, are ended one by one. Then others
+/* COUNT: a tenth of them, but 32 at most, are killed one by one. Then others
  * take their places, which is not measured, but leaves the caches full of what a
  * start touches: of a table of thousands of descriptors, with most contenders.
  * That is why they are not started one by one. */
@@ -97,7 +97,7 @@ void row_exit(char **arguments)
     report("cpu", typical(cpus, done));
 }
 
-/* COUNT: all end at once; until the last one is told. */
+/* COUNT: all exit at once; until the last one is reported. */
 void row_burst(char **arguments)
 {
     size_t count = (size_t)atoi(arguments[0]);

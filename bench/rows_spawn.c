@@ -1,5 +1,5 @@
 /*
- * Rows about one child at a time: start it, wait for it, how soon a wait tells
+ * Rows about one child at a time: start it, wait for it, how soon a wait reports
  * of its end, and what a limit costs.
  */
 #define _GNU_SOURCE
@@ -143,7 +143,7 @@ void row_wake(char **arguments)
     report("wall", typical(samples, done));
 }
 
-/* A child that ends after 10 ms, under a limit of 10 s. */
+/* A child that exits after 10 ms, with a timeout of 10 s. */
 void row_limit(char **arguments)
 {
     (void)arguments;

@@ -37,7 +37,7 @@ def ratios(table, results, names):
 
 
 def targets(table, results, prints):
-    """What was to be reached. It informs; nothing fails by it."""
+    """The aims. They inform; nothing fails by them."""
     width = max(len(label_of(*line)) for line in lines_of(table))
     yield f"{'':{width}}{'ratio':>9}{'+-':>7}{'limit':>7}"
     for row, metric in lines_of(table):

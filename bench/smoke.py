@@ -36,7 +36,7 @@ def try_row(runner, row):
 
 
 def is_there(what, program):
-    """Whether a part of the footprint can be measured; says so if not."""
+    """Whether a part of the footprint can be measured; prints that if not."""
     if program:
         return True
     tell("SKIP", f"footprint: {what}", "what it needs is not installed, or was not built")

@@ -71,7 +71,7 @@ struct seen {
 void window_open(void);
 struct seen window_close(void);
 
-/* Requires that a call that returned `result` worked, or says what was seen.
+/* Requires that a call that returned `result` worked, or prints what was seen.
  * Returns whether it worked. */
 bool judge(const char *what, int result, const struct seen *seen);
 
@@ -96,7 +96,7 @@ bool judge_start(const struct want *want, int result, const chld_error *error,
 
 /* Without faults: starts a child that must start. */
 chld_id start(const char *const *argv, const chld_spawn_options *options);
-/* A child that ends, with exit code 42, when its stdin is closed. */
+/* A child that exits with code 42 when its stdin is closed. */
 chld_id start_gated(void);
 void open_gate(chld_id id);
 /* Without faults: waits, requires this end, closes. */
@@ -112,7 +112,7 @@ void await_zombie(int pid);
 
 /* A wait inside the window. Returns whether it worked. */
 bool try_wait(chld_id id, int timeout_ms, chld_status *ret);
-/* The same for a child that goes on: it must not be said to have ended. */
+/* The same for a child that goes on: it must not be reported as exited. */
 void try_in_vain(chld_id id, int timeout_ms);
 void require_status(const chld_status *status, int state, int code);
 

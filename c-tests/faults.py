@@ -35,7 +35,7 @@ NO_PIDFD = "clone3:library={0},clone:pidfd={0},pidfd_open={0}"
 # Ways in which a kernel or a sandbox is less than the library likes best.
 INJECT_LANES = {
     "as it is": [],
-    "once refused, refused for ever": ["--persist"],
+    "once refused, refused forever": ["--persist"],
     "no clone3": "clone3:library=ENOSYS",
     "only fork": "clone3:library=EPERM,clone:vm=EPERM",
     "no pidfd": NO_PIDFD.format("EPERM"),

@@ -105,7 +105,7 @@ static const struct row rows[] = {
     { "rt_sigprocmask", SYS_rt_sigprocmask, PARENT, ARGUMENT(1, ~0u), { EINVAL, EPERM } },
     { "rt_sigprocmask", SYS_rt_sigprocmask, CHILD, ALWAYS, { EINVAL, EPERM } },
     /* No EIO with a large buffer, which is for what a child writes: a pipe never
-     * says that, and of a terminal it is the end. */
+     * returns that, and for a terminal it is the end. */
     { "read", SYS_read, ANYWHERE, ALWAYS, { EINTR } },
     { "read", SYS_read, ANYWHERE, 2, ~0xfffu, 0, { EIO } },
     { "write", SYS_write, ANYWHERE, ALWAYS, { EINTR, ENOMEM } },
@@ -177,7 +177,7 @@ void call_errors(const struct call *call, int ret_errors[MOST_ERRORS + 1])
         }
     }
     if (!known) {
-        /* A call that this table has not heard of: a sandbox has not either. */
+        /* A call that this table does not have: a sandbox does not, either. */
         ret_errors[count++] = ENOSYS;
         ret_errors[count++] = EPERM;
     }

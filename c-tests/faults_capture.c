@@ -31,7 +31,7 @@ static chld_capture_options feed_all(void)
     return options;
 }
 
-/* A capture that worked has everything, or says which stream has not and why. */
+/* A capture that worked has everything, or its result shows which stream has not and why. */
 static void require_captured(const chld_capture_result *result, const struct seen *seen,
                              size_t out_kept)
 {
@@ -188,7 +188,7 @@ static void run_lines(void)
     check_run(options, INPUT);
 }
 
-/* One that copies its input, and how it is to be captured. */
+/* One that copies its input, and how it is captured. */
 static chld_id start_copier(chld_capture_options *options)
 {
     static char err[2];
@@ -272,7 +272,7 @@ static void step(void)
     get_rid_of(id);
 }
 
-/* All that the child has written is in the pipe, and the child has ended. */
+/* All that the child has written is in the pipe, and the child has exited. */
 static void rest(void)
 {
     enum { REST = 40000 };
@@ -308,7 +308,7 @@ static int stop_taking(void *argument, const char *bytes, size_t size)
     return 7;
 }
 
-/* The child has said what the callback wants to hear, and waits for more input. */
+/* The child has written what the callback expects, and waits for more input. */
 static void enough(void)
 {
     int ends[2], calls = 0;

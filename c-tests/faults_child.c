@@ -1,9 +1,9 @@
 /*
  * faults_child CHECK...
  *
- * What the scenarios start: looks at what it was given, and ends as it is told.
- * The checks are made one after the other; where one fails it says so and exits
- * with 100, else with 0 unless one of them says otherwise.
+ * What the scenarios start: looks at what it was given, and exits as its arguments ask.
+ * The checks are made one after the other; where one fails it prints that and exits
+ * with 100, else with 0 unless one of them asks for another code.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -160,7 +160,7 @@ static void check_cgroup(const char *name)
     require(strstr(text, name) != NULL, name);
 }
 
-/* Copies stdin to stdout up to its end; says "err" on stderr. */
+/* Copies stdin to stdout up to its end; writes "err" to stderr. */
 static void copy(void)
 {
     char buffer[4096];
@@ -215,7 +215,7 @@ static bool check_option(const char *check, size_t length, const char *value)
     return true;
 }
 
-/* A process more, which lives until it is killed; then says so. */
+/* A process more, which lives until it is killed; then prints that. */
 static void spawn(void)
 {
     pid_t pid = fork();

@@ -32,7 +32,7 @@ struct rule {
 /*
  * clone3 is glibc's own too: pthread_create and posix_spawn try it first, and
  * turn to clone only after ENOSYS. To refuse it with EPERM or EINVAL would
- * break the threads of the program under test. "clone3:library" tells the two
+ * break the threads of the program under test. "clone3:library" distinguishes the two
  * apart by the size of their structs: libchld passes the first version of
  * clone_args, 64 bytes, glibc a later one, 88. In the same way "clone:vm" is a
  * child in borrowed memory (CLONE_VM, CLONE_VFORK), not a thread.

@@ -7,7 +7,7 @@
 /*
  * Makes calls of this process, and of all that it starts, fail from now on.
  * `rules`: "NAME=ERRNO,NAME=ERRNO", for instance "clone3=ENOSYS".
- * Returns 0, -EINVAL for rules that do not exist (and says which), -ENOSYS
+ * Returns 0, -EINVAL for rules that do not exist (and prints which), -ENOSYS
  * where filters are not offered.
  */
 int deny_install(const char *rules);

@@ -120,7 +120,7 @@ static int step_of_option(const struct want *want, const struct seen *seen)
     return CHLD_STEP_NONE;
 }
 
-/* A failure in the child's half is told exactly: this step, this item. */
+/* A failure in the child's half is reported exactly: this step, this item. */
 static bool fits_child(const struct want *want, const chld_error *error, const struct seen *seen)
 {
     int step = error->step;
@@ -142,10 +142,10 @@ static bool fits_child(const struct want *want, const chld_error *error, const s
     case SYS_unshare:
         return step == CHLD_STEP_DESCRIPTORS;
     case SYS_execveat:
-    case SYS_execve: /* the kernel says ENOENT of an interpreter, too */
+    case SYS_execve: /* the kernel returns ENOENT for an interpreter, too */
         return step == CHLD_STEP_EXEC
             || (step == CHLD_STEP_INTERPRETER && seen->error == ENOENT);
-    case SYS_faccessat: /* a candidate is passed over; or nobody says whose fault it is */
+    case SYS_faccessat: /* a candidate is passed over; or the fault cannot be located */
         return step == CHLD_STEP_EXEC
             && (error->code == seen->error || error->code == want->refused.error);
     case SYS_read: /* of a program's beginning; if none works, the report's neither */

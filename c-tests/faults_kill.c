@@ -1,4 +1,4 @@
-/* Ending children, groups and trees, by degrees and at once, while system calls
+/* Stopping children, groups and trees, step by step and at once, while system calls
  * fail. */
 #define _GNU_SOURCE
 #include "faults.h"
@@ -109,7 +109,7 @@ static void kill_group(void)
     prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 }
 
-/* If it says that nobody is left, nobody is. */
+/* If it reports that nobody is left, nobody is. */
 static void check_kill_tree(const int *cgroup)
 {
     uint32_t survivors = 99;

@@ -1,4 +1,4 @@
-/* What a start can be told besides streams and maps, one option after the other,
+/* All options of a start except streams and maps, one option after the other,
  * while system calls of the parent's and of the child's half fail. */
 #define _GNU_SOURCE
 #include "faults.h"

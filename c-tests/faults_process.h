@@ -20,7 +20,7 @@ int process_start(char *const argv[], struct started *ret);
 /* Closes the file, after copying its text. */
 void process_read_output(const struct started *started, char *buffer, size_t size);
 
-/* What /proc/PID/stat says. */
+/* What /proc/PID/stat contains. */
 struct process {
     char state;
     pid_t parent;

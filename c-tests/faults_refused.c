@@ -1,4 +1,4 @@
-/* Starts that fail anyway: the step, the item and the errno are told exactly,
+/* Starts that fail anyway: the step, the item and the errno are reported exactly,
  * whatever else fails meanwhile. */
 #define _GNU_SOURCE
 #include "faults.h"
@@ -136,7 +136,7 @@ static void map_target(void)
  * The child's target is a number at which the library itself happens to have
  * something open at that moment: of the descriptors from 20 up, everything but
  * one number at a time is taken. What is mapped must arrive untouched, and the
- * failure must still be told.
+ * failure must still be reported.
  */
 static void check_busy_target(int target)
 {
@@ -168,7 +168,7 @@ static void target_6(void)
     check_busy_target(6);
 }
 
-/* Only so many descriptors are left: the start works or says EMFILE. */
+/* Only a few descriptors are left: the start works or returns EMFILE. */
 static void start_with_left(int left)
 {
     static struct state before;
@@ -203,8 +203,8 @@ static void few_descriptors(void)
     }
 }
 
-/* The program puts itself into a sandbox after its first start: what was known
- * of this kernel is no longer so. */
+/* The program puts itself into a sandbox after its first start: what was detected
+ * of this kernel no longer holds. */
 static void sandboxed_later(void)
 {
     warm_up();

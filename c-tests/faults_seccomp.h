@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* 0: an architecture that nobody has tried; the tools then say so. */
+/* 0: an architecture that nobody has tried; the tools then report that. */
 #if defined __x86_64__ && !defined __ILP32__
 #define FAULTS_ARCH AUDIT_ARCH_X86_64
 #elif defined __aarch64__ && defined AUDIT_ARCH_AARCH64
@@ -63,7 +63,7 @@
 /*
  * Installs the filter for this process and all that it will start. Needs no
  * privilege, because from here on exec gives none. Returns what the kernel
- * says: 0, or a descriptor if `flags` asks for a listener, or -errno.
+ * returns: 0, or a descriptor if `flags` asks for a listener, or -errno.
  */
 static inline int seccomp_install(struct sock_filter *filter, size_t count, unsigned flags)
 {

@@ -80,7 +80,7 @@ static void next(chld_set set, chld_event *ret)
     fail("the set is readable and has nothing to tell");
 }
 
-/* All but the last end; each is told once. */
+/* All but the last exit; each is reported once. */
 static void check_set(uint32_t flags)
 {
     chld_id ids[COUNT];
@@ -182,7 +182,7 @@ static void handler(void)
     require_removed();
 }
 
-/* The child ends, and the handler runs, while calls fail. */
+/* The child exits, and the handler runs, while calls fail. */
 static void handler_under_faults(void)
 {
     chld_status status = { 0 };
@@ -200,7 +200,7 @@ static void handler_under_faults(void)
     require_removed();
 }
 
-/* The handler only tells, and chld_reap() reaps; at last without a fault. */
+/* The handler only notifies, and chld_reap() reaps; at last without a fault. */
 static void notify_and_reap(void)
 {
     chld_status status = { 0 };
@@ -228,7 +228,7 @@ static void hear(int pid, const chld_status *status, void *argument)
     heard += pid == *(pid_t *)argument && status->state == CHLD_STATE_EXITED && status->code == 9;
 }
 
-/* One child of the library and one foreign child have ended. */
+/* One child of the library and one foreign child have exited. */
 static void foreign_children(void)
 {
     chld_status status = { 0 };

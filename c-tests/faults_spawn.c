@@ -147,7 +147,7 @@ static void join(void)
     check(ARGV(ONLY_STANDARD, check_group), &options);
 }
 
-/* So many variables that the list of them needs pages of its own. */
+/* The list of variables is too long for the stack and needs pages of its own. */
 static void environment(void)
 {
     static char entries[200][32];
@@ -204,7 +204,7 @@ static void swap_later(void)
     swap();
 }
 
-/* So many that the list of moves needs pages of its own. */
+/* The list of moves is too long for the stack and needs pages of its own. */
 static void rotate(void)
 {
     chld_fd_map map[10];

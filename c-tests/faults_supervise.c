@@ -1,6 +1,6 @@
 /*
  * The kernel sends a notification for each call (SECCOMP_RET_USER_NOTIF), and
- * the caller sleeps until it is answered: with an errno, or with "go on".
+ * the caller sleeps until the supervisor replies: with an errno, or with "go on".
  */
 #define _GNU_SOURCE
 #include "faults_supervise.h"
@@ -83,7 +83,7 @@ static void look_through_pointer(pid_t pid, struct call *call)
     }
 }
 
-/* Counts the call; returns the errno that it shall have, or 0. */
+/* Counts the call; returns the errno that it must have, or 0. */
 static int count(struct watch *watch, const struct call *call)
 {
     struct run *run = watch->run;
@@ -181,7 +181,7 @@ static long now_ms(void)
     return now.tv_sec * 1000L + now.tv_nsec / 1000000;
 }
 
-/* Serves until the program has ended or its time is up. */
+/* Serves until the program has exited or its time is up. */
 static void watch_program(struct watch *watch, int pidfd)
 {
     long deadline = now_ms() + RUN_SECONDS * 1000L;

@@ -6,7 +6,7 @@
 
 #include "faults_calls.h"
 
-/* What is to be made to fail. */
+/* What must fail. */
 struct fault {
     int at;        /* the how manieth call in the window, from 1; 0: none */
     bool in_child; /* of those that children make, or of the program's own: the
@@ -24,7 +24,7 @@ struct run {
     int count; /* calls in the window, the first MOST_CALLS of them in `calls` */
     struct call calls[MOST_CALLS];
     int failures;      /* how many were made to fail */
-    int wait_word;     /* how the program ended */
+    int wait_word;     /* how the program exited */
     bool hung;         /* it had to be killed */
     int left_behind;   /* children that it left */
     char output[4096]; /* what it wrote to stderr */

@@ -1,4 +1,4 @@
-/* Learning of ends, and acting on children, while system calls fail. */
+/* Detecting exits, and acting on children, while system calls fail. */
 #define _GNU_SOURCE
 #include "faults.h"
 
@@ -30,7 +30,7 @@ static void ended(void)
     require_end(id, known, &status, CHLD_STATE_EXITED, 42);
 }
 
-/* The limit passes, then the child ends. */
+/* The timeout passes, then the child exits. */
 static void limit(void)
 {
     chld_status status = { 0 };
@@ -94,7 +94,7 @@ static void kill_and_wait(void)
     require_end(id, waited == 0, &status, CHLD_STATE_KILLED, SIGTERM);
 }
 
-/* Stopped, continued, killed: each is told, and in this order. */
+/* Stopped, continued, killed: each is reported, and in this order. */
 static void changes(void)
 {
     static const struct {
@@ -145,7 +145,7 @@ static void require_event(const chld_event *event, const chld_id ids[MANY], size
     require_status(&event->status, CHLD_STATE_KILLED, SIGKILL);
 }
 
-/* Nobody ends in time; then one of many does, and it is that one. */
+/* None exits before the timeout; then one of many does, and it is that one. */
 static void any(void)
 {
     chld_id ids[MANY];

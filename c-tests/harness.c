@@ -17,7 +17,7 @@
 
 enum { PASSED = 0, FAILED = 1, WRONG_USE = 2 };
 
-/* What fails in a loop need not be said a thousand times. */
+/* A failure in a loop need not be printed a thousand times. */
 enum { MOST_MESSAGES = 20 };
 
 /* Where messages go: a copy of stdout that stays when a test closes it. */
@@ -199,7 +199,7 @@ static bool has_descriptor(const struct surroundings *in, const struct descripto
     return false;
 }
 
-/* What the library keeps until the program says that it is done: see support.c. */
+/* What the library keeps until the program has declared that it is done: see support.c. */
 __attribute__((weak)) void before_audit(void)
 {
 }

@@ -27,7 +27,7 @@
     } \
     static void run_##name(void)
 
-/** These count a failure, say where and what, and go on. They are true if all
+/** These count a failure, print where and what, and go on. They are true if all
  * is well, and can be used in any thread, and in a forked copy of the test. */
 #define CHECK(condition) check(__FILE__, __LINE__, #condition, (condition))
 #define CHECK_INT(got, want) check_int(__FILE__, __LINE__, #got, (got), (want))
@@ -76,7 +76,7 @@ void check_errno(const char *file, int line, const char *what);
 _Noreturn void require_failed(const char *file, int line, const char *what);
 _Noreturn void skip_test(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** Counts a failure and says what it is: "file:line: " and the text. */
+/** Counts a failure and prints it: "file:line: " and the text. */
 void fail(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

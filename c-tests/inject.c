@@ -5,14 +5,14 @@
  * before the exec, makes inside the window that it opens (inject.h). Then runs
  * it again for each of these calls and each errno that the call can have
  * (faults_calls.c), and makes that one call fail; with --persist, also every
- * later one of its kind. PROGRAM must say each time, by exiting with 0, that it
+ * later one of its kind. PROGRAM must confirm each time, by exiting with 0, that it
  * came through. Needs neither ptrace nor privilege; Linux 5.5.
  *
  * Where the same call comes more than MANY times, only a few of these are made
  * to fail: the first, the last, and some between.
  *
  * Exits 0 if all is well, 1 if not, 77 where the kernel does not offer this or
- * the program says that it cannot run.
+ * the program reports that it cannot run.
  */
 #define _GNU_SOURCE
 #include "faults_errno.h"
@@ -32,7 +32,7 @@
 #define MOST_HANGS 3
 
 struct options {
-    int error; /* 0: what the table says */
+    int error; /* 0: what the table has */
     bool persist;
     char **argv;
 };
@@ -107,8 +107,8 @@ static void try_fault(const struct options *options, int at, int error, struct t
     const struct call *call = &counting.calls[at];
     struct fault fault = { rank(at), call->in_child, call->number, error, options->persist,
                            options->error != 0 };
-    /* A call that is interrupted is made again: for ever, if every time. And a
-     * report that can never be written cannot be told. */
+    /* A call that is interrupted is made again: forever, if every time. And a
+     * report that can never be written never arrives. */
     if (options->persist && (error == EINTR || call->number == SYS_write)) {
         return;
     }

@@ -1,6 +1,6 @@
 /*
  * How a program under `inject` marks the calls that may be made to fail, and
- * learns what happened to them: by prctl() with an option that no kernel has.
+ * finds what happened to them: by prctl() with an option that no kernel has.
  * Without a supervisor the kernel answers EINVAL, and all of this does nothing.
  */
 #ifndef INJECT_H
@@ -30,7 +30,7 @@ static inline int inject_ask(int what)
     return answer < 0 ? 0 : (int)answer;
 }
 
-/* A system call that the supervisor does not hear of: the kernel ignores the
+/* A system call that the supervisor does not see: the kernel ignores the
  * sixth argument of a call that has fewer, the filter knows it. For audits,
  * which make many calls. */
 #define INJECT_UNHEARD(number, a, b, c, d) syscall(number, a, b, c, d, 0L, (long)INJECT_OPTION)

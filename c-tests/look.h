@@ -1,5 +1,5 @@
-/* Looking at a child from outside the library: what /proc says of it, what a
- * program finds, and what a caller with fewer rights is told. */
+/* Looking at a child from outside the library: what /proc shows of it, what a
+ * program finds, and what a caller with fewer rights gets. */
 #ifndef LOOK_H
 #define LOOK_H
 

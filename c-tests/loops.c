@@ -18,7 +18,7 @@ static const struct loop *loop;
 static bool may_be_lost;
 
 /* The crowd: the first half ends as it likes, the second all at once when the
- * first has been told. */
+ * first has been reported. */
 static chld_set set;
 static struct member crowd[MOST];
 static int crowd_count, crowd_told;
@@ -75,10 +75,10 @@ void crowd_take(void)
         CHECK(event.id == member->id);
         CHECK_INT(++member->told, 1);
         check_end(event.status, member->state, member->code);
-        if (!loop->steals) { /* only who reaps learns that */
+        if (!loop->steals) { /* only the reaper gets that */
             CHECK_CALL(chld_usage(event.id, NULL), 0);
         }
-        if ((member - crowd) % 2 == 0) { /* the others stay, and could be told again */
+        if ((member - crowd) % 2 == 0) { /* the others stay, and could be reported again */
             CHECK_CALL(chld_close(event.id), 0);
         }
         if (++crowd_told == crowd_count / 2) {
@@ -244,7 +244,7 @@ void loop_run(const struct loop *with, uint32_t flags, bool reap_mode)
     }
     start_all();
     while (crowd_told < crowd_count || jobs_left > 0 || own_left > 0) {
-        loop->turn(); /* until the alarm, if something is never told */
+        loop->turn(); /* until the alarm, if something is never reported */
     }
     loop->unwatch();
     if (!loop->blocks_sigchld) {

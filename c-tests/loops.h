@@ -30,12 +30,12 @@ struct loop {
     void (*arm)(struct job *job);
     void (*disarm)(struct job *job);
     /** Starts `argv` as a child of the loop's own, and calls own_ended() when the
-     * loop tells of its end. NULL: the loop has no such thing. */
+     * loop reports its exit. NULL: the loop has no such thing. */
     void (*start_own)(int number, const char *const *argv);
     /** Goes round once; it may wait. */
     void (*turn)(void);
     /** It waits for any child at all, so statuses may be lost where the kernel
-     * does not tell them twice. */
+     * does not report them twice. */
     bool steals;
     /** It blocks SIGCHLD, and calls chld_reap() when one is pending. */
     bool blocks_sigchld;
@@ -45,13 +45,13 @@ struct loop {
  * program has asked for the SIGCHLD handler as well. */
 void loop_run(const struct loop *loop, uint32_t flags, bool reap_mode);
 
-/** Takes all that the set has to tell. */
+/** Takes all events of the set. */
 void crowd_take(void);
 
 /** Does what can be done for a capture, and arms it anew. */
 void job_step(struct job *job);
 
-/** How the loop's own child ended, as waitpid() would have stored it. */
+/** How the loop's own child exited, as waitpid() would have stored it. */
 void own_ended(int number, int wait_word);
 
 /** For loops without timers of their own: how long they may sleep, as for
@@ -59,12 +59,12 @@ void own_ended(int number, int wait_word);
 int jobs_timeout(void);
 void jobs_step_due(void);
 
-/** The same for loops that tell of SIGCHLD, not of children: starts a child by
+/** The same for loops that report SIGCHLD, not children: starts a child by
  * fork, and looks at each child so started that has not ended yet. */
 void own_fork(int number, const char *const *argv);
 void own_look(void);
 
-/** Whether waits and such a set learn of ends by SIGCHLD here. */
+/** Whether waits and such a set detect exits by SIGCHLD here. */
 bool is_by_signal(uint32_t flags);
 
 #endif

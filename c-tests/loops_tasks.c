@@ -19,7 +19,7 @@ struct task {
 static const chld_stop_step steps[] = { { SIGTERM, 50 }, { SIGKILL, 10000 } };
 static const chld_stop_plan hard = { .size = sizeof hard, .steps = steps, .steps_count = 2 };
 
-/* The endless ones have said something before the limit begins to count. */
+/* The endless ones have written something before the timeout begins to count. */
 #define SHELL(script) ((const char *const[]) { "sh", "-c", script, NULL })
 static const struct task kinds[] = {
     { .argv = SHELL("cat"), .is_fed = true, .err = "", .state = CHLD_STATE_EXITED },

@@ -45,7 +45,7 @@ static void run_part(void (*part)(void))
 }
 
 /* The init of the namespace: reaps orphans until the part has ended. When it
- * ends itself, the kernel kills whoever is left. */
+ * ends itself, the kernel kills all that are left. */
 static void be_init(void (*part)(void))
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);

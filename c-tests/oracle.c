@@ -1,6 +1,6 @@
 /*
- * What the system's own headers and C library say, as functions for the unit
- * tests in src/oracle.rs. Nothing here knows what the library says; the tests
+ * What the system's own headers and C library contain, as functions for the unit
+ * tests in src/oracle.rs. Nothing here depends on what the library returns; the tests
  * compare the two.
  */
 #define _GNU_SOURCE

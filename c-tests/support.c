@@ -136,7 +136,7 @@ chld_id start_at(const char *file, int line, const struct gate *gate, int code, 
 
 void await_end(chld_id id)
 {
-    /* Without consuming what it tells, and without the library's help, which
+    /* Without consuming what it reports, and without the library's help, which
      * might reap. ECHILD: somebody has reaped it. */
     int pid = CALL(chld_pid(id));
     REQUIRE(pid > 1);
@@ -238,8 +238,8 @@ char process_state(int pid)
     return state == 'Z' && threads > 1 ? 'R' : state;
 }
 
-/* Without /proc: of children only. Of a traced child, the kernel says it when the
- * tracer has been told, so /proc is asked where it is. */
+/* Without /proc: of children only. For a traced child, the kernel reports it when the
+ * tracer has been notified, so /proc is used where it is. */
 static bool has_ended_by_kernel(int pid)
 {
     siginfo_t info = { 0 };
@@ -324,7 +324,7 @@ int in_copy(void (*part)(void))
     int status;
     REQUIRE(waitpid(pid, &status, 0) == pid);
     if (WIFEXITED(status) && WEXITSTATUS(status) == TEST_SKIPPED) {
-        _exit(TEST_SKIPPED); /* the copy has said why */
+        _exit(TEST_SKIPPED); /* the copy has printed why */
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }

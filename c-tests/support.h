@@ -23,7 +23,7 @@ const char *helper(const char *name);
 #define DECIMAL(number) decimal((char[12]) { 0 }, (number))
 const char *decimal(char buffer[12], int number);
 
-/** ARGV for the helper that does what its arguments say. */
+/** ARGV for the helper that does what its arguments ask for. */
 #define ACT(...) ARGV(helper("act"), __VA_ARGS__)
 
 /** Starts a child; the test ends if that fails. */
@@ -35,7 +35,7 @@ chld_id start(const char *file, int line, const char *const *argv,
 #define FINISH(id) finish(__FILE__, __LINE__, (id))
 chld_status finish(const char *file, int line, chld_id id);
 
-/** Both: how a child ended that was started for nothing else. */
+/** Both: the status of a child that was started for nothing else. */
 #define RUN(argv, options) FINISH(START((argv), (options)))
 
 /** A status must be this. */
@@ -62,7 +62,7 @@ void gate_open(struct gate *gate);
 #define START_AT(gate, code) start_at(__FILE__, __LINE__, (gate), (code), NULL)
 chld_id start_at(const char *file, int line, const struct gate *gate, int code, void *user);
 
-/** Sleeps until a child has ended, without the library's waiting functions. */
+/** Sleeps until a child has exited, without the library's waiting functions. */
 void await_end(chld_id id);
 
 /** Starts children that end at once, many of them, one after the other, while two
@@ -107,7 +107,7 @@ bool process_is_there(int pid);
 /** Whether this runs under valgrind, which has limits of its own. */
 bool under_valgrind(void);
 
-/** Whether the kernel tells how a process ended that was reaped already. */
+/** Whether the kernel has the status of a process that was reaped already. */
 bool ends_can_be_recovered(void);
 
 /** Whether waitid() takes pidfds: P_PIDFD, since Linux 5.4. */

@@ -79,7 +79,7 @@ TEST(what_is_no_child_is_not_adopted)
 }
 
 /* Pids that are used again: a child of the library that other code has reaped, and a
- * foreign child that has its pid by now. Only the pidfd tells them apart. */
+ * foreign child that has its pid by now. Only the pidfd distinguishes them. */
 
 enum { STOLEN_CODE = 7, FOREIGN_CODE = 9 };
 

@@ -23,7 +23,7 @@ static void end_cat(void)
     CHECK_EXITED(FINISH(cat), 0);
 }
 
-/* An emulator says 0 to MADV_WIPEONFORK and wipes nothing: a copy has used the library. */
+/* An emulator returns 0 for MADV_WIPEONFORK and wipes nothing: a copy has used the library. */
 static void need_wiped_memory(void)
 {
     need_real_kernel();

@@ -178,7 +178,7 @@ TEST(a_child_that_cannot_start_says_so)
     check_nothing(&result);
 }
 
-/* The start is not to blame: the error says so, and there is one all the same. */
+/* The start is not to blame: the error shows that, and there is one all the same. */
 static void check_refused(const chld_spawn_options *spawn, const chld_capture_options *options,
                           int errnum)
 {

@@ -162,7 +162,7 @@ TEST(a_run_can_be_cancelled_while_much_comes)
     close(ends[1]);
 }
 
-/* Whoever is done is not cancelled. */
+/* A child that is done is not cancelled. */
 TEST(a_capture_that_is_complete_is_not_cancelled)
 {
     int ends[2];

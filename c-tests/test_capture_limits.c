@@ -78,7 +78,7 @@ TEST(the_end_of_the_pipe_can_be_waited_for)
     }
 }
 
-/* A descendant goes on reading when the child has ended. */
+/* A descendant goes on reading when the child has exited. */
 TEST(with_eof_the_input_goes_to_whoever_reads_it)
 {
     static char input[300000];

@@ -134,7 +134,7 @@ TEST(a_line_that_comes_in_parts_is_given_as_one)
     CHECK_EXITED(FINISH(id), 0);
 }
 
-/* Who closes early has not got the rest of the line, and is told. */
+/* A close before the end loses the rest of the line, and the result shows that. */
 TEST(a_line_that_was_not_given_is_truncated)
 {
     struct lines lines = { .count = 0 };

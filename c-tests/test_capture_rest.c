@@ -1,4 +1,4 @@
-/* What is in the pipes when the child has ended, or the limit is reached. */
+/* What is in the pipes when the child has exited, or the timeout is reached. */
 #include "support.h"
 
 #include <fcntl.h>
@@ -179,7 +179,7 @@ TEST(what_a_large_pipe_holds_at_the_limit_is_read)
     check_rich_pipe(CHLD_CAPTURE_EOF);
 }
 
-/* It has much to write, and would wait for its reader for ever. */
+/* It has much to write, and would wait for its reader forever. */
 TEST(a_pipe_that_cannot_be_read_keeps_nobody_waiting)
 {
     chld_id id = start_piped(ARGV(helper("flow"), "pour", "1024"));

@@ -1,4 +1,4 @@
-/* What the result of a capture says about the child: pid, time, resources. */
+/* The child in the result of a capture: pid, time, resources. */
 #include "support.h"
 
 #include <poll.h>

@@ -291,7 +291,7 @@ TEST(a_terminal_keeps_its_mode)
     CHECK_EXITED(FINISH(id), 0);
 }
 
-/* Closing one of its ends says nothing; the character does. */
+/* Closing one of its ends is no signal; the character is. */
 TEST(a_terminal_ends_the_input_by_a_character)
 {
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;

@@ -31,7 +31,7 @@ static chld_spawn_options with_maps(const chld_fd_map *maps, size_t count)
     return options;
 }
 
-/* The child has what the maps say, 0 to 2, and nothing else. */
+/* The child has the descriptors of the maps, 0 to 2, and nothing else. */
 static void check_maps(const chld_fd_map *maps, size_t count)
 {
     chld_spawn_options options = with_maps(maps, count);

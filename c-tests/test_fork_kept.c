@@ -14,7 +14,7 @@
 #define MADV_WIPEONFORK 18
 #endif
 
-/* Set in a copy whose first call is to be interrupted. */
+/* Set in a copy whose first call must be interrupted. */
 static bool interrupts_first_call;
 
 /* In place of libc's. The first call in a copy asks for MADV_DONTFORK while it empties

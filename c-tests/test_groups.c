@@ -55,13 +55,13 @@ TEST(a_session_has_the_child_as_its_leader)
     chld_spawn_options options = with_group(CHLD_GROUP_INHERIT, 0);
     options.flags = CHLD_SPAWN_SESSION;
     check_family(&options, 0, 0);
-    options.group_mode = CHLD_GROUP_NEW; /* says the same once more */
+    options.group_mode = CHLD_GROUP_NEW; /* returns the same once more */
     check_family(&options, 0, 0);
 }
 
 TEST(a_group_that_cannot_be_joined_is_refused)
 {
-    /* A process that has ended and was reaped is no group of our session. */
+    /* A process that has exited and was reaped is no group of our session. */
     pid_t gone = fork();
     if (gone == 0) {
         _exit(0);

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Every function says EBADF. (The signal is one that does no harm.) */
+/* Every function returns EBADF. (The signal is one that does no harm.) */
 static void check_is_none(chld_id id)
 {
     CHECK_CALL(chld_wait(id, -1, NULL), -EBADF);

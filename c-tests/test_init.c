@@ -1,4 +1,4 @@
-/* The duty of pid 1 and of subreapers: orphans are reaped and told of, own
+/* The duty of pid 1 and of subreapers: orphans are reaped and reported, own
  * children keep their statuses. */
 #include "ends.h"
 
@@ -12,7 +12,7 @@
 
 enum { ORPHANS = 6, PARENT_CODE = 77 };
 
-/* Foreign children that were told of. */
+/* Foreign children that were reported. */
 struct told {
     int pid;
     chld_status status;
@@ -37,7 +37,7 @@ static const struct told *find(int pid)
     return NULL;
 }
 
-/* The parent of the orphans tells their pids, and goes. The odd ones end by a
+/* The parent of the orphans reports their pids, and goes. The odd ones end by a
  * signal. */
 static _Noreturn void leave_orphans(int to, const struct gate *gate)
 {
@@ -76,7 +76,7 @@ static pid_t make_orphans(pid_t pids[ORPHANS], const struct gate *gate)
     return parent;
 }
 
-/* Reaps until so many have been told of in all. */
+/* Reaps until this number has been reported in all. */
 static void reap_until(int count)
 {
     int sum = told_count;
@@ -295,7 +295,7 @@ TEST(a_handler_may_reap_foreign)
     CHECK_EXITED(told[0].status, 8);
 }
 
-/* A child that ends before chld_spawn() has returned is no foreign child. */
+/* A child that exits before chld_spawn() has returned is no foreign child. */
 
 static void reap_foreign(void)
 {

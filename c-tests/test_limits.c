@@ -48,7 +48,7 @@ static int count_free(void)
 static int free_ones;
 static uint32_t mode;
 
-/* A start either succeeds or says EMFILE; in both cases nothing is lost. */
+/* A start either succeeds or returns EMFILE; in both cases nothing is lost. */
 static void start_with_few(void)
 {
     chld_spawn_options options = three(mode);

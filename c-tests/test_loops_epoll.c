@@ -107,7 +107,7 @@ TEST_EACH_ENGINE(beside_epoll_everybody_gets_their_own)
     loop_run(&with_epoll, flags, false);
 }
 
-/* Why chld_reap() is needed there, and what tells of it. */
+/* Why chld_reap() is needed there, and what shows that. */
 TEST(beside_a_signalfd_the_sigchld_engine_is_deaf_and_says_so)
 {
     uint32_t surroundings = 0;

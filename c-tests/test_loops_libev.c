@@ -188,9 +188,9 @@ TEST_EACH_ENGINE(beside_libevs_default_loop_without_its_handler_all_is_well)
 }
 
 /* The default loop runs when a child of ours has ended, and nobody has looked.
- * With pidfds it takes the status: what the kernel still tells then is told, and
+ * With pidfds it takes the status: what the kernel still has then is reported, and
  * nothing is made up. Without, our handler has been there before it. `state` is
- * what must be told; 0 where that is not known. */
+ * what must be reported; 0 where that is not known. */
 static void leave_one_to_libev(int state)
 {
     chld_event event = { 0 };

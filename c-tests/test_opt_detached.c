@@ -46,7 +46,7 @@ static chld_spawn_options detached(const struct line *line)
 
 static const char *const tell_pid[] = { "/bin/sh", "-c", "echo $$; read line; exit 6", NULL };
 
-/* The pid that it has told; it goes on when the other pipe is closed. */
+/* The pid that it has reported; it goes on when the other pipe is closed. */
 static int read_pid(struct line *line)
 {
     char text[32] = "";
@@ -102,7 +102,7 @@ TEST(it_needs_no_place_for_a_handle)
     check_no_child();
 }
 
-/* A descendant's subreaper is told exactly how it ended. */
+/* A descendant's subreaper gets exactly its status. */
 static struct line shared_line;
 
 static void detach_below_a_subreaper(void)

@@ -1,5 +1,5 @@
 /* Under qemu-user a child's memory is never its parent's, whatever the flags
- * say: failures must be told as exactly as ever, by the pipe. Tests of other
+ * are: failures must be reported as exactly as ever, by the pipe. Tests of other
  * programs are run again under the emulator. */
 #include "look.h"
 

@@ -129,7 +129,7 @@ static _Noreturn void start_as_nobody(struct gate *ready, const struct gate *lea
     _exit(failures() != 0);
 }
 
-/* Whether the child was seen in time: as its new user, before its exec. */
+/* Whether the child was seen soon enough: as its new user, before its exec. */
 static bool compare_memories(bool *ret_same)
 {
     struct gate ready = gate_make(), leave = gate_make();

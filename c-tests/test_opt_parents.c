@@ -224,8 +224,8 @@ TEST(sigchld_is_blocked)
     REQUIRE(sigprocmask(SIG_SETMASK, &before, NULL) == 0);
 }
 
-/* A child's end wakes nobody and leaves no zombie: failures are told all the
- * same, and nothing waits for ever. */
+/* A child's exit wakes nobody and leaves no zombie: failures are reported all the
+ * same, and nothing waits forever. */
 TEST(sigchld_is_ignored)
 {
     struct sigaction before, ignore = { .sa_handler = SIG_IGN };

@@ -84,7 +84,7 @@ enum { NUMBERS = sizeof numbers / sizeof *numbers };
 
 static struct sigaction found[NUMBERS];
 
-/* These are ignored but for SIGUSR1, which has a handler; returns what is
+/* These are ignored, except SIGUSR1, which has a handler; returns what is
  * ignored. SIGCHLD is left alone unless asked for. */
 static uint64_t set_dispositions(bool sigchld)
 {
@@ -132,7 +132,7 @@ TEST(all_that_the_caller_ignores_is_ignored_if_asked_for)
     restore_dispositions();
 }
 
-/* A caller that ignores SIGCHLD need not learn how its children end. */
+/* A caller that ignores SIGCHLD need not get the statuses of its children. */
 TEST(sigchld_is_inherited_ignored_if_asked_for)
 {
     need_real_kernel();

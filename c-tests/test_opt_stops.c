@@ -1,5 +1,5 @@
 /* Stop signals, and others, that come while a child is started: from the clone to
- * the exec nobody has been told its pid, so nobody can send it SIGCONT. */
+ * the exec nobody has its pid, so nobody can send it SIGCONT. */
 #include "look.h"
 
 #include <fcntl.h>
@@ -282,7 +282,7 @@ static _Noreturn void start_one(const struct mode *mode, struct progress *progre
     _exit(failures() != 0);
 }
 
-/* Whether the signal came in time: the child has not executed its program. */
+/* Whether the signal came early enough: the child has not executed its program. */
 static bool signal_one(const struct mode *mode, int number,
                        void (*expect)(const struct mode *, chld_id))
 {

@@ -93,7 +93,7 @@ static void *start_many(void *unused)
 }
 
 /* valgrind calls functions of libc in a child that exits, which may wait for a
- * lock of another thread for ever. */
+ * lock of another thread forever. */
 TEST(other_threads_allocate_change_the_environment_and_install_handlers)
 {
     need_real_kernel();

@@ -11,7 +11,7 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define STAGE(...) { .argv = ARGV(__VA_ARGS__) }
 
-/* Everything on stdout, and no time limit. */
+/* Everything on stdout, and no timeout. */
 static chld_capture_options keep_output(void)
 {
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
@@ -202,7 +202,7 @@ TEST(the_statuses_are_those_of_all_stages)
     CHECK_INT(result.failed, 2);
 }
 
-/* The same as bash says. */
+/* The same as in bash. */
 TEST(pipefail_is_the_rightmost_stage_that_failed)
 {
     for (int codes = 0; codes < 8; codes++) {

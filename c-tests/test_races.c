@@ -8,19 +8,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* One child, and what the threads have learnt of it. Its end is either the one
- * that it was started for or that of the killer's signal: whichever is told
- * first must be told by all. */
+/* One child, and what the threads have found about it. Its status is either the one
+ * that it was started for or that of the killer's signal: the one that is reported
+ * first must be reported by all. */
 struct race {
     chld_id id;
     int code;
     bool is_closed_early;
-    atomic_int word; /* the first that was told, or -1 */
+    atomic_int word; /* the first that was reported, or -1 */
     atomic_bool over;
     pthread_barrier_t start;
 };
 
-/* A call has told of the end; what it told is what all others told. */
+/* A call has reported the exit; all others reported the same. */
 static void told(struct race *race, const chld_status *status)
 {
     int first = -1;
@@ -41,7 +41,7 @@ static bool succeeded(const struct race *race, int result)
     return CHECK_INT(result, 0);
 }
 
-/* Dead is dead: to everybody who was told so. */
+/* Dead is dead, for every caller. */
 static void check_kill_of_the_dead(const struct race *race)
 {
     int result = CALL(chld_kill(race->id, SIGTERM));
@@ -178,7 +178,7 @@ static void run_race(int code, bool is_closed_early)
         chld_status status = FINISH(race.id);
         told(&race, &status);
     }
-    /* A closed child is looked at by whoever calls in. */
+    /* A closed child is looked at by any later call. */
     AWAIT(CALL(chld_wait(race.id, 0, NULL)) == -EBADF && !process_is_there(pid));
     pthread_barrier_destroy(&race.start);
 }
@@ -269,7 +269,7 @@ TEST(a_handler_that_runs_late_pokes_nobody_else)
 }
 
 /* Over an ignored SIGCHLD the handler reaps foreign children, as the kernel had done. A
- * child that ends before chld_spawn() has returned is none. */
+ * child that exits before chld_spawn() has returned is none. */
 TEST(a_child_that_is_being_started_is_no_foreign_child_to_the_handler)
 {
     struct sigaction ignore = { .sa_handler = SIG_IGN }, before;

@@ -1,4 +1,4 @@
-/* Ending in the way that a child ended. */
+/* Terminating in the way in which a child terminated. */
 #include "look.h"
 
 #include <signal.h>
@@ -149,7 +149,7 @@ static void be_traced(void)
     }
 }
 
-/* Whether a copy that raises `state` with SIGSEGV would leave a core to whoever
+/* Whether a copy that raises `state` with SIGSEGV would leave a core to those who
  * asks for one: /proc gives what belongs to other processes to root. */
 static bool is_dumpable_when_it_raises(int state)
 {

@@ -179,7 +179,7 @@ static void try_long_entries(void)
     CHECK_EXITED(RUN(ARGV("tool", "exit", "2"), NULL), 2);
 }
 
-/* As execvp() says, wherever it is looked for. */
+/* As execvp() returns it, in every kind of search. */
 TEST(a_name_too_long_for_a_file_is_told)
 {
     static char name[5001];

@@ -7,14 +7,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The set has nothing to tell, and its descriptor says so, once it was asked. */
+/* The set has no event, and its descriptor shows that, once a call has looked. */
 static void check_quiet(chld_set set)
 {
     CHECK_CALL(chld_set_next(set, NULL), -EAGAIN);
     CHECK(!is_readable(CALL(chld_set_fd(set))));
 }
 
-/* The next end that the set tells of is that of `id`. */
+/* The next exit that the set reports is that of `id`. */
 static void check_told(chld_set set, chld_id id, int code)
 {
     chld_event event = { .index = 99 };

@@ -1,4 +1,4 @@
-/* What a set reports besides exits, and what it does with its children: stops, wake-ups,
+/* What a set reports in addition to exits, and what it does with its children: stops, wake-ups,
  * stop sequences, captures. */
 #include "ends.h"
 
@@ -112,7 +112,7 @@ TEST_EACH_ENGINE(stops_are_reported_although_sigchld_is_blocked)
     chld_id id = START_AT(&gate, 5);
     CHECK_CALL(chld_set_add(set, id, CHLD_WATCH_STOPPED), 0);
     CHECK_CALL(chld_kill(id, SIGSTOP), 0);
-    AWAIT(is_readable(CALL(chld_set_fd(set)))); /* a foreign loop is told, too */
+    AWAIT(is_readable(CALL(chld_set_fd(set)))); /* a foreign loop is woken, too */
     check_event(set, CHLD_EVENT_STOPPED, id, 0);
     CHECK_CALL(chld_kill(id, SIGCONT), 0);
     gate_open(&gate);

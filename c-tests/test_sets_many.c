@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A child, how it is to end, and how often which set has told of it. */
+/* A child, how it must exit, and how often which set has reported it. */
 struct one {
     chld_id id;
     int state;
@@ -40,7 +40,7 @@ static void start_mixed(struct one *one, int number, const struct gate *gate)
     }
 }
 
-/* An event is the end of the child that it names, and the first to tell so. */
+/* An event is the exit of the child that it names, and the first report of it. */
 static void check_event(const chld_event *event, int times)
 {
     struct one *one = event->user;

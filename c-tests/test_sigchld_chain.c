@@ -183,7 +183,7 @@ TEST(stops_are_told_to_a_handler_that_wants_them)
 }
 
 /* The kernel keeps one pending SIGCHLD: that of the stop, though the child has
- * ended by then. Without ours it would have sent the handler one for the end. */
+ * exited by then. Without ours it would have sent the handler one for the exit. */
 TEST(an_end_that_a_stop_has_swallowed_is_told)
 {
     struct sigaction previous = action_of(plain, SA_RESTART | SA_NOCLDSTOP);

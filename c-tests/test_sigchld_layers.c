@@ -84,7 +84,7 @@ static void check_one_round(int count)
     }
 }
 
-/* A child that ends is reaped although nobody calls in. */
+/* A child that exits is reaped although nobody calls in. */
 static void check_reaping(void)
 {
     struct gate gate = gate_make();
@@ -427,7 +427,7 @@ TEST(a_set_wait_looks_although_a_foreign_handler_does_not_chain)
     restore_default();
 }
 
-/* Whoever leaves in the order of coming leaves nothing behind. */
+/* Handlers that leave in the order of coming leave nothing behind. */
 TEST(foreign_handlers_that_go_away_again_do_not_count)
 {
     for (int i = 0; i < 8 && !failures(); i++) {

@@ -1,4 +1,4 @@
-/* Limits that only SIGCHLD can keep: no descriptor tells of a stop. The handler
+/* Timeouts that only SIGCHLD can keep: no descriptor reports a stop. The handler
  * is there while a call waits, and gone afterwards, which the audit checks. */
 #include "ends.h"
 

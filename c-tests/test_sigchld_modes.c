@@ -1,5 +1,5 @@
 /* What the handler does for the program: reap mode keeps every status and
- * leaves no zombie; notify mode tells, and leaves the rest to the program. */
+ * leaves no zombie; notify mode reports, and leaves the rest to the program. */
 #include "ends.h"
 
 #include <fcntl.h>

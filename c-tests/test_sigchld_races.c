@@ -128,7 +128,7 @@ static void *open_and_close_until_enough(void *unused)
 }
 
 /* If it did not let that thread run whose call it waits for, it would be stuck
- * until the kernel takes the processor away from it, for a second or for ever. */
+ * until the kernel takes the processor away from it, for a second or forever. */
 TEST(a_thread_with_priority_lets_the_others_finish_their_calls)
 {
     enum { CALLS = 500, TOO_LONG_MS = 500 };

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What the macros of <sys/wait.h> say. */
+/* What the macros of <sys/wait.h> return. */
 static int decode_by_macros(int word, chld_status *status)
 {
     *status = (chld_status) { 0, 0, 0, word };

@@ -1,5 +1,5 @@
 /* Surroundings that take statuses away: other waiters, an ignored SIGCHLD. The
- * status is recovered if the kernel still tells it, else it is lost; it is
+ * status is recovered if the kernel still has it, else it is lost; it is
  * never invented. And the other way round: children that are not the library's
  * are left alone. */
 #include "ends.h"

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A child that has said "start" on its stdout, which is a pipe. */
+/* A child that has written "start" to its stdout, which is a pipe. */
 static chld_id start_flow(const char *what, uint32_t group_mode)
 {
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;

@@ -1,5 +1,5 @@
 /* Random calls by several threads for a few dozen children, with signals, copies, closes and
- * stolen statuses; every result is compared with what is known of the child. Each thread's
+ * stolen statuses; every result is compared with the record of the child. Each thread's
  * calls follow from the seed. CHLD_STRESS_SECONDS and CHLD_STRESS_SEED: `make stress`. */
 #include "namespace.h"
 #include "stress/stress.h"

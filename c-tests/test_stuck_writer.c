@@ -130,7 +130,7 @@ TEST(a_thread_that_captures_holds_up_nobody)
     CHECK_EXITED(FINISH(stuck), CODE);
 }
 
-/* The thread that closes is inside close() and not inside the lock, also if the child has
+/* The thread that closes is inside close() and not inside the lock, even if the child has
  * been killed meanwhile and the handler comes. */
 TEST(the_exit_of_the_child_is_reported_while_another_thread_closes_its_pipe)
 {

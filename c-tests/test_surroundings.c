@@ -264,7 +264,7 @@ TEST(ignored_then_installed_a_foreign_child_that_exits_during_a_start_leaves_no_
     set_sigchld(SIG_DFL, 0);
 }
 
-/* Without a handler the kernel is asked how it ended, if it can tell. */
+/* Without a handler the kernel is asked for the status, if it has one. */
 static void check_end_without_handler(int (*wait)(chld_id, chld_status *))
 {
     struct gate gate = gate_make();
@@ -413,7 +413,7 @@ TEST(overwritten_a_wait_tells_the_truth_when_its_limit_is_over)
     CHECK_CALL(chld_sigchld_remove(), 0);
 }
 
-/* It asks for the handler, so the handler is to be put on top. */
+/* It asks for the handler, so the handler must be put on top. */
 TEST(overwritten_a_set_that_is_opened_later_is_not_deaf)
 {
     struct gate gate = gate_make();

@@ -148,7 +148,7 @@ static void *compute(void *unused)
     return NULL;
 }
 
-/* The handler may run in a thread that is to be cancelled, anywhere in it. */
+/* The handler may run in a thread with a pending cancellation, anywhere in it. */
 static void check_handler(uint32_t flags, bool with_set)
 {
     struct gate gate = gate_make();

@@ -89,7 +89,7 @@ TEST(orphans_in_the_childs_own_group_are_killed)
 }
 
 
-/* Strays whose subreaper is the caller: nobody can tell whose they were. They
+/* Strays whose subreaper is the caller: it is unknown whose they were. They
  * are counted, and nobody is killed who only might be of the tree. */
 static void count_what_survives(void)
 {

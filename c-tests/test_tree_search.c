@@ -84,8 +84,9 @@ static void kill_one(int pid)
     kill(pid, SIGKILL);
 }
 
-/* On a slow machine the search may not be complete in time. The call then says so, and
- * another tree is tried. `delay_us`: how long the tree is left alone first. */
+/* On a slow machine the search may not be complete before the timeout. The call then
+ * returns that, and another tree is tried. `delay_us`: how long the tree is left alone
+ * first. */
 static void check_killed(const char *kind, const char *argument, uint64_t flags, long delay_us)
 {
     int result = -ETIMEDOUT;

@@ -104,7 +104,7 @@ static long long cpu_ms(void)
          + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
 }
 
-/* A debugger keeps a child that has ended until it lets go. */
+/* A debugger keeps a child that has exited until it lets go. */
 TEST(a_debuggers_child_is_waited_for_without_haste)
 {
     struct gate gate = gate_make(), release = gate_make();

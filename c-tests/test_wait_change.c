@@ -65,7 +65,7 @@ TEST(each_change_is_told_once)
     check_change(id, 0, CHLD_STATE_STOPPED, SIGSTOP);
     CHECK_CALL(chld_wait_change(id, 0, 0, NULL), -ETIMEDOUT);
     CHECK_CALL(chld_kill(id, SIGCONT), 0);
-    CHECK_CALL(chld_wait_change(id, 0, -1, NULL), 0); /* told, though to nobody */
+    CHECK_CALL(chld_wait_change(id, 0, -1, NULL), 0); /* reported, though to nobody */
     CHECK_CALL(chld_wait_change(id, 0, 0, NULL), -ETIMEDOUT);
     gate_open(&gate);
     FINISH(id);

@@ -1,6 +1,6 @@
 # Tests need the library, the test programs of each lane and the child programs
 # that they start; c-tests/run.py runs them. What does not exist on this machine
-# (sanitizers, valgrind) is skipped, and said to be.
+# (sanitizers, valgrind) is skipped, and listed.
 
 CARGO_TEST ?= $(CARGO) test $(CARGOFLAGS) --features oracle
 PYTHON     ?= python3
@@ -107,7 +107,7 @@ test-no-probes: $(TEST_NAMES:%=$(T)/no-probes/%)
 
 test-all-programs: test-programs test-no-probes test-tsan-programs $(TEST_NAMES:%=$(T)/shared/%)
 
-# As many compilers at once as there are cores, unless make was told otherwise.
+# As many compilers at once as there are cores, unless make has another number.
 AT_ONCE = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 RUN_TESTS = $(PYTHON) c-tests/run.py --build $(O) --unit '$(CARGO_TEST)'
 

@@ -25,7 +25,7 @@ echo 'int main(void) { return 0; }' | ${CC:-gcc} -fsanitize=thread -x c -o "$lib
 rustc=$(with_source) || fail "no rustc here has the source of core"
 target=$($rustc -vV | sed -n 's/^host: //p')
 
-# A child ends by exec or exit, never by a return: the runtime must not count its calls.
+# A child leaves by exec or exit, never by a return: the runtime must not count its calls.
 RUSTC=$rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread -Zexternal-clangrt \
     -Cllvm-args=-tsan-instrument-func-entry-exit=0 -Cdebuginfo=line-tables-only" \
     ${CARGO:-cargo} rustc --release ${CARGOFLAGS:---locked} --features hooks -Zbuild-std=core \

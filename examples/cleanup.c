@@ -2,7 +2,7 @@
  * cleanup.c - a child that catches SIGUSR1, cleans up, and exits with 123.
  *
  * It is captured step by step, in an event loop of the program's own: as soon
- * as it has said that it is ready, it gets the signal.
+ * as it has reported that it is ready, it gets the signal.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <chld.h>

@@ -67,7 +67,7 @@ show_pager() {
     exits_with 0 build/examples/pager examples/first.c
 }
 
-# Every loop has the same children to tell of.
+# Every loop has the same children to report.
 show_loop() {
     said=$("build/examples/$1") || return
     printf '%s\n' "$said"

@@ -13,7 +13,7 @@ $(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
 examples: $(EXAMPLES:%=$(O)/examples/%)
 
 ## demo: build the library and the examples, and run the examples
-# What the build says goes to a file, which is shown when the build fails.
+# The output of the build goes to a file, which is shown when the build fails.
 demo:
 	@mkdir -p $(O)
 	@echo 'Building the library and its examples (the first time, about a minute) ...'

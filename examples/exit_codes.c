@@ -2,7 +2,7 @@
  * exit_codes.c - exit codes, signals, and the one number that a shell makes of both.
  *
  * A shell's $? is 143 for a child that SIGTERM ended, and for one that called
- * exit(143). The status tells the two apart.
+ * exit(143). The status distinguishes the two.
  */
 #include <chld.h>
 #include <stdio.h>

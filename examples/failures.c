@@ -1,5 +1,5 @@
 /*
- * failures.c - a start that fails says which step failed, on what, and why.
+ * failures.c - a start that fails reports which step failed, on what, and why.
  *
  * No child is left behind, and no exit code 127 has to be guessed at: a
  * program that cannot be run is an error of chld_spawn() itself.

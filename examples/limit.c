@@ -1,5 +1,5 @@
 /*
- * limit.c - a child is killed at its time limit, or stopped gently; what it wrote is kept.
+ * limit.c - a child is killed at the timeout, or stopped gently; what it wrote is kept.
  */
 #include <chld.h>
 #include <signal.h>

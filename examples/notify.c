@@ -1,5 +1,5 @@
 /*
- * notify.c - the SIGCHLD handler only tells; the program reaps when it likes.
+ * notify.c - the SIGCHLD handler only notifies; the program reaps when it likes.
  *
  * A signal means "look", never "one": children that end together may raise one
  * signal, so every look is at all of them. chld_reap() is that look.

@@ -83,6 +83,6 @@ int main(int argc, char **argv)
     if (pager != CHLD_NONE)
         end_pager(pager);
     else if (!goes_on)
-        code = 1; /* the disk is full, say */
+        code = 1; /* for example, the disk is full */
     return code;
 }

@@ -32,7 +32,7 @@ static int at_once, has_labels, separator = '\n', timeout_ms;
 static char *command[MOST_WORDS], **items; /* items NULL: they come from stdin */
 static chld_set set;
 static int running, failed, has_ended, is_full, stops, broken; /* broken: the errno of stdout */
-static volatile sig_atomic_t signalled, times, is_suspended; /* told to end; the keys ^Z */
+static volatile sig_atomic_t signalled, times, is_suspended; /* signals to terminate; the keys ^Z */
 
 #define complain(...) (dprintf(STDERR_FILENO, "parallel: " __VA_ARGS__))
 #define give_up(...) (complain(__VA_ARGS__), exit(OWN_FAILURE))
@@ -44,7 +44,7 @@ static chld_stop_plan plan = {.size = sizeof plan, .target = CHLD_TARGET_GROUP,
 
 static void stop_all(void)
 {
-    if (stops++ > 0) { /* told twice: without SIGTERM */
+    if (stops++ > 0) { /* a second signal: without SIGTERM */
         plan.steps = steps + 1;
         plan.steps_count = 1;
     }
@@ -238,7 +238,7 @@ int main(int argc, char **argv)
         give_up("there are no descriptors left\n");
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (signal(taken[i], on_signal) == SIG_IGN)
-            signal(taken[i], SIG_IGN); /* by nohup, say */
+            signal(taken[i], SIG_IGN); /* for example, by nohup */
     signal(SIGPIPE, SIG_IGN);
     serve();
     if (broken)

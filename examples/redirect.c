@@ -2,7 +2,7 @@
  * redirect.c - files, pipes, an environment and a directory for the child.
  *
  * Two children, one after the other. The first writes a file, the second reads
- * it, and what the second says is read here through a pipe.
+ * it, and the output of the second is read here through a pipe.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <chld.h>

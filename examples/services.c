@@ -1,7 +1,7 @@
 /*
  * services.c - fifty services that ignore SIGTERM are stopped in the time of one.
  *
- * A set captures them all: each says when it is ready, line by line. Stopping one does
+ * A set captures them all: each reports when it is ready, line by line. Stopping one does
  * not block, so all stop at the same time: SIGTERM, half a second, SIGKILL.
  */
 #include <chld.h>

@@ -3,7 +3,7 @@
  *
  * Whether a core is written is up to the machine: to the limit on core files
  * and to /proc/sys/kernel/core_pattern, which may hand it to another program.
- * The status says whether it was.
+ * The status shows whether it was.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <chld.h>

@@ -34,7 +34,7 @@ static struct program {
 } *programs;
 static double delay = 1, grace = 5;
 static chld_set set;
-static int leaving, code; /* leaving: programs that have been told to stop, and run */
+static int leaving, code; /* leaving: programs that have got their signal, and run */
 static pid_t worker;      /* in the process that only waits for it */
 static volatile sig_atomic_t told;
 

@@ -1,7 +1,7 @@
 /*
  * zombie.c - a dead child stays in the process list as a zombie until it is reaped.
  *
- * chld_exit_fd() tells that it is dead without reaping it; chld_wait() reaps it.
+ * chld_exit_fd() shows that it is dead without reaping it; chld_wait() reaps it.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <chld.h>

@@ -17,7 +17,7 @@
  * their turns. The callback may start and close children, remove the source and then close
  * the set.
  *
- * Requires GLib 2.36. There is no library to link with besides -lchld and GLib's.
+ * Requires GLib 2.36. Link with -lchld and GLib only.
  */
 #ifndef CHLD_GLIB_H
 #define CHLD_GLIB_H

@@ -18,7 +18,7 @@
  * loop. Each turn of the loop reports one event, so other handles get their turns. The
  * callback may start and close children, close the watcher and then close the set.
  *
- * There is no library to link with besides -lchld and libuv.
+ * Link with -lchld and libuv only.
  */
 #ifndef CHLD_UV_H
 #define CHLD_UV_H

@@ -12,7 +12,7 @@ dist: $(O)/$(DIST).tar.xz
 $(O)/$(DIST).tar.xz: $(O)/$(DIST).tar
 	xz -6 -T1 -k -f $<
 
-# What git knows of, as it is in the working tree.
+# The files in git, as they are in the working tree.
 $(O)/$(DIST).tar: FORCE
 	rm -rf $(O)/$(DIST) $@
 	mkdir -p $(O)/$(DIST)/.cargo

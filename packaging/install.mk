@@ -12,7 +12,7 @@ PKGCONFIGDIR = $(LIBDIR)/pkgconfig
 CMAKEDIR     = $(LIBDIR)/cmake/chld
 
 # $(call fill,NAME,DIRECTORY): the installed form of packaging/NAME.in. What lies
-# below the prefix is said by ${prefix}, so that pkg-config can move it.
+# below the prefix is written with ${prefix}, so that pkg-config can move it.
 below_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
 fill = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@SONAME@|$(SONAME)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
     -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \

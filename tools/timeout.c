@@ -1,5 +1,5 @@
 /*
- * timeout.c - chld-timeout runs a command with a time limit, as timeout(1) does.
+ * timeout.c - chld-timeout runs a command with a timeout, as timeout(1) does.
  *
  * The command is started in a new process group, so that a signal reaches it and
  * its descendants and nobody else: not this process, and not the other end of a

@@ -1,4 +1,4 @@
-"""The code that the documents show is compiled, run, and prints what they say.
+"""The code in the documents is compiled and run, and prints the output that they show.
 
 In README.md and docs/*.md a block is fenced and names its language, or is
 indented, and then is `cmake` if it looks like that, else `sh`.
@@ -10,7 +10,7 @@ indented, and then is `cmake` if it looks like that, else `sh`.
              <!-- in FILE --> above the block names one.
     cmake    the part of a project that builds program.c with the installed tree.
     python   a program. It finds libchld.so in LD_LIBRARY_PATH, and the package
-             chld in PYTHONPATH.
+             of bindings/python in PYTHONPATH.
     sh       commands in a folder with include/, build/, examples/ and program.c
              (examples/first.c); pkg-config finds an installed tree, and what cc
              makes is run.
@@ -25,6 +25,7 @@ import shlex
 import shutil
 import sys
 import textwrap
+import zipfile
 from dataclasses import dataclass
 
 from .tools import (BUILD, CC, HEADER, ROOT, WARNINGS, Failed, Skipped, check, need, require, run,
@@ -41,7 +42,6 @@ EXEMPT = {
 }
 
 FRAMES = ROOT / "c-tests/check/frames"
-PYTHON = ROOT / "bindings/python"
 # The packages of event loops, by their headers.
 PACKAGES = {"chld-glib.h": "glib-2.0", "chld-uv.h": "libuv", "event2/event.h": "libevent_core"}
 
@@ -81,7 +81,7 @@ BLOCK = re.compile(r"""
 
 
 def blocks(text):
-    """The blocks of a document; those that say what others print are theirs."""
+    """The blocks of a document. The output of a block belongs to it."""
     found, frame = [], Block.frame
     for match in BLOCK.finditer(text):
         if match["frame"]:
@@ -139,12 +139,23 @@ def run_c(block, name):
 
 
 def run_python(block, name):
-    if "import chld\n" in block.code and not PYTHON.exists():
-        raise Skipped(f"{PYTHON.relative_to(ROOT)} is not there")
     source = scratch() / f"{name}.py"
     source.write_text(block.code)
+    package = python_package() if "import chld\n" in block.code else ""
     return run(sys.executable, source, timeout=60, env={
-        "LD_LIBRARY_PATH": str(BUILD), "PYTHONPATH": str(PYTHON)}).stdout
+        "LD_LIBRARY_PATH": str(BUILD), "PYTHONPATH": str(package)}).stdout
+
+
+def python_package():
+    """The folder with the package chld, as its wheel has it."""
+    builder, folder = ROOT / "bindings/python/backend.py", scratch() / "python"
+    if not builder.exists():
+        raise Skipped("bindings/python is not there")
+    if not folder.exists():
+        run(sys.executable, builder, folder)
+        wheel, = folder.glob("*.whl")
+        zipfile.ZipFile(wheel).extractall(folder)
+    return folder
 
 
 def run_sh(block, name):
@@ -280,7 +291,7 @@ exit code 3
 
 
 def document(path):
-    @check(f"the code in {path} runs, and prints what it says")
+    @check(f"the code in {path} runs, and prints what it shows")
     def runs():
         return try_document(path, (ROOT / path).read_text())
 
@@ -325,7 +336,7 @@ def first():
     require(shown == [program], "README.md: its C program is not that of examples/first.c")
 
 
-@check("the examples of the manual run, and print what it says")
+@check("the examples of the manual run, and print what it shows")
 def manual():
     sources = sorted(ROOT.glob("docs/man/examples/*.c"))
     for file in sources:

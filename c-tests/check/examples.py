@@ -37,7 +37,7 @@ class Shell(Terminal):
         return self.read_to("$ ")
 
     def begin(self, line, name, count):
-        """Types a line, and waits until it has so many programs of this name."""
+        """Types a line, and waits until it has this number of programs of this name."""
         self.type(f"{line}\n")
         self.read_to(f"{line}\r\n")
         return until(lambda: len(found := self.jobs(name)) == count and found, f"{line} runs")

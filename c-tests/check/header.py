@@ -72,7 +72,7 @@ def regenerated():
         done = run("make", *arguments, cwd=copy.root, succeed=False, **more)
         return done.returncode, "cbindgen" in done.stderr
 
-    # Without a change nothing is generated, whatever else the header says.
+    # Without a change nothing is generated, whatever else is in the header.
     copy.append("include/chld.h", "stale\n")
     require(make("include/chld.h") == (0, False), "an unchanged src/ffi is no reason to generate")
     require(header.read_text().endswith("stale\n"), "the header was generated for no reason")

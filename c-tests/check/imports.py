@@ -11,7 +11,8 @@ MAY_BE_CIRCULAR = "src/ffi/"
 
 def modules(files):
     """{("set", "next"): "src/set/next.rs"}"""
-    return {tuple(re.sub(r"^src/(lib\.rs)?|(/mod)?\.rs$", "", path).split("/")): path for path in files}
+    no_name = re.compile(r"^src/(lib\.rs)?|(/mod)?\.rs$")
+    return {tuple(no_name.sub("", path).split("/")): path for path in files}
 
 
 def paths(text, before=()):
@@ -57,7 +58,8 @@ def imports(files):
         found[path] = set()
         for one in named:
             full = absolute(one, module, path.endswith("/mod.rs")) or ()
-            nearest = next((known[full[:n]] for n in range(len(full), 0, -1) if full[:n] in known), path)
+            parts = (full[:n] for n in range(len(full), 0, -1))
+            nearest = next((known[part] for part in parts if part in known), path)
             found[path] |= {nearest} - {path}
     return found
 
@@ -94,7 +96,8 @@ def wrong(files):
 @check("imports run down the table of README.md, and in no circle")
 def one_way():
     for files in ({"src/sys/fd.rs": "use crate::{set::{next, turn}};", "src/set/next.rs": ""},
-                  {"src/wait/one.rs": "fn f() { super::any::g() }", "src/wait/any.rs": "use super::one;"},
+                  {"src/wait/one.rs": "fn f() { super::any::g() }",
+                   "src/wait/any.rs": "use super::one;"},
                   {"src/set/a.rs": "use super::b::C;", "src/set/b.rs": "use crate::set::d;",
                    "src/set/d.rs": "use super::a::{E as F, G};"}):
         require(list(wrong(files)), f"this check does not see what is wrong with {files}")

@@ -45,7 +45,7 @@ def listed():
 
 @functools.cache
 def reference():
-    """What the C program prints; it must be true by what Python says of the same scripts."""
+    """What the C program prints; it must agree with Python's results for the same scripts."""
     program = scratch() / "children-c"
     run(*CC, "-std=c11", *WARNINGS, "-I", HEADER.parent, "-o", program,
         LANGUAGES / "c/children.c", BUILD / "libchld.a")
@@ -117,7 +117,7 @@ def sanitizes(compiler):
     return True
 
 
-@check("chld.hpp owns, throws and frees as it says")
+@check("chld.hpp owns, throws and frees as documented")
 def hpp():
     source = ROOT / "c-tests/check/hpp.cpp"
     remarks = []

@@ -66,7 +66,7 @@ def sizes(program):
     return sections, program.stat().st_size
 
 
-# The aim is 24 KB: docs/performance.md says what is in the way. This shows when it
+# The aim is 24 KB: docs/performance.md lists what is in the way. This shows when it
 # grows.
 LIMIT = 56 * 1024
 
@@ -87,7 +87,7 @@ def growth():
 
 
 def closed_with(library):
-    """How a program ends that closes the library while its handler is installed."""
+    """How a program exits that closes the library while its handler is installed."""
     program = scratch() / "unloaded"
     run(*CC, *STRICT, "-o", program, BESIDE / "unloaded.c", "-ldl")
     return run(program, library, succeed=False).returncode

@@ -17,7 +17,7 @@ LIMIT = 10_000_000  # bytes, unpacked
 
 def no_network():
     """What to put before a command that must not have a network, if the system
-    lets this process take it away; cargo is told to be offline anyway."""
+    lets this process take it away; cargo is set to be offline anyway."""
     for command in (["unshare", "--net"], ["unshare", "--user", "--map-root-user", "--net"]):
         try:
             if subprocess.run([*command, "true"], capture_output=True).returncode == 0:

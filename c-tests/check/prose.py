@@ -20,7 +20,8 @@ WORDS = {
     r"so many|as many as": "the number of, up to",
     r"now and then": "occasionally",
     r"in time": "before the timeout",
-    r"tells?|told|telling|says?|said|saying|hears? (?:of|from)|heard of": "return, report, print, show",
+    r"tells?|told|telling|says?|said|saying|hears? (?:of|from)|heard of":
+        "return, report, print, show",
     r"answered|answering": "return, report",
     r"knows? of|known of|learns?|learnt|learned|learning": "detect, look up, have",
     r"where(?:ver)? the kernel has (?:those|them|it|one)": "if the kernel supports",
@@ -113,15 +114,16 @@ def wrong_words(path, prose):
                     yield f'{path}:{number}: "{match.group()}" (write: {better}): {whole}'
 
 
+NEXT_SENTENCE = re.compile(r"""(?<=[.!?])[*"')]*\s+(?=["'(*]*(?:[A-Z]|code\b))""")
+
+
 def sentences(text):
     """The sentences of a document; a heading, an item and a cell begin a new one."""
     (_, text), = markdown_prose(text)
     text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", CODE_IN_TEXT.sub("code", text))
     text = re.sub(r"^[ \t]*(?:#+|[-*]|\d+\.)[ \t]|^\||\|$|(?<!\\)\|", "\n\n", text, flags=re.M)
     for part in re.split(r"\n\s*\n", text):
-        for sentence in re.split(r"(?<=[.!?])[*\"')]*\s+(?=[\"'(*]*(?:[A-Z]|code\b))", " ".join(part.split())):
-            if re.search(r"\w", sentence):
-                yield sentence
+        yield from filter(length, NEXT_SENTENCE.split(" ".join(part.split())))
 
 
 def length(sentence):

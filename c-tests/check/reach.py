@@ -72,7 +72,7 @@ def handler():
 
 
 def promised():
-    """The functions whose comment in the header says async-signal-safe."""
+    """The functions that are async-signal-safe by their comment in the header."""
     function = r"/\*\*((?:(?!\*/).)*)\*/\s[^;/#]*?\b(chld_\w+)\([^;]*;"
     for comment, name in re.findall(function, HEADER.read_text(), re.S):
         says = re.sub(r"\s*\n \*\s*", " ", comment)

@@ -107,7 +107,7 @@ NEEDS_REASON = re.compile(r"\bunsafe\s*(?:\{|impl\b)")
 
 
 def unexplained(path, text):
-    """The unsafe blocks above which no comment says SAFETY."""
+    """The unsafe blocks above which no comment has SAFETY."""
     lines, wrong = text.splitlines(), []
     for number, line in enumerate(code(text).splitlines()):
         if not NEEDS_REASON.search(line):
@@ -126,7 +126,7 @@ def unexplained(path, text):
     return wrong
 
 
-@check("unsafe code stands where it may, and says why it is sound")
+@check("unsafe code stands where it may, with the reason why it is sound")
 def unsafe_code():
     require(unexplained("x", "fn f() {\n    let a = 1;\n    unsafe { g() };\n}"),
             "this check does not see a block without a comment")
@@ -150,7 +150,7 @@ def unsafe_code():
                       *elsewhere])
 
 
-@check("clippy has nothing to say")
+@check("clippy reports nothing")
 def clippy():
     need("cargo-clippy")
     copy = Copy("clippy")

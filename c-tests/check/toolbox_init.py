@@ -127,7 +127,7 @@ def expected():
 PARENT = "import os, sys; os.spawnvp(os.P_NOWAIT, sys.argv[1], sys.argv[1:]); input()"
 
 
-@check("init: with --death-signal the command is told when the parent has exited")
+@check("init: with --death-signal the command gets a signal when the parent has exited")
 def parent_dies():
     for number in (signal.SIGUSR1, signal.SIGKILL):
         read, write = os.pipe()
@@ -184,7 +184,7 @@ def signals_of_command():
     same("ignored", set(bits(lines["SigIgn"])) - {32, 33}, numbers)
 
 
-# Leaves three orphans that exit as they are told when the command has gone on. Prints
+# Leaves three orphans with chosen exit codes that exit when the command has gone on. Prints
 # what is left of them when all were reaped: a zombie has a folder in /proc, too.
 ORPHANS = """
 for way in 'exit 3' 'exit 0' 'kill -TERM $$'; do
@@ -260,7 +260,7 @@ def subreaper():
             same("the end", tool.end(), (4, "", ""))
 
 
-@check("init: it warns if it gets no orphans, unless it is told to be quiet")
+@check("init: it warns if it gets no orphans, unless it must be quiet")
 def warning():
     code, _, err = end_of("chld-init", "true")
     require(code == 0 and "--subreaper" in err, f"without -s it prints {err!r}")

@@ -124,7 +124,7 @@ def faults(name, source):
                     if named not in functions]
 
 
-@check("tools: mandoc -Wstyle finds nothing to say against their manual pages")
+@check("tools: mandoc -Wstyle reports nothing about their manual pages")
 def clean():
     for name in TOOLS:
         source = page(name).read_text()

@@ -77,13 +77,13 @@ def labels():
     same("a line of three million bytes", long == "1\t" + "x" * 3000000 + "\n", True)
 
 
-# Says how many jobs there are when it has seen $1 of them, or has looked often enough.
+# Prints how many jobs there are when it has seen $1 of them, or has looked often enough.
 COUNTS = """touch $0/$2; tries=0
 while [ $(ls $0 | wc -l) -lt $1 ] && [ $((tries += 1)) -lt 500 ]; do sleep 0.01; done
 ls $0 | wc -l; sleep 0.1; rm $0/$2"""
 
 
-@check("parallel: as many jobs run at once as -j says, and no more")
+@check("parallel: -j jobs run at once, and no more")
 def at_once():
     counts = ["sh", "-c", COUNTS]
     together = end_of("parallel", "-j3", *counts, folder(), "3", ":::", "1", "2", "3")[1]
@@ -139,7 +139,7 @@ CLEANS = """trap 'echo cleaned up; exit' TERM; echo start; touch $0/$1
 while :; do sleep 0.05; done"""
 
 
-@check("parallel: told to end, it stops the jobs, prints what they wrote, and ends by the signal")
+@check("parallel: a signal stops the jobs, their output is printed, and the signal terminates it")
 def ended():
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         place = folder()
@@ -150,7 +150,7 @@ def ended():
         same("jobs that were started", sorted(os.listdir(place)), ["a", "b"])
 
 
-@check("parallel: told twice, it kills the jobs at once")
+@check("parallel: at a second signal it kills the jobs at once")
 def killed():
     place = folder()
     job = """trap 'touch $0/told; while :; do sleep 0.05; done' TERM; echo start; touch $0/on

@@ -31,8 +31,7 @@ class Supervisor(Tool):
         self.list.write_text("".join(f"{line}\n" for line in lines))
 
     def lines(self, name=None):
-        """What was logged, of one program if `name` says so, without what differs from
-        run to run."""
+        """The log, or that of one program, without what differs from run to run."""
         text = self.log.read_text() if self.log.exists() else ""
         said = [line.removeprefix("supervise: ") for line in text.splitlines()]
         said = [re.sub(r"pid \d+", "pid N", re.sub(r"after [\d.]+ s", "after T", line))
@@ -99,7 +98,7 @@ def command():
 UP = "echo up; while :; do sleep 0.05; done"
 
 
-@check("supervise: told to end, it stops all programs at once, with one grace")
+@check("supervise: at a signal it stops all programs at once, with one grace")
 def stop():
     stubborn = [f"s{number}: trap '' TERM; {UP}" for number in range(10)]
     with Supervisor("gentle: trap 'echo bye; exit 0' TERM; " + UP, *stubborn,
@@ -246,7 +245,7 @@ def tidy():
         same("the end", tool.stop(), 0)
 
 
-@check("supervise: what is wrong with a list is said with its line")
+@check("supervise: an error in a list is reported with its line")
 def wrong_lists():
     file = scratch() / "wrong"
     for text, line in (("a\n", 1), ("a:b\n", 1), ("a: true\n: true\n", 2), ("# a\n\na b: true\n", 3),

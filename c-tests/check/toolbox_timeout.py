@@ -398,7 +398,7 @@ def as_init():
             same(f"{arguments}", tool.end()[0], code)
 
 
-@check("timeout: it says when it may not signal the command")
+@check("timeout: it reports when it may not signal the command")
 def not_permitted():
     need("setpriv")
     if os.getuid() != 0:

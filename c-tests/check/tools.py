@@ -57,8 +57,8 @@ def run(*command, cwd=ROOT, env=None, succeed=True, timeout=170):
 
 
 def words(path, section=None):
-    """The first word of each line of a list, without comments; of one section
-    "[name]" of it, if `section` says so."""
+    """The first word of each line of a list, without comments; of one
+    section "[name]" of it, if `section` is given."""
     found, here = [], None
     for line in path.read_text().splitlines():
         bare = line.split("#", 1)[0].strip()

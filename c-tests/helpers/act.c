@@ -1,4 +1,4 @@
-/* A child that does what its arguments say:
+/* A child that does what its arguments ask for:
  *   act exit CODE            exits
  *   act block CODE           waits for the end of its input, then exits
  *   act cat                  copies its input to its output
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
     const char *what = argc > 1 ? argv[1] : "";
     const char *first = argc > 2 ? argv[2] : "0";
     const char *second = argc > 3 ? argv[3] : "0";
-    alarm(300); /* nobody may wait for this for ever */
+    alarm(300); /* nobody may wait for this forever */
     if (strcmp(what, "exit") == 0) {
         return atoi(first);
     } else if (strcmp(what, "block") == 0) {

@@ -6,7 +6,7 @@
 int main(int argc, char **argv)
 {
     char bytes[16];
-    alarm(300); /* nobody may wait for this for ever */
+    alarm(300); /* nobody may wait for this forever */
     while (read(0, bytes, sizeof bytes) > 0) {
     }
     _exit(argc > 1 ? atoi(argv[1]) : 99);

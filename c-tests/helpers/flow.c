@@ -1,4 +1,4 @@
-/* A child with much to say:
+/* A child with much output:
  *   flow echo ROUNDS       reads 4 KiB, writes it to stdout, inverted to stderr
  *   flow late ROUNDS       writes that much alternately, then reads as much;
  *                          exits with 0 if the input was the pattern

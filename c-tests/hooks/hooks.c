@@ -29,7 +29,7 @@ static int make_call_freely(const struct call *call)
     return result;
 }
 
-/* Whether the call has come to so many points. */
+/* Whether the call has come to this number of points. */
 static bool make_trapped_call(const struct call *call, int number, const struct trap *set,
                               void (*after)(void))
 {

@@ -18,7 +18,7 @@ struct trap {
 extern _Thread_local struct trap trap;
 
 /** Makes every call again and again, and acts at its first, second, third ... point, as
- * long as it comes to so many. `after` is called when the call has returned. */
+ * long as it comes to that number. `after` is called when the call has returned. */
 void at_each_point(unsigned points, void (*act)(void), void (*after)(void));
 
 /** The call in which the trap is, and what it works on. */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # fetch.sh NAME DIRECTORY: puts a kernel of the file "versions" into DIRECTORY:
 # vmlinuz, and the modules without which it has no disk, in the order in which they
-# are loaded. Nothing is installed. Exits with 77, and says why, if the kernel
+# are loaded. Nothing is installed. Exits with 77, and prints why, if the kernel
 # cannot be had.
 set -eu
 export PATH="$PATH:/usr/sbin:/sbin"

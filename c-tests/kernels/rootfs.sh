@@ -1,7 +1,7 @@
 #!/bin/sh
 # rootfs.sh FILE: makes the disk that the virtual machines boot from: a small Debian
 # of this machine's suite, whose libc and libraries the tests are linked to. Needs
-# root. Exits with 77, and says why, if it cannot be made.
+# root. Exits with 77, and prints why, if it cannot be made.
 set -eu
 export PATH="$PATH:/usr/sbin:/sbin"
 here=$(cd "$(dirname "$0")" && pwd)

@@ -69,7 +69,7 @@ def skipped(name, why):
 
 
 def failed(name, text):
-    """`text` begins with what went wrong; indented lines say more."""
+    """`text` begins with what went wrong; indented lines have more."""
     _failed.append(f"FAILED: {name}: {text}")
     say(_failed[-1])
 
@@ -81,7 +81,7 @@ def indented(text):
     return "\n".join("    " + line for line in lines)
 
 
-# How the programs that are started here, and those that they start, say it.
+# How the programs that are started here, and those that they start, print it.
 SKIP = re.compile(r"^skipped:? +(.*?)(?: \([\d.]+ s\))?$")
 SKIPPED_TEST = re.compile(r"^(\S+ test_\S+ \S+|\w+: [^,]+, faults_\S+ \S+): (?:skipped: )?(.*)$")
 FINE = re.compile(r"^ok |^test .* ok$")
@@ -89,7 +89,7 @@ FAILURE = re.compile(r"^ *FAIL|^failed: |^test .* FAILED$|^error|^make.*: \*\*\*
 
 
 def skips_of(name, output):
-    """Takes over what a program says that it has skipped."""
+    """Takes over the skips that a program prints."""
     for line in output.splitlines():
         if found := SKIP.match(line):
             test = SKIPPED_TEST.match(found[1])
@@ -97,7 +97,7 @@ def skips_of(name, output):
 
 
 def failures_of(output):
-    """The lines of a program's output that say what failed, with 20 after each."""
+    """The lines of a program's output that show what failed, with 20 after each."""
     lines, left = [], 0
     for line in output.splitlines():
         left = 20 if FAILURE.search(line) else 0 if FINE.match(line) else left - 1

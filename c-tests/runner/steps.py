@@ -1,4 +1,4 @@
-"""What runs besides the lanes: commands with counts of their own. Each closes its
+"""What runs in addition to the lanes: commands with counts of their own. Each closes its
 output with "N passed, N failed, N skipped", or as `cargo test` does."""
 
 import dataclasses

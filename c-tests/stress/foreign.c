@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Whoever reaps it first; it has this code, whoever that is. */
+/* The first one that reaps it gets this code. */
 static void reap_foreign_child(pid_t pid)
 {
     int word;
@@ -81,7 +81,7 @@ static void act_reap_foreign(struct dice *dice)
     CHECK(CALL(chld_reap_foreign(note_reaped, NULL)) >= 0);
 }
 
-/* Takes the status of a child of the library's, or of whoever has its pid. */
+/* Takes the status of a child of the library, or of the process that has its pid. */
 static void act_steal(struct dice *dice)
 {
     struct record *record = some_child(dice);

@@ -1,4 +1,4 @@
-/* What is known of the children: see stress.h. */
+/* The records of the children: see stress.h. */
 #include "stress.h"
 
 #include <stdio.h>

@@ -9,7 +9,7 @@ static chld_set some_set(struct dice *dice)
     return atomic_load(&sets[throw(dice, SETS)]);
 }
 
-/* What a call for a set has returned: nothing is known of sets, except that. */
+/* What a call for a set has returned: there are no other records of sets. */
 static bool check_set_result(int line, int result, const int *others)
 {
     bool is_fine = result >= 0 || result == -EBADF;

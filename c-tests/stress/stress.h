@@ -1,5 +1,5 @@
 /* A stress test: several threads make random calls for the same few dozen children, and
- * compare what they get with what is known of each child. */
+ * compare what they get with the record of each child. */
 #ifndef STRESS_H
 #define STRESS_H
 
@@ -18,10 +18,10 @@ unsigned throw(struct dice *dice, unsigned sides);
 
 /* Children: records.c */
 
-/** The most exit codes that are told apart, and that of every foreign child. */
+/** The number of different exit codes, and the code of every foreign child. */
 enum { CODES = 64, FOREIGN_CODE = 77 };
 
-/** What is known of one child. A record is never used again, so that a thread may have it
+/** The record of one child. It is never used again, so that a thread may have it
  * although another one has closed the handle. */
 struct record {
     chld_id id;
@@ -31,7 +31,7 @@ struct record {
     bool waits;
     /** It leads a group. */
     bool leads;
-    /** What was said of it before the call: its input has ended, or will, and the signals
+    /** What was known before the call: its input has ended, or will, and the signals
      * that may have killed it, bit n - 1 for signal n. */
     atomic_bool told;
     atomic_uint sent;

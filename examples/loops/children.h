@@ -1,7 +1,7 @@
 /*
  * children.h - the children that the examples of event loops start and show.
  *
- * Nothing in here knows of any loop.
+ * Nothing in here depends on a loop.
  */
 #ifndef CHILDREN_H
 #define CHILDREN_H

@@ -1,7 +1,7 @@
 /*
  * epoll.c - two hundred children and a capture in an epoll loop, with either engine.
  *
- * The set's descriptor lies in the program's own epoll. Each child is told
+ * The set's descriptor lies in the program's own epoll. Each child is reported
  * once, with the status that is its own, however many of them end together. A
  * capture has its descriptors there, and a timerfd.
  */
@@ -68,7 +68,7 @@ static void start_one_of_many(chld_set set, int *expected)
     require(chld_set_add(set, child, 0) == 0, "chld_set_add");
 }
 
-/* Takes all that there is to tell now. A child told twice has no code left. */
+/* Takes all events. A child that is reported twice has no code left. */
 static void take(chld_set set)
 {
     chld_event event;

@@ -2,7 +2,7 @@
  * poll.c - a loop with poll() has a timer, the ends of its children, and two captures.
  *
  * A set is one descriptor for any number of children. It stays readable until
- * all that it has to tell was taken. A capture says anew at each step what to
+ * all events were taken. Each step of a capture returns anew what to
  * wait for.
  */
 #define _POSIX_C_SOURCE 200809L

@@ -82,7 +82,7 @@ class Captured(Structure):
 
 
 class Status(Structure):
-    """How a child is, or how it ended. str() says it in words."""
+    """How a child is, or how it exited. str() has it in words."""
     _fields_ = [("state", c_int32), ("code", c_int32), ("core", c_int32), ("wait_word", c_int32)]
 
     def __str__(self):
@@ -305,7 +305,7 @@ class Set:
         return check(lib.chld_set_fd(self.set))
 
     def __iter__(self):
-        """(id of the child, Status) of each that has ended and was not told yet."""
+        """(id of the child, Status) of each that has exited and was not reported yet."""
         event = Event()
         while lib.chld_set_next(self.set, event) == 0:
             yield event.id, Status.from_buffer_copy(event.status)

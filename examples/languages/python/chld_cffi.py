@@ -1,6 +1,6 @@
 """Child processes by libchld, with cffi: chld.h itself is the declaration.
 
-The same as chld.py, but for what it takes: nothing of the library is written down
+The same as chld.py, except for what it takes: nothing of the library is written down
 a second time. The header is what CHLD_HEADER names, else /usr/include/chld.h; the
 library is what CHLD_LIBRARY names, else libchld.so.0.
 """
@@ -43,7 +43,7 @@ def text(function, thing):
 
 
 class Status:
-    """How a child is, or how it ended. str() says it in words."""
+    """How a child is, or how it exited. str() has it in words."""
 
     def __init__(self, raw):
         self.raw = raw
@@ -205,7 +205,7 @@ class Set:
         return check(lib.chld_set_fd(self.set))
 
     def __iter__(self):
-        """(id of the child, Status) of each that has ended and was not told yet."""
+        """(id of the child, Status) of each that has exited and was not reported yet."""
         event = ffi.new("chld_event *")
         while lib.chld_set_next(self.set, event) == 0:
             yield event.id, Status(event.status)
