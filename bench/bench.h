@@ -15,7 +15,7 @@
 /** One child. A contender's own struct begins with this one. */
 struct task {
     pid_t pid;
-    /** How it ended: the exit code, or 128 + the signal. */
+    /** How it exited: the exit code, or 128 + the signal. */
     int code;
     /** The caller's ends of its pipes, or -1. */
     int ends[3];

@@ -9,7 +9,7 @@
  *   t MS       sleeps, then writes the monotonic time to stdout as its last act
  *   w MIB KIB  writes that many MiB to stdout, in blocks of that many KiB
  *
- * It ends with code 7.
+ * It exits with code 7.
  */
 #define _GNU_SOURCE
 #include <stddef.h>

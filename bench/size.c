@@ -1,6 +1,6 @@
 /*
  * The smallest program that starts a child, waits for it and decodes how it
- * ended, once per contender: -DBY_x. Without any, the empty program that the
+ * exited, once per contender: -DBY_x. Without any, the empty program that the
  * others are compared with. Linked statically, it shows what each one adds.
  */
 #define _GNU_SOURCE

@@ -34,7 +34,7 @@ bool is_readable(int fd);
 #define SET_AWAIT(set, event) set_await(__FILE__, __LINE__, (set), (event))
 bool set_await(const char *file, int line, chld_set set, chld_event *event);
 
-/** A child that the library knows nothing of, started by fork; it has ended,
+/** A child that the library knows nothing of, started by fork; it has exited,
  * nobody has waited for it. */
 pid_t foreign_zombie(int code);
 

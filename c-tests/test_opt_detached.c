@@ -183,7 +183,7 @@ TEST(all_other_options_go_with_it)
     CHECK_CALL(chld_spawn(NULL, ARGV(helper("probe"), report), &options, NULL), 0);
     close(hold[1]);
     char text[4096];
-    CHECK_STR(read_all(hold[0], text, sizeof text), ""); /* it has ended */
+    CHECK_STR(read_all(hold[0], text, sizeof text), ""); /* it has exited */
     AWAIT(waitpid(-1, NULL, WNOHANG | __WALL) < 0); /* and is gone, if it is our child */
     close(hold[0]);
     int file = open(report, O_RDONLY | O_CLOEXEC);

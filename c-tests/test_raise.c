@@ -54,7 +54,7 @@ static void register_atexit(void)
 
 enum { RETURNED = 97 };
 
-/* How a copy ends that prepares, then raises `status`: a wait status word. */
+/* How a copy terminates that prepares, then raises `status`: a wait status word. */
 static int raise_in_copy(void (*prepare)(void), chld_status status)
 {
     scratch(""); /* made here, so that it is removed here */

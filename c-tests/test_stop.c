@@ -165,7 +165,7 @@ static void kill_groups(void)
     AWAIT(has_ended(second));
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
 
-    /* The leader has ended, and nobody has looked: its zombie keeps the group. */
+    /* The leader has exited, and nobody has looked: its zombie keeps the group. */
     id = start_pair("sleep 60 & echo $!", &second);
     await_end(id);
     CHECK_CALL(chld_kill_group(id, SIGKILL), 0);

@@ -81,7 +81,7 @@ TEST(one_child_may_be_in_the_list_twice)
     const chld_id ids[] = { CHLD_NONE, id, id };
     chld_event event = { 0 };
     CHECK_CALL(chld_wait_any(ids, 3, -1, &event), 0);
-    /* The second, if it ended just after the look at the first. */
+    /* The second, if it exited just after the look at the first. */
     CHECK(event.index == 1 || event.index == 2);
     CHECK_EXITED(FINISH(id), 5);
 }

@@ -23,7 +23,7 @@ show_parallel() {
     printf '%s\n' 0.1 60 | exits_with 1 $p -t 0.5 sh -c 'echo start; sleep $0; echo end'
 }
 
-# One program stays, one is not started again, and one ends supervise when it is
+# One program stays, one is not started again, and one stops supervise when it is
 # started for the third time.
 show_supervise() {
     s=build/examples/supervise list=build/examples/supervise.list

@@ -195,7 +195,7 @@ static void runs()
     REQUIRE(output.timed_out && output.out == "begun\n" && output.status.code == SIGKILL);
     output = chld::run({"sleep", "60"}, {}, {"", -3ms, {{{SIGKILL, -1}}}});
     REQUIRE(output.timed_out && output.status.code == SIGKILL);
-    // It outlives its plan, and this program: it ends by itself when nobody reads.
+    // It outlives its plan, and this program: it exits by itself when nobody reads.
     output = chld::run(shell("while sleep 0.05; do echo; done"), {}, {"", 100ms, {{{0, 0}}}});
     REQUIRE(output.timed_out && output.status.running());
 }

@@ -26,8 +26,8 @@ WORDS = {
     r"knows? of|known of|learns?|learnt|learned|learning": "detect, look up, have",
     r"where(?:ver)? the kernel has (?:those|them|it|one)": "if the kernel supports",
     r"time limits?": "timeout",
-    r"(?:child|children|process|processes|program|programs)(?: that| which)?(?: has| have| had)?"
-    r" (?:ended|ends)": "exit, terminate, has exited",
+    r"(?:child|children|process|processes|programs?|leader|copy|command)(?: that)?"
+    r"(?: has| have| had)? (?:ended|ends)|it ha[sd] ended": "exit, terminate, has exited",
 }
 # A phrase may go on in the next line of a comment.
 WRONG = [(re.compile(rf"\b(?:{words})\b".replace(" ", r"[\s*/#]+"), re.I), better)

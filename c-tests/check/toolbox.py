@@ -68,7 +68,7 @@ def is_marked(pid, mark):
     try:
         return "=".join(mark).encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
-        return False  # it has ended, or is somebody else's
+        return False  # it has exited, or is somebody else's
 
 
 def end_marked(mark):

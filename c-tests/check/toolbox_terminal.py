@@ -142,7 +142,7 @@ def script():
         same("how the script ended", (end.si_code, end.si_status), (os.CLD_KILLED, signal.SIGINT))
 
 
-@check("terminal: it is given back when the command has ended")
+@check("terminal: it is given back when the command has exited")
 def given_back():
     reads = '"$0" 600 sh -c "read a; echo got \\$a"; read b; echo then $b'
     with Terminal("sh", "-c", reads, path("chld-timeout")) as terminal:

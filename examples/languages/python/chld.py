@@ -212,7 +212,7 @@ class Child:
         self.id = child.value
 
     def wait(self, timeout=None):
-        """Its Status when it has ended. Raises TimeoutError. Control-C gets through:
+        """Its Status when it has exited. Raises TimeoutError. Control-C gets through:
         poll() is Python's own, where a wait in C would not be interrupted."""
         poll = select.poll()
         poll.register(self.exit_fd, select.POLLIN)
@@ -228,7 +228,7 @@ class Child:
         return status
 
     def kill(self, signal):
-        """Raises ProcessLookupError if it has ended, and never hits anybody else."""
+        """Raises ProcessLookupError if it has exited, and never hits anybody else."""
         check(lib.chld_kill(self.id, signal))
 
     def stop(self, *steps):

@@ -122,7 +122,7 @@ class Child:
         self.id = child[0]
 
     def wait(self, timeout=None):
-        """Its Status when it has ended. Raises TimeoutError. Control-C gets through:
+        """Its Status when it has exited. Raises TimeoutError. Control-C gets through:
         poll() is Python's own, where a wait in C would not be interrupted."""
         poll = select.poll()
         poll.register(check(lib.chld_exit_fd(self.id)), select.POLLIN)
@@ -138,7 +138,7 @@ class Child:
         return Status(status[0])
 
     def kill(self, signal):
-        """Raises ProcessLookupError if it has ended, and never hits anybody else."""
+        """Raises ProcessLookupError if it has exited, and never hits anybody else."""
         check(lib.chld_kill(self.id, signal))
 
     def close(self):
