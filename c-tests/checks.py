@@ -16,8 +16,9 @@ sys.dont_write_bytecode = True
 
 from check import tools
 # These register their checks.
-from check import tests, source, imports, prose, header, built, linking, reach, stops
+from check import tests, source, header, built, linking, reach, stops
 from check import manual, documented, makefile
+from check import imports, prose
 from check import installed, abi, packages
 from check import languages
 from check import toolbox, toolbox_manual, toolbox_timeout, toolbox_init, toolbox_terminal
@@ -40,7 +41,7 @@ def form_groups(wanted):
 
 
 def verdict(function):
-    """(passed, failed or skipped; a remark)"""
+    """(passed, failed or skipped; what to say about it)"""
     try:
         return "ok", function()
     except tools.Skipped as why:

@@ -1,4 +1,4 @@
-"""The manual: made from complete comments, clean to mandoc, found
+"""The manual: made from comments that say all they must, clean to mandoc, found
 by man under every name, and with the answers that a reader looks for."""
 
 import errno
@@ -47,7 +47,7 @@ def spoilt(file, old, new):
     return path
 
 
-# What a comment may not leave out, and the error of the generator.
+# What a comment may not leave out, and what the generator says then.
 SPOILT = [
     ("header", " * Thread-safe. Not async-signal-safe: see chld_peek(). Blocks",
      " * Not async-signal-safe: see chld_peek(). Blocks", 'begins with "Thread-safe"'),
@@ -89,7 +89,7 @@ NO_FAULT = re.compile(r"referenced manual not found: Xr (?!chld)|outdated mandoc
 
 
 def lint(tree):
-    """What mandoc reports."""
+    """What mandoc finds to say."""
     said = []
     for folder in sorted(tree.glob("man*")):
         pages = sorted(file.name for file in folder.iterdir()
@@ -100,7 +100,7 @@ def lint(tree):
     return [line for line in said if not NO_FAULT.search(line)]
 
 
-@check("mandoc -Wstyle reports nothing about the manual")
+@check("mandoc -Wstyle finds nothing to say against the manual")
 def clean():
     tree = made()
     page = tree / "man3/chld_wait.3"
@@ -141,7 +141,7 @@ def section(text, title):
 
 
 def said_of(text, title, name):
-    """The part of a section about a function: its own item, or all."""
+    """What a section says of a function: its own item of it, or all."""
     parts = re.split(r"^ +((?:chld_\w+\(\)(?:,\s+)?)+)\n", section(text, title), flags=re.M)
     for heads, body in zip(parts[1::2], parts[2::2]):
         if f"{name}()" in heads:
@@ -159,7 +159,7 @@ def unsafe_by_convention():
 
 
 def wrong_about(text, name, unsafe):
-    """What the page that is shown for a function lacks."""
+    """What the page that is shown for a function fails to say."""
     if not re.search(rf"\b{name}\b", section(text, "NAME")):
         yield "NAME has another function"
     if f"{name}(" not in section(text, "SYNOPSIS"):
@@ -176,7 +176,7 @@ def wrong_about(text, name, unsafe):
 
 
 def compiles(text):
-    """The declarations of SYNOPSIS agree with those of the header."""
+    """The declarations of SYNOPSIS say what those of the header say."""
     source = scratch() / "synopsis.c"
     source.write_text(re.sub(r"^ +", "", section(text, "SYNOPSIS"), flags=re.M))
     run(*CC, "-std=c11", *WARNINGS, "-fsyntax-only", "-I", HEADER.parent, source)
@@ -301,7 +301,7 @@ def answers(text, steps, seen):
             yield f"what {closer} closes"
 
 
-@check("man chld_spawn lists what can fail, whether handlers may call it, and who closes what")
+@check("man chld_spawn says what can fail, whether handlers may call it, and who closes what")
 def spawn():
     tree, (steps, seen) = installed(), failures()
     named = len(re.findall(r"#define CHLD_STEP_", HEADER.read_text())) - 1

@@ -120,10 +120,10 @@ def steps(constants, rows, page):
         for row in rows[short]:
             option = row.option.replace("`", "")
             lines += [f".It {option}", *prose(capital(row.errnos) + ".", page)]
-            if row.since:
-                lines += prose(f"Since Linux {row.since}.", page)
+            if row.since != "any":
+                lines += prose(f"Since Linux: {row.since}.", page)
             if row.without:
-                lines += prose(f"Otherwise: {row.without}.", page)
+                lines += prose(f"Without: {row.without}.", page)
         lines.append(".El")
     return lines + [".El"]
 

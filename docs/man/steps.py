@@ -50,7 +50,7 @@ def parse(text, names):
         found = re.findall(r"`(\w+)`", step)
         if not found or not set(found) <= set(steps):
             raise Malformed(f"docs/options.md: {step} is no step")
-        since, without = take(lines, "Linux "), take(lines, "Otherwise:")
+        since, without = take(lines, "Linux ") or "any", take(lines, "Otherwise:")
         for name, its in zip(found, one_each(option, len(found))):
             steps[name].append(Row(its, ". ".join(lines), since, without))
     silent = [name for name, rows in steps.items() if not rows]
