@@ -41,7 +41,7 @@ def form_groups(wanted):
 
 
 def verdict(function):
-    """(passed, failed or skipped; what to say about it)"""
+    """(passed, failed or skipped; a remark)"""
     try:
         return "ok", function()
     except tools.Skipped as why:
