@@ -127,6 +127,24 @@ TEST_EACH_ENGINE(stops_are_reported_although_sigchld_is_blocked)
     REQUIRE(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
 }
 
+/* The looks for stops do not keep the set from looking for exits. */
+TEST_EACH_ENGINE(an_exit_is_reported_although_sigchld_is_blocked)
+{
+    sigset_t blocked, before;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGCHLD);
+    REQUIRE(pthread_sigmask(SIG_BLOCK, &blocked, &before) == 0);
+    chld_set set = SET_OPEN(flags);
+    chld_id id = START(ARGV("sh", "-c", "sleep 0.3; exit 5"), NULL);
+    CHECK_CALL(chld_set_add(set, id, CHLD_WATCH_STOPPED), 0);
+    check_event(set, CHLD_EVENT_EXITED, id, 1);
+    CHECK_EXITED(FINISH(id), 5);
+    CHECK_CALL(chld_set_close(set), 0);
+    int taken;
+    REQUIRE(sigwait(&blocked, &taken) == 0);
+    REQUIRE(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+}
+
 /* Wake-ups */
 
 TEST_EACH_ENGINE(a_wake_up_is_kept_and_reported_once)

@@ -24,6 +24,8 @@ pub fn sleep(fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
 /// program's, and is never let in; and a handler of other code may not chain to ours.
 pub struct Slices {
     next_ns: u64,
+    /// The end of this slice.
+    until: Deadline,
     /// The handler may not run at the next SIGCHLD.
     pub may_miss: bool,
 }
@@ -39,16 +41,25 @@ impl Slices {
     pub fn new() -> Slices {
         let may_miss = may_miss_a_signal();
         // Even so, one SIGCHLD may stand for several exits: see `children::all`.
-        Slices { next_ns: if may_miss { 10_000_000 } else { 10 * LONGEST_NS }, may_miss }
+        let next_ns = if may_miss { 10_000_000 } else { 10 * LONGEST_NS };
+        Slices { next_ns, until: Deadline::Now, may_miss }
     }
 
-    /// How long to sleep next.
+    /// It is time to look, whatever the caller was woken by meanwhile.
+    pub fn is_over(&self) -> bool {
+        self.until.has_passed()
+    }
+
+    /// When to wake up. A slice goes on after a wake-up for another reason: else those
+    /// that come more often would put the look off.
     pub fn next(&mut self, deadline: Deadline) -> Deadline {
-        let slice = self.next_ns;
-        if slice < LONGEST_NS {
-            self.next_ns = slice.wrapping_mul(2).min(LONGEST_NS);
+        if self.is_over() {
+            self.until = Deadline::after_ns(self.next_ns);
+            if self.next_ns < LONGEST_NS {
+                self.next_ns = self.next_ns.wrapping_mul(2).min(LONGEST_NS);
+            }
         }
-        deadline.within_ns(slice)
+        deadline.earlier(self.until)
     }
 
     /// The same as `sleep`; the end of a slice is no timeout.

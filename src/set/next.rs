@@ -31,20 +31,29 @@ pub fn next(set: u64, deadline: Deadline) -> Result<Event> {
     loop {
         let until = slices.as_mut().map_or(deadline, |slices| slices.next(deadline));
         let found = epoll::next(set.epoll, until.left_ms())?;
-        let is_over = deadline.left_ns() == Some(0);
-        match found {
-            Some(data) => match set.report(data)? {
-                Some(event) => return Ok(event),
-                None if is_over && reports >= MOST => return Err(Errno::ETIMEDOUT),
-                None => reports = reports.wrapping_add(1),
-            },
-            // The handler may not have run, or not have seen all.
-            None if set.look_itself(&slices, until != deadline) => {}
-            None if is_over => return Err(Errno::ETIMEDOUT),
-            // A signal, whose handler may have forked: a copy must not take events out of
-            // the epoll, which it shares.
-            None => _ = state::enter_if_used()?.find_set(set.handle)?,
+        let is_over = deadline.has_passed();
+        if let Some(data) = found {
+            if let Some(event) = set.report(data)? {
+                return Ok(event);
+            }
+            if is_over && reports >= MOST {
+                return Err(Errno::ETIMEDOUT);
+            }
+            reports = reports.wrapping_add(1);
         }
+        // The handler may not have run, or not have seen all.
+        let looks = slices.as_ref().is_some_and(|slices| {
+            slices.is_over() || found.is_none() && slices.may_miss
+        });
+        if looks && all::reap_after_signal(0) != 0 || found.is_some() {
+            continue;
+        }
+        if is_over {
+            return Err(Errno::ETIMEDOUT);
+        }
+        // A signal, whose handler may have forked: a copy must not take events out of
+        // the epoll, which it shares.
+        state::enter_if_used()?.find_set(set.handle)?;
     }
 }
 
@@ -60,12 +69,6 @@ impl SetUse {
             }
         }
         Ok(())
-    }
-
-    /// True if that has found something.
-    fn look_itself(&self, slices: &Option<Slices>, slice_is_over: bool) -> bool {
-        let may_miss = slices.as_ref().is_some_and(|slices| slices.may_miss || slice_is_over);
-        may_miss && all::reap_after_signal(0) != 0
     }
 
     /// What the epoll has reported. `None` if there is no event for it, or not yet.

@@ -39,11 +39,14 @@ impl Deadline {
 
     /// This one, or so long from now, whichever comes first.
     pub fn within_ns(self, nanoseconds: u64) -> Deadline {
-        let then = clock::now_ns().wrapping_add(nanoseconds);
-        match self {
-            Deadline::Never => Deadline::At(then),
-            Deadline::Now => Deadline::Now,
-            Deadline::At(earlier) => Deadline::At(earlier.min(then)),
+        self.earlier(Deadline::after_ns(nanoseconds))
+    }
+
+    pub fn earlier(self, other: Deadline) -> Deadline {
+        match (self, other) {
+            (Deadline::Never, one) | (one, Deadline::Never) => one,
+            (Deadline::Now, _) | (_, Deadline::Now) => Deadline::Now,
+            (Deadline::At(one), Deadline::At(other)) => Deadline::At(one.min(other)),
         }
     }
 
