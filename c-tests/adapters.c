@@ -137,7 +137,7 @@ static void start_captures(void)
     CHECK_CALL(chld_set_run(set, ARGV("cat"), NULL, &options, &fed, NULL), 0);
     CHECK_CALL(chld_set_run_pipeline(set, stages, 3, &options, &piped, NULL), 0);
     options.in.mode = CHLD_FEED_NONE;
-    options.timeout_ms = 200;
+    options.timeout_ms = patient(300);
     CHECK_CALL(chld_set_run(set, ARGV("sh", "-c", "printf begun; exec sleep 600"), NULL, &options,
                             &late, NULL), 0);
 }

@@ -153,7 +153,7 @@ TEST(a_descriptor_that_takes_nothing_holds_nobody_beyond_the_timeout)
     int room = fcntl(ends[1], F_GETPIPE_SZ);
     chld_sink sink = { .mode = CHLD_SINK_GROW, .flags = CHLD_SINK_TEE, .fd = ends[1] };
     long long begin = now_ms();
-    chld_capture_result result = run(sink, 200);
+    chld_capture_result result = run(sink, patient(300));
     CHECK(now_ms() - begin < 10000);
     CHECK_STATUS(result.status, CHLD_STATE_KILLED, SIGTERM);
     CHECK_INT(result.timed_out, 1);

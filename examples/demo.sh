@@ -20,7 +20,7 @@ exits_with() {
 show_parallel() {
     p=build/examples/parallel
     printf '%s\n' pear fig plum | $p -l -j 3 sh -c 'sleep 0.1; echo "${#0} letters"' || return
-    printf '%s\n' 0.1 60 | exits_with 1 $p -t 0.5 sh -c 'echo start; sleep $0; echo end'
+    printf '%s\n' 0.1 60 | exits_with 1 $p -t 2 sh -c 'echo start; sleep $0; echo end'
 }
 
 # One program stays, one is not started again, and one stops supervise when it is
