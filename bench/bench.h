@@ -65,6 +65,13 @@ struct contender {
     void (*pieces)(struct capture *capture);
     /** On to capture->fd, without passing through the program. */
     void (*splice)(struct capture *capture);
+
+    /** Has a child of a loop stopped in time. NULL: SIGTERM is sent. */
+    void (*stop)(void *loop, struct task *task);
+    /** Captures `count` children into their buffers, `at_once` at a time. */
+    void (*run_all)(struct capture *captures, size_t count, size_t at_once);
+    /** Three programs, a | b | c: what the last one writes, into capture->buffer. */
+    void (*pipeline)(struct capture *capture, char *const *const stages[3]);
 };
 
 extern const struct contender contender;
@@ -99,7 +106,7 @@ int reaper_wait_for(struct task *task, int ms);
 /* The rows. */
 typedef void row_function(char **arguments);
 row_function row_spawn, row_exit, row_burst, row_many, row_wake, row_limit, row_overshoot,
-    row_capture, row_cycles;
+    row_capture, row_stop, row_runner, row_pipeline, row_cycles;
 
 /* deny.c */
 /** Makes the kernel an older one: "clone3", "close_range", "pidfd". */

@@ -2,7 +2,7 @@
 
 BENCH := $(O)/bench
 BENCH_CFLAGS := -std=c11 -O2 -Wall -Wextra -pedantic -Werror
-BENCH_OBJECTS := $(patsubst %,$(BENCH)/%.o,main common deny rows_spawn rows_loop rows_capture)
+BENCH_OBJECTS := $(patsubst %,$(BENCH)/%.o,main common deny rows_spawn rows_loop rows_capture rows_programs)
 
 $(BENCH)/%.o: bench/%.c bench/bench.h
 	@mkdir -p $(@D)

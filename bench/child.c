@@ -8,6 +8,8 @@
  *   h          the same, and writes a byte to stdout when it begins
  *   t MS       sleeps, then writes the monotonic time to stdout as its last act
  *   w MIB KIB  writes that many MiB to stdout, in blocks of that many KiB
+ *   k          writes 4 KiB to stdout
+ *   p          passes stdin on to stdout
  *
  * It exits with code 7.
  */
@@ -77,6 +79,19 @@ static void write_all(long bytes, long at_once)
     }
 }
 
+static void pass_on(void)
+{
+    long got;
+    while ((got = call(SYS_read, 0, (long)block, sizeof block)) > 0) {
+        for (long wrote = 0; wrote < got;) {
+            long result = call(SYS_write, 1, (long)block + wrote, got - wrote);
+            if (result < 0)
+                call(SYS_exit_group, 1, 0, 0);
+            wrote += result;
+        }
+    }
+}
+
 __attribute__((used)) void run(long *stack)
 {
     const char *mode = stack[0] > 1 ? (const char *)stack[2] : "x";
@@ -91,5 +106,9 @@ __attribute__((used)) void run(long *stack)
         stamp_after(number(argument));
     else if (mode[0] == 'w')
         write_all(number(argument) << 20, number(second) << 10);
+    else if (mode[0] == 'k')
+        write_all(4096, 4096);
+    else if (mode[0] == 'p')
+        pass_on();
     call(SYS_exit_group, 7, 0, 0);
 }

@@ -89,7 +89,7 @@ static void start(void *loop, struct task *task, char *const argv[])
     chld_spawn_options options = CHLD_SPAWN_OPTIONS_INIT;
     options.user = task;
     start_with(task, argv, &options);
-    check(chld_set_add(*(chld_set *)loop, ((struct chld_task *)task)->id), "chld_set_add");
+    check(chld_set_add(*(chld_set *)loop, ((struct chld_task *)task)->id, 0), "chld_set_add");
 }
 
 static struct task *next(void *loop)
@@ -149,6 +149,63 @@ static void splice(struct capture *capture)
     run(capture, &out);
 }
 
+/* All get SIGTERM, and the rest of the stop sequence if they do not exit. */
+static void stop(void *loop, struct task *task)
+{
+    check(chld_set_stop(*(chld_set *)loop, ((struct chld_task *)task)->id, 0, NULL),
+          "chld_set_stop");
+}
+
+static chld_capture_options into_buffer_of(const struct capture *capture)
+{
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    options.out.mode = CHLD_SINK_HEAD;
+    options.out.buffer = capture->buffer;
+    options.out.size = capture->size;
+    return options;
+}
+
+static void run_one(chld_set set, struct capture *capture)
+{
+    chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+    chld_capture_options options = into_buffer_of(capture);
+    spawn.user = capture;
+    check(chld_set_run(set, (const char *const *)capture->argv, &spawn, &options, NULL, NULL),
+          "chld_set_run");
+}
+
+static void run_all(struct capture *captures, size_t count, size_t at_once)
+{
+    chld_set set;
+    chld_event event;
+    size_t begun = 0;
+    check(chld_set_open(SET_FLAGS, &set), "chld_set_open");
+    while (begun < at_once)
+        run_one(set, &captures[begun++]);
+    for (size_t done = 0; done < count; done++) {
+        check(chld_set_wait(set, -1, &event), "chld_set_wait");
+        struct capture *capture = event.user;
+        capture->got = event.capture->out.kept;
+        capture->code = chld_status_shell_code(&event.status);
+        check(chld_close(event.id), "chld_close");
+        if (begun < count)
+            run_one(set, &captures[begun++]);
+    }
+    check(chld_set_close(set), "chld_set_close");
+}
+
+static void pipeline(struct capture *capture, char *const *const stages[3])
+{
+    chld_stage all[3] = {{.argv = (const char *const *)stages[0]},
+                         {.argv = (const char *const *)stages[1]},
+                         {.argv = (const char *const *)stages[2]}};
+    chld_capture_options options = into_buffer_of(capture);
+    chld_pipeline_result result;
+    check(chld_run_pipeline(all, 3, &options, &result, NULL), "chld_run_pipeline");
+    capture->got = result.capture.out.kept;
+    capture->code = chld_status_shell_code(&result.pipefail);
+}
+
 const struct contender contender = {
     .task_size = sizeof(struct chld_task),
     .setup = chld_setup,
@@ -165,4 +222,7 @@ const struct contender contender = {
     .growing = growing,
     .pieces = pieces,
     .splice = splice,
+    .stop = stop,
+    .run_all = run_all,
+    .pipeline = pipeline,
 };

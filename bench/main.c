@@ -97,7 +97,8 @@ static const struct {
     {"burst", row_burst, 1},   {"many", row_many, 2},
     {"wake", row_wake, 1},     {"limit", row_limit, 0},
     {"overshoot", row_overshoot, 0}, {"capture", row_capture, 3},
-    {"cycles", row_cycles, 1},
+    {"stop", row_stop, 1},     {"runner", row_runner, 2},
+    {"pipeline", row_pipeline, 1}, {"cycles", row_cycles, 1},
 };
 
 static void pin(void)

@@ -1,5 +1,6 @@
 """Python's subprocess, as a contender of its own: the rows that it has."""
 
+import concurrent.futures
 import fcntl
 import mmap
 import os
@@ -140,6 +141,36 @@ def row_capture(mebibytes, form, kibibytes):
         expect((len(done.stdout), done.returncode), (size, 7))
 
     return {"wall": measured(timed(into_buffer if buffer else growing), 1)}
+
+
+def row_runner(count, at_once):
+    def run(_):
+        done = subprocess.run([CHILD, "k"], stdout=subprocess.PIPE)
+        expect((len(done.stdout), done.returncode), (4096, 7))
+
+    def run_all():
+        with concurrent.futures.ThreadPoolExecutor(int(at_once)) as pool:
+            list(pool.map(run, range(int(count))))
+
+    return {"wall": measured(timed(run_all))}
+
+
+def row_pipeline(mebibytes):
+    commands = [[CHILD, "w", mebibytes, "64"], [CHILD, "p"], [CHILD, "p"]]
+
+    def run():
+        children, before = [], None
+        for command in commands:
+            children.append(subprocess.Popen(command, stdin=before, stdout=subprocess.PIPE))
+            if before:
+                before.close()
+            before = children[-1].stdout
+        expect(len(before.read()), int(mebibytes) << 20)
+        before.close()
+        for child in children:
+            expect(child.wait(), 7)
+
+    return {"wall": measured(timed(run))}
 
 
 def main(row, *arguments):

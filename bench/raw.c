@@ -203,6 +203,75 @@ static void raw_splice(struct capture *capture)
     end_captured(&task, fd, capture);
 }
 
+/* What runs of `run_all`, with what its epoll reports. */
+struct run {
+    struct task task;
+    int fd;
+    struct capture *capture;
+};
+
+static void begin_run(int epoll, struct run *run, struct capture *capture)
+{
+    run->capture = capture;
+    run->fd = put_captured(&run->task, capture->argv);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = run};
+    must(epoll_ctl(epoll, EPOLL_CTL_ADD, run->fd, &event), "epoll_ctl");
+}
+
+/* One read. 1 at the end, when the child has been waited for. */
+static int go_on(struct run *run)
+{
+    static char more[1 << 16];
+    struct capture *capture = run->capture;
+    size_t room = capture->size - capture->got;
+    ssize_t got = must(read(run->fd, room ? capture->buffer + capture->got : more,
+                            room ? room : sizeof more), "read");
+    capture->got += (size_t)got;
+    if (got > 0)
+        return 0;
+    end_captured(&run->task, run->fd, capture);
+    return 1;
+}
+
+static void raw_run_all(struct capture *captures, size_t count, size_t at_once)
+{
+    int epoll = (int)must(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+    struct run *runs = calloc(at_once, sizeof *runs);
+    size_t begun = 0;
+    for (; begun < at_once; begun++)
+        begin_run(epoll, &runs[begun], &captures[begun]);
+    for (size_t done = 0; done < count;) {
+        struct epoll_event event;
+        must(epoll_wait(epoll, &event, 1, -1), "epoll_wait");
+        if (!go_on(event.data.ptr))
+            continue;
+        done++;
+        if (begun < count)
+            begin_run(epoll, event.data.ptr, &captures[begun++]);
+    }
+    free(runs);
+    close(epoll);
+}
+
+static void raw_pipeline(struct capture *capture, char *const *const stages[3])
+{
+    struct task tasks[3];
+    int from = -1, ends[2];
+    for (int i = 0; i < 3; i++) {
+        must(pipe2(ends, O_CLOEXEC), "pipe2");
+        put(&tasks[i], stages[i], (int[]){from, ends[1], -1});
+        close(ends[1]);
+        if (from >= 0)
+            close(from);
+        from = ends[0];
+    }
+    read_into(from, capture);
+    close(from);
+    for (int i = 0; i < 3; i++)
+        reap(&tasks[i], P_PID, (id_t)tasks[i].pid);
+    capture->code = tasks[2].code;
+}
+
 const struct contender contender = {
     .task_size = sizeof(struct raw_task),
     .spawn = raw_spawn,
@@ -219,4 +288,6 @@ const struct contender contender = {
     .growing = raw_growing,
     .pieces = raw_pieces,
     .splice = raw_splice,
+    .run_all = raw_run_all,
+    .pipeline = raw_pipeline,
 };

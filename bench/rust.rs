@@ -7,6 +7,7 @@ use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
 use std::io::Read;
 use std::os::unix::{ffi::OsStrExt, process::ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -53,9 +54,13 @@ pub struct Contender {
     growing: unsafe extern "C" fn(*mut Capture),
     pieces: Absent,
     splice: Absent,
+    stop: Absent,
+    run_all: unsafe extern "C" fn(*mut Capture, usize, usize),
+    pipeline: Absent,
 }
 
 unsafe impl Sync for Contender {}
+unsafe impl Send for Capture {}
 
 fn code_of(status: ExitStatus) -> c_int {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
@@ -131,6 +136,21 @@ unsafe extern "C" fn into(capture: *mut Capture) {
     capture.code = code_of(child.wait().unwrap());
 }
 
+/// A thread for each that runs at a time, as its users write it.
+unsafe extern "C" fn run_all(captures: *mut Capture, count: usize, at_once: usize) {
+    let captures = unsafe { std::slice::from_raw_parts_mut(captures, count) };
+    let rest = Mutex::new(captures.iter_mut());
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                while let Some(capture) = { rest.lock().unwrap().next() } {
+                    unsafe { growing(capture) };
+                }
+            });
+        }
+    });
+}
+
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
 pub static contender: Contender = Contender {
@@ -149,4 +169,7 @@ pub static contender: Contender = Contender {
     growing,
     pieces: None,
     splice: None,
+    stop: None,
+    run_all,
+    pipeline: None,
 };
