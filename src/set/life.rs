@@ -6,12 +6,13 @@
 
 use super::task;
 use crate::children::handle;
-use crate::children::members::{BELL, PIPE, Set, TIMER};
+use crate::children::list;
+use crate::children::members::{BELL, Member, PIPE, Set, TIMER};
 use crate::children::state::{self, Section, State};
 use crate::notify::{listener, sigchld};
 use crate::sys::fd::OwnedFd;
 use crate::sys::memory::Erased;
-use crate::sys::{Errno, Result, epoll, fd, pidfd, timer};
+use crate::sys::{Errno, Result, epoll, fd, host, pidfd, timer};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -138,6 +139,8 @@ impl SetUse {
     pub fn enter(set: u64) -> Result<SetUse> {
         let mut section = state::enter_if_used()?;
         section.sweep();
+        let (index, _) = section.find_set(set)?;
+        refuse_in_callback(&mut section, index)?;
         SetUse::of(&mut section, set)
     }
 
@@ -157,6 +160,18 @@ impl Drop for SetUse {
         }
         section.release_set(self.index);
     }
+}
+
+/// A callback of a capture in this set must not wait for itself.
+fn refuse_in_callback(state: &mut State, set: u32) -> Result<()> {
+    let mut next = state.sets.get(set).and_then(|set| set.busy.first());
+    while let Some(index) = next {
+        next = list::after(&mut state.members, index, Member::in_busy);
+        if state.members.get(index).is_some_and(|busy| busy.worker == host::thread()) {
+            return Err(Errno::EDEADLK);
+        }
+    }
+    Ok(())
 }
 
 /// How many members one section removes.

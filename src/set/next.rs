@@ -7,15 +7,14 @@ use super::member;
 use super::turn;
 use crate::children::all;
 use crate::children::handle;
-use crate::children::list;
 use crate::children::look::Look;
 use crate::children::lost;
-use crate::children::members::{BELL, Member, PIPE, TIMER};
+use crate::children::members::{BELL, PIPE, TIMER};
 use crate::children::state;
 use crate::notify::sleep::Slices;
 use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
-use crate::sys::{Errno, Result, clock, epoll, host, poll};
+use crate::sys::{Errno, Result, clock, epoll, poll};
 
 /// How many reports without an event a call takes when its time is up: exits that cannot
 /// be reported now, and turns of captures. What is left makes the descriptor readable
@@ -25,7 +24,6 @@ const MOST: u32 = 64;
 /// The next event. ETIMEDOUT if there is none before the deadline.
 pub fn next(set: u64, deadline: Deadline) -> Result<Event> {
     let set = SetUse::enter(set)?;
-    set.refuse_in_callback()?;
     let mut slices = set.needs_handler.then(Slices::new);
     let mut reports = 0u32;
     loop {
@@ -58,19 +56,6 @@ pub fn next(set: u64, deadline: Deadline) -> Result<Event> {
 }
 
 impl SetUse {
-    /// A callback of a capture in this set must not wait for itself.
-    fn refuse_in_callback(&self) -> Result<()> {
-        let mut section = state::enter_if_used()?;
-        let mut next = section.sets.get(self.index).and_then(|set| set.busy.first());
-        while let Some(index) = next {
-            next = list::after(&mut section.members, index, Member::in_busy);
-            if section.members.get(index).is_some_and(|busy| busy.worker == host::thread()) {
-                return Err(Errno::EDEADLK);
-            }
-        }
-        Ok(())
-    }
-
     /// What the epoll has reported. `None` if there is no event for it, or not yet.
     fn report(&self, data: u64) -> Result<Option<Event>> {
         match data {
