@@ -104,7 +104,7 @@ static int spawn(struct job *job, char *why, size_t size)
             return snprintf(why, size, "tmpfile: %s", strerror(errno)), -errno;
         *streams[i] = (chld_stdio){.mode = CHLD_STDIO_FD, .fd = fileno(job->streams[i])};
     }
-    options.flags = CHLD_SPAWN_SESSION;
+    options.flags = CHLD_SPAWN_SESSION | CHLD_SPAWN_SHELL;
     options.user = job;
     options.in.mode = CHLD_STDIO_NULL;
     capture.timeout_ms = timeout_ms;

@@ -49,6 +49,10 @@ def places():
     same("as the program", given("", "{}", "x", ":::", "echo"), "x\n")
     same("nowhere", given("", "-j1", "echo", "a", ":::", "1", "2"), "a 1\na 2\n")
     same("no shell", given("", "echo", "$HOME", ":::", ";x"), "$HOME ;x\n")
+    script = scratch() / "script"
+    script.write_text("echo $1\n")
+    script.chmod(0o755)
+    same("a script without #!", given("", script, ":::", "x"), "x\n")
 
 
 # The job of the last item ends first: each waits until the next was reaped.
