@@ -88,22 +88,22 @@ def write_tsv(path, heading, results, prints):
 
 
 def draw(path, table, results, names):
-    """The chart, by gnuplot: the columns that have a place in it."""
+    """The chart, by gnuplot: the few rows and columns that have a place in it."""
     if not shutil.which("gnuplot"):
         print("left out: the chart (gnuplot is not installed)")
         return
-    labels = [row.label for row in table
-              if row.command.startswith(("spawn", "exit")) and not row.deny]
-    names = [name for name in names
-             if not name.startswith("raw") and any((label, "wall", name) in results for label in labels)]
+    labels = {row.label: words for row in table for beginning, words in rows.CHARTED.items()
+              if row.label.startswith(beginning)}
+    names = [name for name in names if name in rows.IN_CHART
+             and any((label, "wall", name) in results for label in labels)]
     if not names:
         return
     data = os.path.splitext(path)[0] + ".dat"
     with open(data, "w", encoding="utf-8") as file:
         print("row", *names, sep="\t", file=file)
-        for label in labels:
+        for label, words in labels.items():
             cells = [results.get((label, "wall", name)) for name in names]
-            print(label, *(f"{cell[0]:.3f}" if cell else "NaN" for cell in cells), sep="\t",
+            print(f'"{words}"', *(f"{cell[0]:.3f}" if cell else "NaN" for cell in cells), sep="\t",
                   file=file)
     subprocess.run(["gnuplot", "-e", f"data='{data}'; chart='{path}'; last={len(names) + 1}",
                     os.path.join(HERE, "chart.gp")], check=True)
