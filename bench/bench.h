@@ -66,7 +66,7 @@ struct contender {
     /** On to capture->fd, without passing through the program. */
     void (*splice)(struct capture *capture);
 
-    /** Has a child of a loop stopped in time. NULL: SIGTERM is sent. */
+    /** Begins to stop a child of a loop. NULL: SIGTERM is sent. */
     void (*stop)(void *loop, struct task *task);
     /** Captures `count` children into their buffers, `at_once` at a time. */
     void (*run_all)(struct capture *captures, size_t count, size_t at_once);

@@ -40,8 +40,7 @@ ALLOWED = {
 }
 
 # The comments of the header, and the manual that is made of them, have rules of their own.
-ELSEWHERE = ("src/ffi/", "include/chld.h", "docs/man/", "c-tests/check/manual.py",
-             "docs/performance.md")
+ELSEWHERE = ("src/ffi/", "include/chld.h", "docs/man/", "c-tests/check/manual.py")
 
 C_COMMENT = re.compile(r"""
     (?: [bc]?"(?:\\.|[^"\\])*" | b?'(?:\\[^']+|[^'\\\n])' )
