@@ -1,0 +1,152 @@
+"""a | b | c"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, AnyStr, Generic, Mapping, NamedTuple, Sequence, Union
+
+from . import _abi
+from ._capture import Capture
+from ._handle import Handle
+from ._library import StrPath, lib, strings, words
+from ._options import PIPE, PTY, Builder, SpawnOptions
+from ._plan import Plan
+from ._result import Result, members
+from ._run import complete, complete_async
+from ._status import Status, Usage
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class Stage:
+    """A program of a pipeline with options of its own:
+
+    chld.run_pipeline([chld.Stage(["make"], cwd="src"), ["tail"]])
+    """
+
+    def __init__(self, args: Sequence[StrPath], **options: Unpack[SpawnOptions]):
+        self.args = args
+        self.options: Mapping[str, Any] = options
+
+
+Stages = Sequence[Union[Stage, Sequence[StrPath]]]
+
+
+class StageResult(NamedTuple):
+    """What came of a stage."""
+
+    args: Sequence[StrPath]
+    pid: int
+    status: Status
+    usage: Usage
+
+    @property
+    def returncode(self) -> int | None:
+        return self.status.returncode
+
+
+@dataclass
+class PipelineResult(Result[AnyStr], Generic[AnyStr]):
+    """What came of a pipeline: `stdout` and `stderr` of the last stage, and all statuses.
+
+    `status`, `pid` and `usage` are those of the last stage. `returncode` is that of the
+    rightmost stage that failed, as `$?` in a shell with `set -o pipefail`.
+    """
+
+    stages: Sequence[StageResult]
+    #: The status of the rightmost stage that did not exit with 0, else that of the last one.
+    pipefail: Status
+    #: The number of that stage, counted from 1; 0 if all exited with 0.
+    failed: int
+
+    @property
+    def failure(self) -> str:
+        return f"stage {self.failed} {self.pipefail}" if self.failed else str(self.status)
+
+    @property
+    def success(self) -> bool:
+        return self.pipefail.exit_code == 0
+
+
+class PipelineCapture(Capture):
+    """As Capture. The options of the call are those of each stage that has no others; stdin is
+    the first stage's, stdout the last one's.
+    """
+
+    def __init__(self, stages: Stages, options: Mapping[str, Any], **how: Any):
+        super().__init__(options, **how)
+        self.stages = [one if isinstance(one, Stage) else Stage(one) for one in stages]
+        if not self.stages:
+            raise ValueError("a pipeline must have a stage")
+
+    def options_of(self, number: int) -> dict[str, Any]:
+        # The library makes the pipe of stderr that all stages share.
+        common = {name: value for name, value in self.spawn.items()
+                  if not (name == "stderr" and value in (PIPE, PTY))}
+        if number > 0:
+            common.pop("stdin", None)
+        if number < len(self.stages) - 1:
+            common.pop("stdout", None)
+        return {**common, **self.stages[number].options}
+
+    def start(self, set: Any, child: Handle) -> None:
+        array = (_abi.stage * len(self.stages))()
+        kept = []
+        for number, stage in enumerate(self.stages):
+            builder = Builder(self.options_of(number))
+            argv = strings(words(stage.args))
+            kept.append((builder, argv))
+            array[number].argv = argv
+            array[number].options = ctypes.pointer(builder.raw)
+        error = _abi.error()
+        child._started(lib.chld_set_run_pipeline(set, array, len(array), self.raw,
+                                                 child._handle, error), error)
+
+    def take(self, child: Handle, event: Any) -> Result[Any]:
+        raw = event.pipeline.contents
+        pipefail = Status._of(raw.pipefail)
+        found = members(child.args, raw.capture, self.text)
+        found["returncode"] = pipefail.returncode
+        stages = [StageResult(stage.args, raw.stages[at].pid, Status._of(raw.stages[at].status),
+                              Usage._of(raw.stages[at].usage))
+                  for at, stage in enumerate(self.stages)]
+        return PipelineResult(**found, stages=stages, pipefail=pipefail, failed=raw.failed)
+
+
+def _prepare(stages: Stages, options: Mapping[str, Any], **how: Any) -> tuple[Any, Any]:
+    capture = PipelineCapture(stages, options, **how)
+    return [stage.args for stage in capture.stages], capture
+
+
+def run_pipeline(stages: Stages, *, input: Any = None, text: bool = False,
+                 encoding: str | None = None, errors: str | None = None,
+                 timeout: float | None = None, stop: Plan = None, check: bool = False,
+                 max_output: int | None = None, cancel: Any = None,
+                 **options: Unpack[SpawnOptions]) -> PipelineResult[Any]:
+    """Runs programs of which each reads what the one before it writes. See run().
+
+        chld.run_pipeline([["grep", "x"], ["sort"], ["uniq", "-c"]], stdin="words").stdout
+
+    The stages share the pipe of stderr. The timeout and the stop plan are those of all. With
+    group=chld.NEW the pipeline is in one process group. `check` raises CalledProcessError
+    unless all stages exit with 0.
+    """
+    args, capture = _prepare(stages, options, input=input, text=text, encoding=encoding,
+                             errors=errors, timeout=timeout, stop=stop, max_output=max_output,
+                             cancel=cancel)
+    return complete(args, capture, stop, check)  # type: ignore[no-any-return]
+
+
+async def run_pipeline_async(stages: Stages, *, input: Any = None, text: bool = False,
+                             encoding: str | None = None, errors: str | None = None,
+                             timeout: float | None = None, stop: Plan = None,
+                             check: bool = False, max_output: int | None = None,
+                             cancel: Any = None,
+                             **options: Unpack[SpawnOptions]) -> PipelineResult[Any]:
+    """run_pipeline() in asyncio."""
+    args, capture = _prepare(stages, options, input=input, text=text, encoding=encoding,
+                             errors=errors, timeout=timeout, stop=stop, max_output=max_output,
+                             cancel=cancel)
+    return await complete_async(args, capture, stop, check)  # type: ignore[no-any-return]

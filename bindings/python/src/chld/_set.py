@@ -1,0 +1,182 @@
+"""A set of children: everything that they do, as events with one descriptor."""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import errno
+import select
+import time
+from typing import Any, Callable, Iterator, NamedTuple, Sequence, TypeVar
+
+from . import _abi
+from ._capture import Capture
+from ._errors import TimeoutExpired
+from ._handle import Handle
+from ._library import StrPath, check, lib, milliseconds
+from ._plan import Plan, plan_of
+from ._result import Result
+from ._status import Status
+
+T = TypeVar("T")
+
+
+class EventKind(enum.IntEnum):
+    """What an event is about: CHLD_EVENT_* of chld.h."""
+
+    EXITED = _abi.EVENT_EXITED
+    STOPPED = _abi.EVENT_STOPPED
+    CONTINUED = _abi.EVENT_CONTINUED
+    CAPTURED = _abi.EVENT_CAPTURED
+    WOKEN = _abi.EVENT_WOKEN
+    SURVIVED = _abi.EVENT_SURVIVED
+
+
+class Event(NamedTuple):
+    """Something that happened to a child of a set."""
+
+    kind: EventKind
+    #: None if the set was woken.
+    child: Handle | None
+    status: Status | None
+    #: With EventKind.CAPTURED.
+    result: Result[Any] | None
+    #: The child has left the set with this event.
+    last: bool
+
+
+class Set:
+    """The process loop of a program.
+
+        with chld.Set() as loop:
+            for command in commands:
+                loop.run(command, timeout=5)
+            for event in loop:
+                print(event.child.args, event.result)
+
+    For another event loop: when fileno() is readable, call next() until it returns None.
+    Close a set after its last waiter: wake() makes wait() return.
+    """
+
+    def __init__(self) -> None:
+        self._set = ctypes.c_uint64()
+        check(lib.chld_set_open(0, self._set))
+        # Children and what C reads and writes for them, until their last events.
+        self._members: dict[int, tuple[Handle, Capture | None]] = {}
+
+    def add(self, child: Handle, *, stops: bool = False, continuations: bool = False) -> None:
+        """Reports the exit of a child and, if asked, its stops and continuations."""
+        watch = ((_abi.WATCH_STOPPED if stops else 0)
+                 | (_abi.WATCH_CONTINUED if continuations else 0))
+        check(lib.chld_set_add(self._set, child._handle, watch))
+        self._members[child._handle.value] = child, None
+
+    def remove(self, child: Handle) -> None:
+        """Nothing of the child is reported any more."""
+        check(lib.chld_set_remove(self._set, child._handle))
+        self._members.pop(child._handle.value, None)
+
+    def stop(self, child: Handle, plan: Plan = None, *, after: float = 0.0) -> None:
+        """Stops a child after some seconds, without blocking. A later call replaces an
+        earlier one.
+        """
+        check(lib.chld_set_stop(self._set, child._handle, milliseconds(after), plan_of(plan)))
+        self._members.setdefault(child._handle.value, (child, None))
+
+    def run(self, args: Sequence[StrPath], *, input: Any = None, text: bool = False,
+            encoding: str | None = None, errors: str | None = None,
+            timeout: float | None = None, stop: Plan = None, max_output: int | None = None,
+            cancel: Any = None, **options: Any) -> Handle:
+        """Starts a child and captures its output in this set: the event has the result.
+        Takes the arguments of chld.run(), except check.
+        """
+        child = Handle(args)
+        self._run(child, Capture(options, input=input, text=text, encoding=encoding,
+                                 errors=errors, timeout=timeout, stop=stop,
+                                 max_output=max_output, cancel=cancel))
+        return child
+
+    def _run(self, child: Handle, capture: Capture) -> None:
+        try:
+            capture.start(self._set, child)
+        finally:  # also if a signal handler has raised after the start
+            if child._handle.value:
+                self._members[child._handle.value] = child, capture
+
+    def _capture(self, child: Handle, capture: Capture) -> None:
+        check(lib.chld_set_capture(self._set, child._handle, capture.raw))
+        self._members[child._handle.value] = child, capture
+
+    def _forget(self, child: Handle) -> None:
+        self._members.pop(child._handle.value, None)
+
+    def wake(self) -> None:
+        """Makes one waiter return EventKind.WOKEN. Any thread may call this."""
+        check(lib.chld_set_wake(self._set))
+
+    def fileno(self) -> int:
+        """The descriptor of the set. It belongs to the library."""
+        return check(lib.chld_set_fd(self._set))
+
+    def __len__(self) -> int:
+        return check(lib.chld_set_count(self._set))
+
+    def next(self) -> Event | None:
+        """The next event, or None if there is none now."""
+        raw = _abi.event()
+        result = lib.chld_set_next(self._set, raw)
+        if result == -errno.EAGAIN:
+            return None
+        check(result)
+        return self._event(raw)
+
+    def _event(self, raw: Any) -> Event:
+        kind = EventKind(raw.kind)
+        if kind == EventKind.WOKEN:
+            return Event(kind, None, None, None, False)
+        child, capture = self._members[raw.id]
+        if raw.last:
+            del self._members[raw.id]
+        status = child._see(Status._of(raw.status))
+        result = None
+        if kind == EventKind.CAPTURED and capture is not None:
+            result = capture.taken(child, raw)
+        return Event(kind, child, status, result, bool(raw.last))
+
+    def wait(self, timeout: float | None = None) -> Event:
+        """Waits for the next event. Raises TimeoutExpired."""
+        return self._wait(timeout, self.next)
+
+    def _wait(self, timeout: float | None, look: Callable[[], T | None]) -> T:
+        """Calls `look` until it returns something, and sleeps on the descriptor between."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLIN)
+        while True:
+            found = look()
+            if found is not None:
+                return found
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise TimeoutExpired("a set of children", timeout or 0.0)
+            poll.poll(milliseconds(left))
+
+    def __iter__(self) -> Iterator[Event]:
+        """The events, until the set is empty."""
+        while len(self):
+            yield self.wait()
+
+    def close(self) -> None:
+        """Closes the set. Its children go on."""
+        lib.chld_set_close(self._set)
+        self._members.clear()
+
+    def __enter__(self) -> Set:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_set", None):
+            lib.chld_set_close(self._set)
