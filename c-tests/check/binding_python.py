@@ -119,7 +119,7 @@ def tests():
 
 @check("Python: the types, by mypy")
 def types():
-    code = f"import chld; print(chld.__path__[0])"
+    code = "import chld; print(chld.__path__[0])"
     folder = installed("-c", code).stdout.strip()
     run(need("mypy"), "--strict", "--cache-dir", os.devnull, folder)
     use = PACKAGE / "tests/typed.py"

@@ -25,10 +25,11 @@ from ._library import StrPath, engine, version
 from ._lines import Lines
 from ._options import (CLOSED, DEVNULL, NEW, PIPE, PTY, STDERR, STDOUT, SpawnOptions, Stream,
                        supports)
-from ._pipeline import PipelineResult, Stage, StageResult, run_pipeline, run_pipeline_async
+from ._pipeline import PipelineResult, Stage, StageResult
 from ._plan import Plan, Step, StopPlan
 from ._result import Result
 from ._run import run, run_async
+from ._run_pipeline import run_pipeline, run_pipeline_async
 from ._set import Event, EventKind, Set
 from ._status import State, Status, Usage
 

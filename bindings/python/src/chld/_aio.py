@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Callable, TypeVar
 from weakref import WeakKeyDictionary
 
 from ._handle import Handle
 from ._set import Event, EventKind, Set
-
-T = TypeVar("T")
 
 
 class Reactor:
@@ -85,23 +82,3 @@ class Reactor:
 def reactor() -> Reactor:
     """That of the running loop. Use it in a `with` block."""
     return Reactor._of_loop.get(asyncio.get_running_loop()) or Reactor()
-
-
-async def readable(fd: int) -> None:
-    """Waits until a descriptor, for which nobody else waits, is readable."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(fd, lambda: None if future.done() else future.set_result(None))
-    try:
-        await future
-    finally:
-        loop.remove_reader(fd)
-
-
-async def until(set: Set, look: Callable[[], T | None]) -> T:
-    """Calls `look` until it returns something, and sleeps on the set's descriptor between."""
-    while True:
-        found = look()
-        if found is not None:
-            return found
-        await readable(set.fileno())

@@ -13,7 +13,15 @@ from ._plan import Plan, plan_of
 from ._result import Result, Text, members
 
 #: (is it stderr, the bytes)
-LineCallback = Callable[[bool, bytes], None]
+OnData = Callable[[bool, bytes], None]
+
+_NAMES = ("input", "text", "encoding", "errors", "timeout", "stop", "max_output", "cancel")
+
+
+def capture_arguments(how: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of Capture, from keyword arguments like those of run()."""
+    spawn = {name: value for name, value in how.items() if name not in _NAMES}
+    return {"spawn": spawn, **{name: how[name] for name in _NAMES if name in how}}
 
 
 class Capture:
@@ -25,7 +33,7 @@ class Capture:
                  encoding: str | None = None, errors: str | None = None,
                  timeout: float | None = None, stop: Plan = None,
                  max_output: int | None = None, cancel: Any = None,
-                 on_line: LineCallback | None = None):
+                 on_data: OnData | None = None):
         self.spawn = {"stdout": PIPE, "stderr": PIPE, **spawn}
         self.text = Text(text, encoding, errors)
         self.timeout = timeout
@@ -42,9 +50,9 @@ class Capture:
         if input is not None:
             self.feed(input)
         if self.spawn["stdout"] in (PIPE, PTY):
-            self.raw.out = self.sink(False, max_output, on_line)
+            self.raw.out = self.sink(False, max_output, on_data)
         if self.spawn["stderr"] in (PIPE, PTY):
-            self.raw.err = self.sink(True, max_output, on_line)
+            self.raw.err = self.sink(True, max_output, on_data)
 
     def feed(self, input: Any) -> None:
         if self.spawn.get("stdin", PIPE) not in (PIPE, PTY):
@@ -53,16 +61,16 @@ class Capture:
         self.raw.in_ = _abi.feed(mode=_abi.FEED_BUFFER, data=data, size=len(data))
         self.spawn.setdefault("stdin", PIPE)
 
-    def sink(self, stderr: bool, limit: int | None, on_line: LineCallback | None) -> Any:
-        if on_line is None:
+    def sink(self, stderr: bool, limit: int | None, on_data: OnData | None) -> Any:
+        if on_data is None:
             return _abi.sink(mode=_abi.SINK_GROW, size=limit or 0)
         def take(_argument: Any, data: int, size: int) -> int:
-            on_line(stderr, ctypes.string_at(data, size))
+            on_data(stderr, ctypes.string_at(data, size))
             return 0
 
         fields: dict[str, Any] = dict(_abi.sink._fields_)  # type: ignore[arg-type]
         self.kept.append(fields["callback"](take))
-        return _abi.sink(mode=_abi.SINK_LINES, callback=self.kept[-1])
+        return _abi.sink(mode=_abi.SINK_CALLBACK, callback=self.kept[-1])
 
     def start(self, set: Any, child: Handle) -> None:
         """Starts the child in a set, which then captures it."""

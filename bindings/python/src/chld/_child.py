@@ -9,7 +9,6 @@ from typing import (IO, TYPE_CHECKING, Any, AnyStr, Generator, Generic, Literal,
                     overload)
 
 from . import _abi
-from ._aio import reactor, until
 from ._capture import Capture
 from ._errors import TimeoutExpired, spawn_error
 from ._handle import Handle
@@ -49,7 +48,7 @@ class Child(Handle, Generic[AnyStr]):
         self._plan = stop
         self._streams = {name: options.get(name) for name in ("stdin", "stdout", "stderr")}
         self._files: dict[str, IO[Any]] = {}
-        self._lines: Lines[Any] | None = None
+        self._reading = ctypes.c_uint64()  # the capture of lines(), which closing ends
 
     def _spawn(self, options: SpawnOptions) -> None:
         argv = strings(words(self.args))
@@ -94,22 +93,24 @@ class Child(Handle, Generic[AnyStr]):
         """As stdout."""
         return self._file("stderr", _abi.STDERR, "r")
 
+    def _read(self, lines: Lines[Any]) -> Lines[Any]:
+        self._reading = lines._id
+        return lines
+
     def lines(self, *, input: AnyStr | None = None,
               timeout: float | None = None) -> Lines[AnyStr]:
         """The lines of stdout and stderr, those that are pipes, for `for` and `async for`.
 
         At the timeout the child is stopped, and TimeoutExpired is raised after the last line.
         """
-        self._lines = Lines(self, self._streams, False, input=input, timeout=timeout,
-                            stop=self._plan, **self._text)
-        return self._lines
+        return self._read(Lines(self, self._streams, False, input=input, timeout=timeout,
+                                stop=self._plan, **self._text))
 
     def tagged_lines(self, *, input: AnyStr | None = None,
                      timeout: float | None = None) -> Lines[tuple[str, AnyStr]]:
         """As lines(): pairs of "stdout" or "stderr" and a line."""
-        self._lines = Lines(self, self._streams, True, input=input, timeout=timeout,
-                            stop=self._plan, **self._text)
-        return self._lines
+        return self._read(Lines(self, self._streams, True, input=input, timeout=timeout,
+                                stop=self._plan, **self._text))
 
     def __iter__(self) -> Lines[AnyStr]:
         return self.lines()
@@ -148,8 +149,7 @@ class Child(Handle, Generic[AnyStr]):
         return event.status
 
     def _release_lines(self) -> None:
-        if self._lines:
-            self._lines.close()
+        lib.chld_capture_close(self._reading, None)
 
     def stop(self, plan: Plan = None) -> Status:
         """Stops the child by a plan, and returns how it exited. Without a plan: that of
@@ -169,11 +169,13 @@ class Child(Handle, Generic[AnyStr]):
         self._release_lines()
         with Set() as set:
             set.stop(self, self._plan if plan is None else plan)
-            return self._stopped(await until(set, set.next))
+            return self._stopped(await set.wait_async())
 
     async def wait_async(self) -> Status:
         """wait() in asyncio. `await child` is the same."""
         if self._status is None and not self._look():
+            from ._aio import reactor  # slow to import, and most programs do without
+
             with reactor() as loop:
                 await loop.wait(self)
         assert self._status is not None
@@ -188,6 +190,7 @@ class Child(Handle, Generic[AnyStr]):
         """
         pid = ctypes.c_int()
         check(lib.chld_release(self._handle, pid))
+        self._closed = True
         return pid.value
 
     def _close_streams(self) -> None:
@@ -206,6 +209,8 @@ class Child(Handle, Generic[AnyStr]):
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
+        if self._closed:
+            return
         try:
             if kind is None:
                 self._close_streams()
@@ -220,6 +225,8 @@ class Child(Handle, Generic[AnyStr]):
         return self
 
     async def __aexit__(self, kind: object, *_: object) -> None:
+        if self._closed:
+            return
         try:
             if kind is None:
                 self._close_streams()

@@ -7,11 +7,11 @@ import errno
 import select
 import signal as signals
 import time
-from typing import Any, Sequence
+from typing import Any
 
 from . import _abi
 from ._errors import TimeoutExpired, spawn_error
-from ._library import StrPath, check, lib, milliseconds
+from ._library import check, lib, milliseconds
 from ._status import State, Status, Usage
 
 
@@ -22,11 +22,13 @@ class Handle:
     the call.
     """
 
-    def __init__(self, args: Sequence[StrPath]):
+    def __init__(self, args: Any):
+        #: As they were given; of a pipeline a list of lists.
         self.args = args
         self._handle = ctypes.c_uint64()  # written by the call that starts the child
         self._status: Status | None = None
         self._pid = 0
+        self._closed = False
 
     def _started(self, result: int, error: Any) -> None:
         """After the call that starts the child."""
@@ -121,6 +123,7 @@ class Handle:
 
     def close(self) -> None:
         """Gives up the handle. A child that runs goes on, unless it has kill_on_close."""
+        self._closed = True
         lib.chld_close(self._handle)
 
     def __del__(self) -> None:

@@ -2,85 +2,106 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 from collections import deque
 from typing import Any, AsyncIterator, Generic, Iterator, Mapping, TypeVar
 
-from ._aio import until
+from . import _abi
 from ._capture import Capture
 from ._errors import TimeoutExpired
 from ._handle import Handle
-from ._result import Result
-from ._set import Set
+from ._library import check, lib
+from ._result import Result, members
+from ._sleep import Polled, sleep, sleep_async
 
 Item = TypeVar("Item")
+
+
+class _Queue:
+    """The lines that were read and not yet taken: pairs (is it stderr, the bytes)."""
+
+    def __init__(self) -> None:
+        self.whole: deque[tuple[bool, bytes]] = deque()
+        self.partial: dict[bool, list[bytes]] = {False: [], True: []}
+
+    def add(self, stderr: bool, data: bytes) -> None:
+        """Whatever was read at once. A line of any length is copied once."""
+        first, *more = data.split(b"\n")
+        self.partial[stderr].append(first)
+        if more:
+            self.whole.append((stderr, b"".join(self.partial[stderr]) + b"\n"))
+            self.whole.extend((stderr, line + b"\n") for line in more[:-1])
+            self.partial[stderr] = more[-1:]
+
+    def end(self) -> None:
+        for stderr, pieces in self.partial.items():
+            if any(pieces):
+                self.whole.append((stderr, b"".join(pieces)))
 
 
 class Lines(Generic[Item], Iterator[Item], AsyncIterator[Item]):
     """An iterator over lines, for `for` and for `async for`.
 
     All streams that are pipes are read, so that the child is never held up by one that
-    nobody reads. While the caller does not ask for a line, nothing is read.
+    nobody reads. As long as there are lines, nothing more is read: at most 512 KiB are held.
     """
 
     def __init__(self, child: Handle, streams: Mapping[str, Any], tagged: bool, **how: Any):
         self._child = child
-        self._capture = capture = Capture(streams, on_line=self._piece, **how)
         self._tagged = tagged
-        self._queue: deque[Any] = deque()
-        self._partial = {False: b"", True: b""}
-        #: What came of the child, once the lines have ended.
+        self._queue = _Queue()
+        #: What came of the child, once the lines have ended. Its stdout and stderr are None.
         self.result: Result[Any] | None = None
-        self._set = Set()
-        try:
-            self._set._capture(child, capture)
-        except BaseException:
-            self._set.close()
-            raise
+        self._capture = Capture(streams, on_data=self._queue.add, **how)
+        self._id = ctypes.c_uint64()
+        check(lib.chld_capture_open(child._handle, self._capture.raw, self._id))
 
-    def _piece(self, stderr: bool, data: bytes) -> None:
-        """The callback of the library: a line, or a piece of one that is longer than 64 KiB."""
-        line = self._partial[stderr] + data
-        self._partial[stderr] = b"" if line.endswith(b"\n") else line
-        if line.endswith(b"\n"):
-            self._queue.append((stderr, line))
+    def _step(self) -> tuple[Polled, int] | None:
+        """Reads what there is. Returns what to wait for if that has made no line."""
+        wait = _abi.capture_wait()
+        done = lib.chld_capture_step(self._id, wait)
+        if done == 0:
+            fds = [(wait.fds[at].fd, wait.fds[at].events) for at in range(wait.count)]
+            return None if self._queue.whole else (fds, wait.timeout_ms)
+        if done != -errno.ETIMEDOUT:  # that is one that survives its stop plan
+            check(done)
+        raw = _abi.capture_result()
+        check(lib.chld_capture_close(self._id, raw))
+        self.result = Result(**members(self._child.args, raw, self._capture.text))
+        self._child._see(self.result.status)
+        self._queue.end()
+        return None
 
-    def _look(self) -> bool | None:
-        """True if there is a line, False if there is none any more, else None."""
-        if self._queue or self.result:
-            return bool(self._queue)
-        event = self._set.next()
-        if event is not None:
-            self.result = event.result
-            self.close()
-            self._queue.extend(part for part in self._partial.items() if part[1])
-        return True if self._queue else False if self.result else None
-
-    def _pop(self) -> Item:
-        stderr, line = self._queue.popleft()
-        decoded = self._capture.text.decode_line(line)
-        item: Any = ("stderr" if stderr else "stdout", decoded) if self._tagged else decoded
-        return item  # type: ignore[no-any-return]
-
-    def _end(self) -> None:
+    def _take(self, end: type[Exception]) -> Item:
+        """The next line, or an exception at the end of them."""
+        if self._queue.whole:
+            stderr, line = self._queue.whole.popleft()
+            decoded = self._capture.text.decode_line(line)
+            item: Any = ("stderr" if stderr else "stdout", decoded) if self._tagged else decoded
+            return item  # type: ignore[no-any-return]
         if self.result and self.result.timed_out:
             raise TimeoutExpired(self._child.args, self._capture.timeout or 0.0, self.result)
+        raise end
 
     def __next__(self) -> Item:
-        if not self._queue and not self.result:
-            self._set._wait(None, self._look)
-        if self._queue:
-            return self._pop()
-        self._end()
-        raise StopIteration
+        while not self._queue.whole and not self.result:
+            wait = self._step()
+            if wait:
+                sleep(*wait)
+        return self._take(StopIteration)
 
     async def __anext__(self) -> Item:
-        if not self._queue and not self.result:
-            await until(self._set, self._look)
-        if self._queue:
-            return self._pop()
-        self._end()
-        raise StopAsyncIteration
+        while not self._queue.whole and not self.result:
+            wait = self._step()
+            if wait:
+                await sleep_async(*wait)
+        return self._take(StopAsyncIteration)
 
     def close(self) -> None:
         """Ends the reading. The child goes on."""
-        self._set.close()
+        lib.chld_capture_close(self._id, None)
+
+    def __del__(self) -> None:
+        if getattr(self, "_id", None):
+            self.close()

@@ -11,9 +11,7 @@ from ._capture import Capture
 from ._handle import Handle
 from ._library import StrPath, lib, strings, words
 from ._options import PIPE, PTY, Builder, SpawnOptions
-from ._plan import Plan
 from ._result import Result, members
-from ._run import complete, complete_async
 from ._status import Status, Usage
 
 if TYPE_CHECKING:
@@ -75,11 +73,12 @@ class PipelineCapture(Capture):
     the first stage's, stdout the last one's.
     """
 
-    def __init__(self, stages: Stages, options: Mapping[str, Any], **how: Any):
-        super().__init__(options, **how)
+    def __init__(self, stages: Stages, spawn: Mapping[str, Any], **how: Any):
+        super().__init__(spawn, **how)
         self.stages = [one if isinstance(one, Stage) else Stage(one) for one in stages]
         if not self.stages:
             raise ValueError("a pipeline must have a stage")
+        self.args = [stage.args for stage in self.stages]
 
     def options_of(self, number: int) -> dict[str, Any]:
         # The library makes the pipe of stderr that all stages share.
@@ -113,40 +112,3 @@ class PipelineCapture(Capture):
                               Usage._of(raw.stages[at].usage))
                   for at, stage in enumerate(self.stages)]
         return PipelineResult(**found, stages=stages, pipefail=pipefail, failed=raw.failed)
-
-
-def _prepare(stages: Stages, options: Mapping[str, Any], **how: Any) -> tuple[Any, Any]:
-    capture = PipelineCapture(stages, options, **how)
-    return [stage.args for stage in capture.stages], capture
-
-
-def run_pipeline(stages: Stages, *, input: Any = None, text: bool = False,
-                 encoding: str | None = None, errors: str | None = None,
-                 timeout: float | None = None, stop: Plan = None, check: bool = False,
-                 max_output: int | None = None, cancel: Any = None,
-                 **options: Unpack[SpawnOptions]) -> PipelineResult[Any]:
-    """Runs programs of which each reads what the one before it writes. See run().
-
-        chld.run_pipeline([["grep", "x"], ["sort"], ["uniq", "-c"]], stdin="words").stdout
-
-    The stages share the pipe of stderr. The timeout and the stop plan are those of all. With
-    group=chld.NEW the pipeline is in one process group. `check` raises CalledProcessError
-    unless all stages exit with 0.
-    """
-    args, capture = _prepare(stages, options, input=input, text=text, encoding=encoding,
-                             errors=errors, timeout=timeout, stop=stop, max_output=max_output,
-                             cancel=cancel)
-    return complete(args, capture, stop, check)  # type: ignore[no-any-return]
-
-
-async def run_pipeline_async(stages: Stages, *, input: Any = None, text: bool = False,
-                             encoding: str | None = None, errors: str | None = None,
-                             timeout: float | None = None, stop: Plan = None,
-                             check: bool = False, max_output: int | None = None,
-                             cancel: Any = None,
-                             **options: Unpack[SpawnOptions]) -> PipelineResult[Any]:
-    """run_pipeline() in asyncio."""
-    args, capture = _prepare(stages, options, input=input, text=text, encoding=encoding,
-                             errors=errors, timeout=timeout, stop=stop, max_output=max_output,
-                             cancel=cancel)
-    return await complete_async(args, capture, stop, check)  # type: ignore[no-any-return]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal as signals
 from typing import TYPE_CHECKING, Any, Literal, Sequence, overload
 
-from ._aio import Reactor, reactor
 from ._capture import Capture
 from ._child import INTERRUPTED
 from ._errors import TimeoutExpired
@@ -17,6 +16,7 @@ from ._result import Result, finish
 from ._set import Event, Set
 
 if TYPE_CHECKING:
+    from ._aio import Reactor
     from typing_extensions import Unpack
 
 
@@ -57,6 +57,8 @@ def _abandon(set: Set, child: Handle, stop: Plan) -> None:
 
 async def complete_async(args: Any, capture: Capture, stop: Plan, check: bool) -> Any:
     """The same in asyncio, where the interruption is a cancelled task."""
+    from ._aio import reactor  # slow to import, and most programs do without
+
     child = Handle(args)
     with reactor() as loop:
         try:

@@ -7,18 +7,18 @@ import enum
 import errno
 import select
 import time
-from typing import Any, Callable, Iterator, NamedTuple, Sequence, TypeVar
+from typing import Any, AsyncIterator, Iterator, NamedTuple, Sequence
 
 from . import _abi
-from ._capture import Capture
+from ._capture import Capture, capture_arguments
 from ._errors import TimeoutExpired
 from ._handle import Handle
 from ._library import StrPath, check, lib, milliseconds
+from ._pipeline import PipelineCapture, Stages
 from ._plan import Plan, plan_of
 from ._result import Result
+from ._sleep import sleep, sleep_async
 from ._status import Status
-
-T = TypeVar("T")
 
 
 class EventKind(enum.IntEnum):
@@ -83,25 +83,24 @@ class Set:
         check(lib.chld_set_stop(self._set, child._handle, milliseconds(after), plan_of(plan)))
         self._members.setdefault(child._handle.value, (child, None))
 
-    def run(self, args: Sequence[StrPath], *, input: Any = None, text: bool = False,
-            encoding: str | None = None, errors: str | None = None,
-            timeout: float | None = None, stop: Plan = None, max_output: int | None = None,
-            cancel: Any = None, **options: Any) -> Handle:
+    def run(self, args: Sequence[StrPath], **how: Any) -> Handle:
         """Starts a child and captures its output in this set: the event has the result.
         Takes the arguments of chld.run(), except check.
         """
-        child = Handle(args)
-        self._run(child, Capture(options, input=input, text=text, encoding=encoding,
-                                 errors=errors, timeout=timeout, stop=stop,
-                                 max_output=max_output, cancel=cancel))
-        return child
+        return self._run(Handle(args), Capture(**capture_arguments(how)))
 
-    def _run(self, child: Handle, capture: Capture) -> None:
+    def run_pipeline(self, stages: Stages, **how: Any) -> Handle:
+        """The same for a pipeline. In the set it is one child, the last stage."""
+        capture = PipelineCapture(stages, **capture_arguments(how))
+        return self._run(Handle(capture.args), capture)
+
+    def _run(self, child: Handle, capture: Capture) -> Handle:
         try:
             capture.start(self._set, child)
         finally:  # also if a signal handler has raised after the start
             if child._handle.value:
                 self._members[child._handle.value] = child, capture
+        return child
 
     def _capture(self, child: Handle, capture: Capture) -> None:
         check(lib.chld_set_capture(self._set, child._handle, capture.raw))
@@ -143,28 +142,38 @@ class Set:
             result = capture.taken(child, raw)
         return Event(kind, child, status, result, bool(raw.last))
 
+    def _left(self, deadline: float | None) -> int:
+        """The milliseconds that are left for a wait."""
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutExpired("a set of children", 0.0)
+        return milliseconds(left)
+
     def wait(self, timeout: float | None = None) -> Event:
         """Waits for the next event. Raises TimeoutExpired."""
-        return self._wait(timeout, self.next)
-
-    def _wait(self, timeout: float | None, look: Callable[[], T | None]) -> T:
-        """Calls `look` until it returns something, and sleeps on the descriptor between."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        poll = select.poll()
-        poll.register(self.fileno(), select.POLLIN)
         while True:
-            found = look()
-            if found is not None:
-                return found
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                raise TimeoutExpired("a set of children", timeout or 0.0)
-            poll.poll(milliseconds(left))
+            event = self.next()
+            if event is not None:
+                return event
+            sleep([(self.fileno(), select.POLLIN)], self._left(deadline))
+
+    async def wait_async(self) -> Event:
+        """wait() in asyncio. One task at a time waits for a set."""
+        while True:
+            event = self.next()
+            if event is not None:
+                return event
+            await sleep_async([(self.fileno(), select.POLLIN)], -1)
 
     def __iter__(self) -> Iterator[Event]:
         """The events, until the set is empty."""
         while len(self):
             yield self.wait()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        while len(self):
+            yield await self.wait_async()
 
     def close(self) -> None:
         """Closes the set. Its children go on."""
