@@ -10,6 +10,7 @@ import sys
 import zipfile
 
 from . import conformance
+from .documented import dead_links
 from .languages import DENY, NO_PIDFDS
 from .tools import BUILD, CC, HEADER, ROOT, Skipped, check, need, require, run, scratch
 
@@ -113,7 +114,7 @@ def conform():
 
 @check("Python: the tests of the package")
 def tests():
-    done = installed(PACKAGE / "tests/test_chld.py")
+    done = installed("-m", "unittest", "discover", "-s", PACKAGE / "tests")
     return re.search(r"^Ran \d+ tests", done.stderr, re.M).group()
 
 
@@ -135,6 +136,8 @@ def readme():
     for path in ROOT.iterdir():
         (folder / path.name).symlink_to(path)
     text = (PACKAGE / "README.md").read_text()
+    dead = dead_links(PACKAGE / "README.md", text)
+    require(not dead, f"it leads to {dead}")
     blocks = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)
     require([kind for kind, _ in blocks[:2]] == ["sh", "text"], "it does not begin with sh, text")
     for number, (kind, block) in enumerate(blocks):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import math
 import os
-from pathlib import Path
 from typing import Any, Iterable, Mapping, Sequence, Union
 
 from . import _abi
@@ -14,8 +13,9 @@ StrPath = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
 
 def _load() -> Any:
-    bundled = Path(__file__).with_name("libchld.so.0")
-    path = os.environ.get("CHLD_LIBRARY") or (str(bundled) if bundled.exists() else bundled.name)
+    name = "libchld.so.0"
+    bundled = os.path.join(os.path.dirname(__file__), name)
+    path = os.environ.get("CHLD_LIBRARY") or (bundled if os.path.exists(bundled) else name)
     library = ctypes.CDLL(path)
     for name, (result, arguments) in _abi.FUNCTIONS.items():
         function = getattr(library, name)
