@@ -5,6 +5,7 @@ import pickle
 import resource
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -128,6 +129,52 @@ class Run(Case):
                 self.assertEqual(file.read(), b"stopped\n")
         finally:
             signal.signal(signal.SIGUSR1, before)
+
+
+class Interrupted(unittest.TestCase):
+    """A signal handler raises an exception at some moment of a call: no child is left."""
+
+    class Alarm(Exception):
+        pass
+
+    def setUp(self):
+        def handler(*_):
+            raise self.Alarm
+
+        self.before = signal.signal(signal.SIGALRM, handler)
+        # Python cannot raise an exception in __del__, and prints it.
+        self.hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+
+    def tearDown(self):
+        signal.signal(signal.SIGALRM, self.before)
+        sys.unraisablehook = self.hook
+        with self.assertRaises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+
+    def interrupt(self, function):
+        hits = 0
+        for n in range(150):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, (n + 1) * 2e-5)
+                function()
+            except self.Alarm:
+                hits += 1
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        self.assertGreater(hits, 0)
+
+    def test_run(self):
+        self.interrupt(lambda: chld.run(["sleep", "0.005"]))
+
+    def test_a_pipeline(self):
+        self.interrupt(lambda: chld.run_pipeline([["sleep", "0.005"], ["cat"]]))
+
+    def test_a_block_with_lines(self):
+        def lines():
+            with chld.spawn(sh("echo a; sleep 0.005"), stdout=chld.PIPE) as child:
+                list(child)
+
+        self.interrupt(lines)
 
 
 class Options(Case):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Callable, Mapping
+from typing import Any, Mapping
 
 from . import _abi
 from ._handle import Handle
@@ -11,9 +11,6 @@ from ._library import lib, milliseconds, strings, words
 from ._options import PIPE, PTY, Builder
 from ._plan import Plan, plan_of
 from ._result import Result, Text, members
-
-#: (is it stderr, the bytes)
-OnData = Callable[[bool, bytes], None]
 
 _NAMES = ("input", "text", "encoding", "errors", "timeout", "stop", "max_output", "cancel")
 
@@ -33,11 +30,10 @@ class Capture:
                  encoding: str | None = None, errors: str | None = None,
                  timeout: float | None = None, stop: Plan = None,
                  max_output: int | None = None, cancel: Any = None,
-                 on_data: OnData | None = None):
+                 pass_to: Mapping[str, int] | None = None):
         self.spawn = {"stdout": PIPE, "stderr": PIPE, **spawn}
         self.text = Text(text, encoding, errors)
         self.timeout = timeout
-        self.kept: list[Any] = []
         self.raw = _abi.capture_options(size=ctypes.sizeof(_abi.capture_options))
         # To the library 0 is no timeout.
         self.raw.timeout_ms = -1 if timeout is None else max(1, milliseconds(timeout))
@@ -50,9 +46,9 @@ class Capture:
         if input is not None:
             self.feed(input)
         if self.spawn["stdout"] in (PIPE, PTY):
-            self.raw.out = self.sink(False, max_output, on_data)
+            self.raw.out = self.sink("stdout", max_output, pass_to)
         if self.spawn["stderr"] in (PIPE, PTY):
-            self.raw.err = self.sink(True, max_output, on_data)
+            self.raw.err = self.sink("stderr", max_output, pass_to)
 
     def feed(self, input: Any) -> None:
         if self.spawn.get("stdin", PIPE) not in (PIPE, PTY):
@@ -61,16 +57,10 @@ class Capture:
         self.raw.in_ = _abi.feed(mode=_abi.FEED_BUFFER, data=data, size=len(data))
         self.spawn.setdefault("stdin", PIPE)
 
-    def sink(self, stderr: bool, limit: int | None, on_data: OnData | None) -> Any:
-        if on_data is None:
+    def sink(self, name: str, limit: int | None, pass_to: Mapping[str, int] | None) -> Any:
+        if pass_to is None:
             return _abi.sink(mode=_abi.SINK_GROW, size=limit or 0)
-        def take(_argument: Any, data: int, size: int) -> int:
-            on_data(stderr, ctypes.string_at(data, size))
-            return 0
-
-        fields: dict[str, Any] = dict(_abi.sink._fields_)  # type: ignore[arg-type]
-        self.kept.append(fields["callback"](take))
-        return _abi.sink(mode=_abi.SINK_CALLBACK, callback=self.kept[-1])
+        return _abi.sink(mode=_abi.SINK_FD, fd=pass_to[name])
 
     def start(self, set: Any, child: Handle) -> None:
         """Starts the child in a set, which then captures it."""

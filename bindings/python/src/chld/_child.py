@@ -93,9 +93,11 @@ class Child(Handle, Generic[AnyStr]):
         """As stdout."""
         return self._file("stderr", _abi.STDERR, "r")
 
-    def _read(self, lines: Lines[Any]) -> Lines[Any]:
-        self._reading = lines._id
-        return lines
+    def _read(self, tagged: bool, **how: Any) -> Lines[Any]:
+        self._release_lines()
+        self._reading = ctypes.c_uint64()
+        return Lines(self, self._reading, self._streams, tagged, stop=self._plan, **how,
+                     **self._text)
 
     def lines(self, *, input: AnyStr | None = None,
               timeout: float | None = None) -> Lines[AnyStr]:
@@ -103,14 +105,12 @@ class Child(Handle, Generic[AnyStr]):
 
         At the timeout the child is stopped, and TimeoutExpired is raised after the last line.
         """
-        return self._read(Lines(self, self._streams, False, input=input, timeout=timeout,
-                                stop=self._plan, **self._text))
+        return self._read(False, input=input, timeout=timeout)
 
     def tagged_lines(self, *, input: AnyStr | None = None,
                      timeout: float | None = None) -> Lines[tuple[str, AnyStr]]:
         """As lines(): pairs of "stdout" or "stderr" and a line."""
-        return self._read(Lines(self, self._streams, True, input=input, timeout=timeout,
-                                stop=self._plan, **self._text))
+        return self._read(True, input=input, timeout=timeout)
 
     def __iter__(self) -> Lines[AnyStr]:
         return self.lines()

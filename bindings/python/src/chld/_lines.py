@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 from collections import deque
 from typing import Any, AsyncIterator, Generic, Iterator, Mapping, TypeVar
 
@@ -12,87 +13,107 @@ from ._capture import Capture
 from ._errors import TimeoutExpired
 from ._handle import Handle
 from ._library import check, lib
+from ._options import PIPE, PTY
 from ._result import Result, members
 from ._sleep import Polled, sleep, sleep_async
 
 Item = TypeVar("Item")
 
 
-class _Queue:
-    """The lines that were read and not yet taken: pairs (is it stderr, the bytes)."""
+class _Relay:
+    """A pipe of our own, to which the library passes a stream on.
+
+    A callback would be simpler. But a signal handler that runs in a callback of ctypes cannot
+    raise an exception: Control-C would be lost.
+    """
 
     def __init__(self) -> None:
-        self.whole: deque[tuple[bool, bytes]] = deque()
-        self.partial: dict[bool, list[bytes]] = {False: [], True: []}
+        self.reader, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.pieces: list[bytes] = []  # of a line that has not ended
 
-    def add(self, stderr: bool, data: bytes) -> None:
-        """Whatever was read at once. A line of any length is copied once."""
-        first, *more = data.split(b"\n")
-        self.partial[stderr].append(first)
-        if more:
-            self.whole.append((stderr, b"".join(self.partial[stderr]) + b"\n"))
-            self.whole.extend((stderr, line + b"\n") for line in more[:-1])
-            self.partial[stderr] = more[-1:]
+    def lines(self) -> Iterator[bytes]:
+        """The lines that have come. Each is copied once, however long it is."""
+        while True:
+            try:
+                first, *more = os.read(self.reader, 1 << 16).split(b"\n")
+            except BlockingIOError:
+                return
+            self.pieces.append(first)
+            if more:
+                yield b"".join(self.pieces) + b"\n"
+                yield from (line + b"\n" for line in more[:-1])
+                self.pieces = more[-1:]
 
-    def end(self) -> None:
-        for stderr, pieces in self.partial.items():
-            if any(pieces):
-                self.whole.append((stderr, b"".join(pieces)))
+    def last(self) -> bytes:
+        """What came after the last newline."""
+        return b"".join(self.pieces)
+
+    def __del__(self) -> None:
+        os.close(self.reader)
+        os.close(self.writer)
 
 
 class Lines(Generic[Item], Iterator[Item], AsyncIterator[Item]):
     """An iterator over lines, for `for` and for `async for`.
 
     All streams that are pipes are read, so that the child is never held up by one that
-    nobody reads. As long as there are lines, nothing more is read: at most 512 KiB are held.
+    nobody reads. As long as there are lines, nothing more is read: 64 KiB of a stream are held,
+    or a line that is longer.
     """
 
-    def __init__(self, child: Handle, streams: Mapping[str, Any], tagged: bool, **how: Any):
+    def __init__(self, child: Handle, id: ctypes.c_uint64, streams: Mapping[str, Any],
+                 tagged: bool, **how: Any):
         self._child = child
+        self._id = id
         self._tagged = tagged
-        self._queue = _Queue()
+        self._queue: deque[tuple[str, bytes]] = deque()
         #: What came of the child, once the lines have ended. Its stdout and stderr are None.
         self.result: Result[Any] | None = None
-        self._capture = Capture(streams, on_data=self._queue.add, **how)
-        self._id = ctypes.c_uint64()
+        self._relays = {name: _Relay() for name in ("stdout", "stderr")
+                        if streams[name] in (PIPE, PTY)}
+        self._capture = Capture(streams, pass_to={name: relay.writer for name, relay
+                                                  in self._relays.items()}, **how)
         check(lib.chld_capture_open(child._handle, self._capture.raw, self._id))
 
     def _step(self) -> tuple[Polled, int] | None:
         """Reads what there is. Returns what to wait for if that has made no line."""
         wait = _abi.capture_wait()
         done = lib.chld_capture_step(self._id, wait)
+        for name, relay in self._relays.items():
+            self._queue.extend((name, line) for line in relay.lines())
         if done == 0:
             fds = [(wait.fds[at].fd, wait.fds[at].events) for at in range(wait.count)]
-            return None if self._queue.whole else (fds, wait.timeout_ms)
+            return None if self._queue else (fds, wait.timeout_ms)
         if done != -errno.ETIMEDOUT:  # that is one that survives its stop plan
             check(done)
         raw = _abi.capture_result()
         check(lib.chld_capture_close(self._id, raw))
         self.result = Result(**members(self._child.args, raw, self._capture.text))
         self._child._see(self.result.status)
-        self._queue.end()
+        self._queue.extend((name, relay.last()) for name, relay in self._relays.items()
+                           if relay.last())
         return None
 
     def _take(self, end: type[Exception]) -> Item:
         """The next line, or an exception at the end of them."""
-        if self._queue.whole:
-            stderr, line = self._queue.whole.popleft()
+        if self._queue:
+            name, line = self._queue.popleft()
             decoded = self._capture.text.decode_line(line)
-            item: Any = ("stderr" if stderr else "stdout", decoded) if self._tagged else decoded
+            item: Any = (name, decoded) if self._tagged else decoded
             return item  # type: ignore[no-any-return]
         if self.result and self.result.timed_out:
             raise TimeoutExpired(self._child.args, self._capture.timeout or 0.0, self.result)
         raise end
 
     def __next__(self) -> Item:
-        while not self._queue.whole and not self.result:
+        while not self._queue and not self.result:
             wait = self._step()
             if wait:
                 sleep(*wait)
         return self._take(StopIteration)
 
     async def __anext__(self) -> Item:
-        while not self._queue.whole and not self.result:
+        while not self._queue and not self.result:
             wait = self._step()
             if wait:
                 await sleep_async(*wait)
