@@ -148,8 +148,10 @@ class Interrupted(unittest.TestCase):
     def tearDown(self):
         signal.signal(signal.SIGALRM, self.before)
         sys.unraisablehook = self.hook
+
+    def no_child(self):
         with self.assertRaises(ChildProcessError):
-            os.waitpid(-1, os.WNOHANG)
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
 
     def interrupt(self, function):
         hits = 0
@@ -165,9 +167,11 @@ class Interrupted(unittest.TestCase):
 
     def test_run(self):
         self.interrupt(lambda: chld.run(["sleep", "0.005"]))
+        self.no_child()
 
     def test_a_pipeline(self):
         self.interrupt(lambda: chld.run_pipeline([["sleep", "0.005"], ["cat"]]))
+        self.no_child()
 
     def test_a_block_with_lines(self):
         def lines():
@@ -175,6 +179,15 @@ class Interrupted(unittest.TestCase):
                 list(child)
 
         self.interrupt(lines)
+        # If the exception comes between spawn() and the block, the child runs to its end.
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            chld.run(["true"])  # any call reaps a child whose handle is closed
+            try:
+                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+        self.fail("a child is left")
 
 
 class Options(Case):
@@ -268,6 +281,21 @@ class Options(Case):
             chld.run(["true"], stop=chld.StopPlan(target="everybody"))
         with self.assertRaisesRegex(ValueError, "empty"):
             chld.run([])
+
+    def test_numbers_that_do_not_fit_are_refused(self):
+        for name, value in {"uid": 2**32, "gid": 2**64, "groups": [2**32], "nice": 2**31,
+                            "umask": 2**32, "stdout": 2**32 + 1, "cwd": 2**32, "group": 2**32,
+                            "window": (65536, 1), "fds": {3: 2**32}}.items():
+            with self.assertRaises(OverflowError, msg=name):
+                chld.run(["true"], **{name: value})
+        for name, value in {"uid": -1, "gid": -1, "groups": [-1]}.items():
+            with self.assertRaises(ValueError, msg=name):
+                chld.run(["true"], **{name: value})
+        with chld.spawn(["cat"], stdin=chld.PIPE) as child:
+            with self.assertRaises(OverflowError):
+                child.kill(2**32 + signal.SIGKILL)
+        with self.assertRaises(chld.SpawnError):
+            chld.run(["true"], uid=2**32 - 1)  # which would mean "unchanged"
 
     def test_what_the_kernel_supports_can_be_asked(self):
         if chld.supports(private=True):

@@ -12,7 +12,7 @@ from . import _abi
 from ._capture import Capture
 from ._errors import TimeoutExpired, spawn_error
 from ._handle import Handle
-from ._library import StrPath, check, lib, strings, words
+from ._library import StrPath, check, integer, lib, strings, words
 from ._lines import Lines
 from ._options import PIPE, PTY, Builder, SpawnOptions
 from ._plan import Plan
@@ -281,6 +281,6 @@ def adopt(pid: int) -> Child[bytes]:
     """Takes over a child that the program has started by other means, such as os.fork()."""
     child: Child[bytes] = Child([f"pid {pid}"], text=False, encoding=None,
                                 errors=None, stop=None, options={})
-    check(lib.chld_adopt(child._handle, pid))
+    check(lib.chld_adopt(child._handle, integer(ctypes.c_int, pid, "pid")))
     child._pid = pid
     return child

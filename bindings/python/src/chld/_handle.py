@@ -11,7 +11,7 @@ from typing import Any
 
 from . import _abi
 from ._errors import TimeoutExpired, spawn_error
-from ._library import check, lib, milliseconds
+from ._library import check, integer, lib, milliseconds
 from ._status import State, Status, Usage
 
 
@@ -97,9 +97,12 @@ class Handle:
         """A descriptor that is readable once the child has exited. It belongs to the library."""
         return check(lib.chld_exit_fd(self._handle))
 
+    def _signal(self, number: int) -> int:
+        return integer(ctypes.c_int, number, "signal")
+
     def kill(self, signal: int = signals.SIGKILL) -> None:
         """Sends a signal. Raises ProcessLookupError if the child has exited."""
-        check(lib.chld_kill(self._handle, signal))
+        check(lib.chld_kill(self._handle, self._signal(signal)))
 
     def terminate(self) -> None:
         """Sends SIGTERM."""
@@ -107,18 +110,19 @@ class Handle:
 
     def kill_group(self, signal: int = signals.SIGKILL) -> None:
         """Sends a signal to the group that the child leads."""
-        check(lib.chld_kill_group(self._handle, signal))
+        check(lib.chld_kill_group(self._handle, self._signal(signal)))
 
     def kill_tree(self, signal: int = signals.SIGKILL) -> int:
         """Sends a signal to the child and all its descendants. Returns the number of those
         that live when the call returns.
         """
         survivors = ctypes.c_uint32()
-        check(lib.chld_kill_tree(self._handle, signal, survivors))
+        check(lib.chld_kill_tree(self._handle, self._signal(signal), survivors))
         return survivors.value
 
     def resize(self, rows: int, columns: int) -> None:
         """Changes the size of the child's pseudo-terminal."""
+        rows, columns = (integer(ctypes.c_uint16, one, "size") for one in (rows, columns))
         check(lib.chld_pty_resize(self._handle, rows, columns))
 
     def close(self) -> None:

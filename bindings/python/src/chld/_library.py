@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import operator
 import os
 from typing import Any, Iterable, Mapping, Sequence, Union
 
@@ -78,6 +79,22 @@ def variables(environment: Mapping[Any, Any], what: str) -> list[bytes]:
             raise ValueError(f"illegal variable name in {what}: {name!r}")
         entries.append(key + b"=" + encode(value, f"value of {name!r} in {what}"))
     return entries
+
+
+def integer(kind: Any, value: Any, what: str) -> int:
+    """A number for C. ctypes would cut one that does not fit, which then is another number."""
+    number = operator.index(value)
+    if kind(number).value != number:
+        raise OverflowError(f"{what} is out of range: {number}")
+    return number
+
+
+def identity(value: Any, what: str) -> int:
+    """A uid or gid. To the kernel the largest one means "unchanged"."""
+    number = operator.index(value)
+    if number < 0:
+        raise ValueError(f"{what} must not be negative: {number}")
+    return integer(ctypes.c_uint32, number, what)
 
 
 def array(kind: Any, values: Iterable[Any]) -> Any:

@@ -6,10 +6,12 @@ import ctypes
 import errno
 import os
 import signal
+from ctypes import c_int
 from typing import Any, Iterable, Mapping, Protocol, Sequence, TypedDict, Union
 
 from . import _abi
-from ._library import StrPath, array, check, encode, lib, strings, variables
+from ._library import (StrPath, array, check, encode, identity, integer, lib, strings,
+                       variables)
 
 #: A new pipe to the stream. The values of these are those of the subprocess module.
 PIPE = -1
@@ -123,8 +125,7 @@ _FLAGS = {
     "private": _abi.SPAWN_PRIVATE, "subreaper": _abi.SPAWN_SUBREAPER,
     "no_new_privs": _abi.SPAWN_NO_NEW_PRIVS,
 }
-_NUMBERS = {"umask": _abi.SPAWN_UMASK, "uid": _abi.SPAWN_UID, "gid": _abi.SPAWN_GID,
-            "nice": 0, "death_signal": 0}
+_IDENTITIES = {"uid": _abi.SPAWN_UID, "gid": _abi.SPAWN_GID}
 _SEARCHES = {"parent": _abi.SEARCH_PARENT, "child": _abi.SEARCH_CHILD, "none": _abi.SEARCH_NONE}
 
 
@@ -145,9 +146,9 @@ class Builder:
         for name, value in options.items():
             if name in _FLAGS:
                 self.raw.flags |= _FLAGS[name] if value else 0
-            elif name in _NUMBERS:
-                self.raw.flags |= _NUMBERS[name]
-                setattr(self.raw, name, value)
+            elif name in _IDENTITIES:
+                self.raw.flags |= _IDENTITIES[name]
+                setattr(self.raw, name, identity(value, name))
             elif hasattr(self, f"set_{name}"):
                 if value is not None:
                     getattr(self, f"set_{name}")(value)
@@ -161,7 +162,7 @@ class Builder:
     def stream(self, value: Stream, name: str) -> Any:
         if isinstance(value, int):
             if value >= 0:
-                return _abi.stdio(mode=_abi.STDIO_FD, fd=value)
+                return _abi.stdio(mode=_abi.STDIO_FD, fd=integer(c_int, value, name))
             if value not in _MODES:
                 raise ValueError(f"{name} is {value}, which is no constant of this module")
             return _abi.stdio(mode=_MODES[value])
@@ -193,14 +194,14 @@ class Builder:
     def set_cwd(self, value: StrPath | int) -> None:
         if isinstance(value, int):
             self.raw.flags |= _abi.SPAWN_CWD_FD
-            self.raw.cwd_fd = value
+            self.raw.cwd_fd = integer(c_int, value, "cwd")
         else:
             self.raw.cwd = encode(value, "cwd")
 
     def set_program(self, value: StrPath | int) -> None:
         if isinstance(value, int):
             self.raw.flags |= _abi.SPAWN_PROGRAM_FD
-            self.raw.program_fd = value
+            self.raw.program_fd = integer(c_int, value, "program")
         else:
             self.raw.program = encode(value, "program")
 
@@ -215,27 +216,40 @@ class Builder:
     def set_fds(self, value: Mapping[int, int]) -> None:
         have = [(self.raw.fds[at].source, self.raw.fds[at].target)
                 for at in range(self.raw.fds_count)]
-        maps = [*have, *((source, target) for target, source in value.items())]
+        more = [(integer(c_int, source, "descriptor"), integer(c_int, target, "descriptor"))
+                for target, source in value.items()]
+        maps = [*have, *more]
         self.raw.fds = self.keep(array(_abi.fd_map, maps))
         self.raw.fds_count = len(maps)
 
+    def set_umask(self, value: int) -> None:
+        self.raw.flags |= _abi.SPAWN_UMASK
+        self.raw.umask = integer(ctypes.c_uint32, value, "umask")
+
+    def set_nice(self, value: int) -> None:
+        self.raw.nice = integer(c_int, value, "nice")
+
+    def set_death_signal(self, value: int) -> None:
+        self.raw.death_signal = integer(c_int, value, "death_signal")
+
     def set_group(self, value: int) -> None:
         self.raw.group_mode = _abi.GROUP_NEW if value == NEW else _abi.GROUP_JOIN
-        self.raw.group = 0 if value == NEW else value
+        self.raw.group = 0 if value == NEW else integer(c_int, value, "group")
 
     def set_window(self, value: tuple[int, int]) -> None:
-        self.raw.rows, self.raw.columns = value
+        self.raw.rows, self.raw.columns = (integer(ctypes.c_uint16, one, "window")
+                                           for one in value)
 
     def set_cgroup(self, value: int) -> None:
         self.raw.flags |= _abi.SPAWN_CGROUP
-        self.raw.cgroup_fd = value
+        self.raw.cgroup_fd = integer(c_int, value, "cgroup")
 
     def set_cgroup_own(self, value: bool) -> None:
         self.raw.flags |= _abi.SPAWN_CGROUP_OWN if value else 0
 
     def set_limits(self, value: Mapping[int, tuple[int, int]]) -> None:
         mask = 2**64 - 1  # resource.RLIM_INFINITY is -1
-        limits = [(resource, 0, soft & mask, hard & mask)
+        limits = [(integer(c_int, resource, "limit"), 0, soft & mask, hard & mask)
                   for resource, (soft, hard) in value.items()]
         self.raw.limits = self.keep(array(_abi.limit, limits))
         self.raw.limits_count = len(limits)
@@ -251,7 +265,8 @@ class Builder:
 
     def set_groups(self, value: Sequence[int]) -> None:
         self.raw.flags |= _abi.SPAWN_GROUPS
-        self.raw.groups = self.keep(array(ctypes.c_uint32, value))
+        groups = [identity(one, "groups") for one in value]
+        self.raw.groups = self.keep(array(ctypes.c_uint32, groups))
         self.raw.groups_count = len(value)
 
     def set_ignore_signals(self, value: Iterable[int]) -> None:

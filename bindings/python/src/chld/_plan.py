@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Sequence, Union
 
 from . import _abi
-from ._library import array, milliseconds
+from ._library import array, integer, milliseconds
 
 #: (signal, seconds to wait for the exit after it; None waits forever)
 Step = tuple[int, Union[float, None]]
@@ -43,7 +43,8 @@ def plan_of(plan: Plan) -> Any:
         plan = StopPlan(tuple(plan))
     if plan.target not in _TARGETS:
         raise ValueError(f"target is {plan.target!r}, and must be one of {', '.join(_TARGETS)}")
-    steps = [(int(signal), milliseconds(wait)) for signal, wait in plan.steps]
+    steps = [(integer(ctypes.c_int, signal, "signal"), milliseconds(wait))
+             for signal, wait in plan.steps]
     return _abi.stop_plan(
         size=ctypes.sizeof(_abi.stop_plan), target=_TARGETS[plan.target],
         flags=_abi.STOP_SWEEP if plan.sweep else 0,
