@@ -120,11 +120,14 @@ def tests():
 
 @check("Python: the types, by mypy")
 def types():
+    version = run(need("mypy"), "--version").stdout.split()[1]
+    strict = ["mypy", "--strict", "--cache-dir", os.devnull]
+    if tuple(map(int, version.split(".")[:2])) < (1, 5):
+        strict.append("--enable-incomplete-feature=Unpack")
     code = "import chld; print(chld.__path__[0])"
-    folder = installed("-c", code).stdout.strip()
-    run(need("mypy"), "--strict", "--cache-dir", os.devnull, folder)
-    use = PACKAGE / "tests/typed.py"
-    run("mypy", "--strict", "--cache-dir", os.devnull, "--python-executable", python(), use)
+    run(*strict, installed("-c", code).stdout.strip())
+    run(*strict, "--python-executable", python(), PACKAGE / "tests/typed.py")
+    return f"mypy {version}"
 
 
 @check("Python: the lines of bindings/python/README.md, from nothing to an answer")
