@@ -103,7 +103,9 @@ class Child(Case):
         with chld.spawn(["cat"], stdin=chld.PIPE):
             pid = os.fork()
             if pid == 0:
-                os._exit(0 if descriptors() == self.before else 1)
+                clean = descriptors() == self.before
+                works = chld.run(["echo", "x"]).stdout == b"x\n"
+                os._exit(0 if clean and works else 1)
             self.assertEqual(os.waitpid(pid, 0)[1], 0)
 
 
@@ -151,6 +153,13 @@ class Lines(Case):
             with self.assertRaises(chld.TimeoutExpired):
                 next(lines)
         self.assertEqual(child.returncode, -signal.SIGTERM)
+
+    def test_lines_of_a_terminal(self):
+        with chld.spawn(sh("tty; echo b >&2"), stdin=chld.PTY, stdout=chld.PTY, stderr=chld.PTY,
+                        text=True) as child:
+            tty, line = child
+        self.assertRegex(tty, "^/dev/.*\n$")
+        self.assertEqual(line, "b\n")
 
     def test_input_and_a_progress_bar(self):
         with chld.spawn(["cat"], stdin=chld.PIPE, stdout=chld.PIPE, text=True) as cat:

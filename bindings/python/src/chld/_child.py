@@ -84,7 +84,8 @@ class Child(Handle, Generic[AnyStr]):
     @property
     def stdout(self) -> IO[AnyStr] | None:
         """A file that reads the child's stdout, if that is a pipe. Then lines() and capture()
-        cannot read it any more.
+        cannot read it any more. The end of a pseudo-terminal is an OSError with EIO here, but
+        not for lines() and capture().
         """
         return self._file("stdout", _abi.STDOUT, "r")
 
@@ -137,7 +138,10 @@ class Child(Handle, Generic[AnyStr]):
 
     def wait_change(self, timeout: float | None = None, *, stops: bool = True,
                     continuations: bool = True) -> Status:
-        """Waits until the child has stopped, was continued, or has exited."""
+        """Waits until the child has stopped, was continued, or has exited.
+
+        Stops need SIGCHLD: the library installs a handler, which calls the earlier one.
+        """
         with Set() as set:
             status = self._watch(set, stops, continuations).wait(timeout).status
         assert status is not None

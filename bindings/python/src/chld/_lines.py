@@ -94,30 +94,34 @@ class Lines(Generic[Item], Iterator[Item], AsyncIterator[Item]):
                            if relay.last())
         return None
 
-    def _take(self, end: type[Exception]) -> Item:
-        """The next line, or an exception at the end of them."""
-        if self._queue:
-            name, line = self._queue.popleft()
-            decoded = self._capture.text.decode_line(line)
-            item: Any = (name, decoded) if self._tagged else decoded
-            return item  # type: ignore[no-any-return]
+    def _item(self, line: tuple[str, bytes]) -> Item:
+        item: Any = self._capture.text.decode_line(line[1])
+        return (line[0], item) if self._tagged else item  # type: ignore[return-value]
+
+    def _check(self) -> None:
+        """At the end of the lines."""
         if self.result and self.result.timed_out:
             raise TimeoutExpired(self._child.args, self._capture.timeout or 0.0, self.result)
-        raise end
 
     def __next__(self) -> Item:
-        while not self._queue and not self.result:
+        while not self._queue:
+            if self.result:
+                self._check()
+                raise StopIteration
             wait = self._step()
             if wait:
                 sleep(*wait)
-        return self._take(StopIteration)
+        return self._item(self._queue.popleft())
 
     async def __anext__(self) -> Item:
-        while not self._queue and not self.result:
+        while not self._queue:
+            if self.result:
+                self._check()
+                raise StopAsyncIteration
             wait = self._step()
             if wait:
                 await sleep_async(*wait)
-        return self._take(StopAsyncIteration)
+        return self._item(self._queue.popleft())
 
     def close(self) -> None:
         """Ends the reading. The child goes on."""

@@ -55,7 +55,8 @@ class Set:
                 print(event.child.args, event.result)
 
     For another event loop: when fileno() is readable, call next() until it returns None.
-    Close a set after its last waiter: wake() makes wait() return.
+    Several threads may wait for a set: each event is reported to one of them. A `for` loop is
+    for one thread. Close a set after its last waiter: wake() makes wait() return.
     """
 
     def __init__(self) -> None:
