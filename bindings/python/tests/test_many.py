@@ -45,6 +45,19 @@ class Pipelines(Case):
         stages = caught.exception.result.stages
         self.assertEqual([stage.returncode for stage in stages], [-15, -15])
 
+    def test_children_of_a_pipeline(self):
+        children = chld.spawn_pipeline([["tr", "a-z", "A-Z"], ["rev"], ["cat"]], text=True,
+                                       stdin=chld.PIPE, stdout=chld.PIPE, group=chld.NEW)
+        first, _, last = children
+        with first.stdin as stdin, last.stdout as stdout:
+            stdin.write("pear\n")
+            stdin.close()
+            self.assertEqual(stdout.read(), "RAEP\n")
+        self.assertEqual([child.wait().exit_code for child in children], [0, 0, 0])
+        with self.assertRaises(FileNotFoundError) as caught:
+            chld.spawn_pipeline([["sleep", "60"], ["/no/such/program"]])
+        self.assertEqual(caught.exception.stage, 2)
+
     def test_in_asyncio_and_in_a_set(self):
         done = asyncio.run(chld.run_pipeline_async([["echo", "b"], ["cat"]]))
         self.assertEqual(done.stdout, b"b\n")

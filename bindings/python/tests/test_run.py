@@ -49,6 +49,30 @@ class Run(Case):
         done = chld.run(["head", "-c", "5000", "/dev/zero"], max_output=100)
         self.assertEqual((len(done.stdout), done.truncated), (100, True))
 
+    def test_the_last_bytes_can_be_kept(self):
+        many = sh("seq 1 1000; seq 1 1000 >&2")
+        done = chld.run(many, text=True, max_output=10, keep="tail")
+        self.assertEqual((done.stdout, done.stderr, done.truncated),
+                         ("\n999\n1000\n", "\n999\n1000\n", True))
+        self.assertEqual(chld.run(many, text=True, max_output=8, keep="ends").stdout,
+                         "1\n2\n000\n")
+        for wrong in ({"keep": "tail"}, {"keep": "middle"}, {"max_output": 0}):
+            with self.assertRaises(ValueError):
+                chld.run(["true"], **wrong)
+
+    def test_a_tee_gets_the_output_as_well(self):
+        with tempfile.TemporaryFile() as file:
+            done = chld.run(sh("echo a; echo b >&2"), tee_stdout=file, tee_stderr=file.fileno())
+            file.seek(0)
+            self.assertEqual((done.stdout, done.stderr), (b"a\n", b"b\n"))
+            self.assertEqual(sorted(file.read()), sorted(b"a\nb\n"))
+
+    def test_the_output_of_descendants_is_waited_for_if_asked(self):
+        late = sh("(sleep 0.3; echo late) & echo early")
+        self.assertEqual(chld.run(late, until_eof=True).stdout, b"early\nlate\n")
+        done = chld.run(late)
+        self.assertEqual((done.stdout, done.held), (b"early\n", True))
+
     def test_the_result_has_the_figures(self):
         done = chld.run(sh("i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done"))
         self.assertGreater(done.usage.user_seconds + done.usage.system_seconds, 0)

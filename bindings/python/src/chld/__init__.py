@@ -18,6 +18,7 @@
             print(event.child.args, event.result)
 """
 
+from ._capture import CaptureOptions, RunOptions
 from ._child import Child, adopt, spawn, spawn_detached
 from ._errors import CalledProcessError, Cancelled, SpawnError, TimeoutExpired
 from ._handle import Handle
@@ -29,17 +30,20 @@ from ._pipeline import PipelineResult, Stage, StageResult
 from ._plan import Plan, Step, StopPlan
 from ._result import Result
 from ._run import run, run_async
-from ._run_pipeline import run_pipeline, run_pipeline_async
+from ._run_pipeline import run_pipeline, run_pipeline_async, spawn_pipeline
 from ._set import Event, EventKind, Set
 from ._status import State, Status, Usage
+from ._system import (environment, reap, reap_foreign, sigchld_install, sigchld_remove, subreaper,
+                      take_terminal)
 
 __version__ = version()
 
 __all__ = [
-    "CLOSED", "CalledProcessError", "Cancelled", "Child", "DEVNULL", "Event", "EventKind",
-    "Handle", "Lines", "NEW", "PIPE", "PTY", "PipelineResult", "Plan", "Result", "STDERR",
-    "STDOUT", "Set", "SpawnError", "SpawnOptions", "Stage", "StageResult", "State", "Status",
-    "Step", "StopPlan", "StrPath", "Stream", "TimeoutExpired", "Usage", "adopt", "engine",
-    "run", "run_async", "run_pipeline", "run_pipeline_async", "spawn", "spawn_detached",
-    "supports", "version",
+    "CLOSED", "CalledProcessError", "Cancelled", "CaptureOptions", "Child", "DEVNULL", "Event",
+    "EventKind", "Handle", "Lines", "NEW", "PIPE", "PTY", "PipelineResult", "Plan", "Result",
+    "RunOptions", "STDERR", "STDOUT", "Set", "SpawnError", "SpawnOptions", "Stage", "StageResult",
+    "State", "Status", "Step", "StopPlan", "StrPath", "Stream", "TimeoutExpired", "Usage", "adopt",
+    "engine", "environment", "reap", "reap_foreign", "run", "run_async", "run_pipeline",
+    "run_pipeline_async", "sigchld_install", "sigchld_remove", "spawn", "spawn_detached",
+    "spawn_pipeline", "subreaper", "supports", "take_terminal", "version",
 ]

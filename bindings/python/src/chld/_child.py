@@ -9,7 +9,7 @@ from typing import (IO, TYPE_CHECKING, Any, AnyStr, Generator, Generic, Literal,
                     overload)
 
 from . import _abi
-from ._capture import Capture
+from ._capture import Capture, CaptureOptions
 from ._errors import TimeoutExpired, spawn_error
 from ._handle import Handle
 from ._library import StrPath, check, integer, lib, strings, words
@@ -120,10 +120,10 @@ class Child(Handle, Generic[AnyStr]):
         return self.lines()
 
     def capture(self, *, input: AnyStr | None = None, timeout: float | None = None,
-                check: bool = False, max_output: int | None = None) -> Result[AnyStr]:
+                check: bool = False, **options: Unpack[CaptureOptions]) -> Result[AnyStr]:
         """Feeds the child, reads its pipes and waits for it, as run() does."""
-        capture = Capture(self._streams, input=input, timeout=timeout, stop=self._plan,
-                          max_output=max_output, **self._text)
+        capture = Capture({**options, **self._streams}, input=input, timeout=timeout,
+                          stop=self._plan, **self._text)
         with Set() as set:
             set._capture(self, capture)
             result: Any = set.wait().result

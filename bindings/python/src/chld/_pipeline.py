@@ -68,39 +68,52 @@ class PipelineResult(Result[AnyStr], Generic[AnyStr]):
         return self.pipefail.exit_code == 0
 
 
+def stages_of(stages: Stages) -> list[Stage]:
+    found = [one if isinstance(one, Stage) else Stage(one) for one in stages]
+    if not found:
+        raise ValueError("a pipeline must have a stage")
+    return found
+
+
+def options_of(stages: Sequence[Stage], number: int, common: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a stage: those of the call, except the streams that it does not have."""
+    missing = {"stdin"} if number > 0 else set()
+    if number < len(stages) - 1:
+        missing.add("stdout")
+    return {**{name: value for name, value in common.items() if name not in missing},
+            **stages[number].options}
+
+
+class StageArray:
+    """A chld_stage[], with what it points to."""
+
+    def __init__(self, stages: Sequence[Stage], options: Sequence[Mapping[str, Any]]):
+        self.kept = [(Builder(options[at]), strings(words(stage.args)))
+                     for at, stage in enumerate(stages)]
+        self.raw = (_abi.stage * len(stages))()
+        for at, (builder, argv) in enumerate(self.kept):
+            self.raw[at].argv = argv
+            self.raw[at].options = ctypes.pointer(builder.raw)
+
+
 class PipelineCapture(Capture):
     """As Capture. The options of the call are those of each stage that has no others; stdin is
     the first stage's, stdout the last one's.
     """
 
-    def __init__(self, stages: Stages, spawn: Mapping[str, Any], **how: Any):
-        super().__init__(spawn, **how)
-        self.stages = [one if isinstance(one, Stage) else Stage(one) for one in stages]
-        if not self.stages:
-            raise ValueError("a pipeline must have a stage")
+    def __init__(self, stages: Stages, options: Mapping[str, Any], **how: Any):
+        super().__init__(options, **how)
+        self.stages = stages_of(stages)
         self.args = [stage.args for stage in self.stages]
 
-    def options_of(self, number: int) -> dict[str, Any]:
+    def start(self, set: Any, child: Handle) -> None:
         # The library makes the pipe of stderr that all stages share.
         common = {name: value for name, value in self.spawn.items()
                   if not (name == "stderr" and value in (PIPE, PTY))}
-        if number > 0:
-            common.pop("stdin", None)
-        if number < len(self.stages) - 1:
-            common.pop("stdout", None)
-        return {**common, **self.stages[number].options}
-
-    def start(self, set: Any, child: Handle) -> None:
-        array = (_abi.stage * len(self.stages))()
-        kept = []
-        for number, stage in enumerate(self.stages):
-            builder = Builder(self.options_of(number))
-            argv = strings(words(stage.args))
-            kept.append((builder, argv))
-            array[number].argv = argv
-            array[number].options = ctypes.pointer(builder.raw)
+        array = StageArray(self.stages, [options_of(self.stages, number, common)
+                                         for number in range(len(self.stages))])
         error = _abi.error()
-        child._started(lib.chld_set_run_pipeline(set, array, len(array), self.raw,
+        child._started(lib.chld_set_run_pipeline(set, array.raw, len(array.raw), self.raw,
                                                  child._handle, error), error)
 
     def take(self, child: Handle, event: Any) -> Result[Any]:

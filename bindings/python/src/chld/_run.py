@@ -5,12 +5,11 @@ from __future__ import annotations
 import signal as signals
 from typing import TYPE_CHECKING, Any, Literal, Sequence, overload
 
-from ._capture import Capture
+from ._capture import Capture, RunOptions
 from ._child import INTERRUPTED
 from ._errors import TimeoutExpired
 from ._handle import Handle
 from ._library import StrPath, lib
-from ._options import SpawnOptions
 from ._plan import Plan
 from ._result import Result, finish
 from ._set import Event, Set
@@ -86,25 +85,23 @@ async def _abandon_async(loop: Reactor, child: Handle, stop: Plan) -> None:
 @overload
 def run(args: Sequence[StrPath], *, text: Literal[True], input: str | bytes | None = None,
         encoding: str | None = None, errors: str | None = None, timeout: float | None = None,
-        stop: Plan = None, check: bool = False, max_output: int | None = None,
-        cancel: Any = None, **options: Unpack[SpawnOptions]) -> Result[str]: ...
+        stop: Plan = None, check: bool = False,
+        **options: Unpack[RunOptions]) -> Result[str]: ...
 @overload
 def run(args: Sequence[StrPath], *, encoding: str, text: bool = False,
         input: str | bytes | None = None, errors: str | None = None,
         timeout: float | None = None, stop: Plan = None, check: bool = False,
-        max_output: int | None = None, cancel: Any = None,
-        **options: Unpack[SpawnOptions]) -> Result[str]: ...
+        **options: Unpack[RunOptions]) -> Result[str]: ...
 @overload
 def run(args: Sequence[StrPath], *, text: Literal[False] = False, encoding: None = None,
         errors: None = None, input: bytes | None = None, timeout: float | None = None,
-        stop: Plan = None, check: bool = False, max_output: int | None = None,
-        cancel: Any = None, **options: Unpack[SpawnOptions]) -> Result[bytes]: ...
+        stop: Plan = None, check: bool = False,
+        **options: Unpack[RunOptions]) -> Result[bytes]: ...
 
 
 def run(args: Sequence[StrPath], *, input: Any = None, text: bool = False,
         encoding: str | None = None, errors: str | None = None, timeout: float | None = None,
-        stop: Plan = None, check: bool = False, max_output: int | None = None,
-        cancel: Any = None, **options: Unpack[SpawnOptions]) -> Result[Any]:
+        stop: Plan = None, check: bool = False, **options: Unpack[RunOptions]) -> Result[Any]:
     """Runs a child, and returns what it has written and how it exited.
 
         chld.run(["sort"], input="pear\\nfig\\n", text=True, timeout=5, check=True).stdout
@@ -119,17 +116,13 @@ def run(args: Sequence[StrPath], *, input: Any = None, text: bool = False,
     `stop`: how the child is stopped: see StopPlan. By default SIGTERM, and SIGKILL after two
         seconds.
     `check`: raises CalledProcessError unless the child exits with 0.
-    `max_output`: the number of bytes that are kept of each stream. The rest is read and
-        dropped.
-    `cancel`: a descriptor. When it becomes readable, the child is stopped and Cancelled is
-        raised.
 
-    `env`, `cwd` and all other options are described in SpawnOptions. Raises SpawnError if the
-    program cannot be run. Control-C stops the child; if you gave no plan, it has a quarter of
-    a second for SIGTERM.
+    CaptureOptions describes `max_output`, `tee_stdout`, `cancel` and more; SpawnOptions
+    describes `env`, `cwd` and all else. Raises SpawnError if the program cannot be run.
+    Control-C stops the child; if you gave no plan, it has a quarter of a second for SIGTERM.
     """
     capture = Capture(options, input=input, text=text, encoding=encoding, errors=errors,
-                      timeout=timeout, stop=stop, max_output=max_output, cancel=cancel)
+                      timeout=timeout, stop=stop)
     return complete(args, capture, stop, check)  # type: ignore[no-any-return]
 
 
@@ -137,28 +130,25 @@ def run(args: Sequence[StrPath], *, input: Any = None, text: bool = False,
 async def run_async(args: Sequence[StrPath], *, text: Literal[True],
                     input: str | bytes | None = None, encoding: str | None = None,
                     errors: str | None = None, timeout: float | None = None,
-                    stop: Plan = None, check: bool = False, max_output: int | None = None,
-                    cancel: Any = None, **options: Unpack[SpawnOptions]) -> Result[str]: ...
+                    stop: Plan = None, check: bool = False,
+                    **options: Unpack[RunOptions]) -> Result[str]: ...
 @overload
 async def run_async(args: Sequence[StrPath], *, encoding: str, text: bool = False,
                     input: str | bytes | None = None, errors: str | None = None,
                     timeout: float | None = None, stop: Plan = None, check: bool = False,
-                    max_output: int | None = None, cancel: Any = None,
-                    **options: Unpack[SpawnOptions]) -> Result[str]: ...
+                    **options: Unpack[RunOptions]) -> Result[str]: ...
 @overload
 async def run_async(args: Sequence[StrPath], *, text: Literal[False] = False,
                     encoding: None = None, errors: None = None, input: bytes | None = None,
                     timeout: float | None = None, stop: Plan = None, check: bool = False,
-                    max_output: int | None = None, cancel: Any = None,
-                    **options: Unpack[SpawnOptions]) -> Result[bytes]: ...
+                    **options: Unpack[RunOptions]) -> Result[bytes]: ...
 
 
 async def run_async(args: Sequence[StrPath], *, input: Any = None, text: bool = False,
                     encoding: str | None = None, errors: str | None = None,
                     timeout: float | None = None, stop: Plan = None, check: bool = False,
-                    max_output: int | None = None, cancel: Any = None,
-                    **options: Unpack[SpawnOptions]) -> Result[Any]:
+                    **options: Unpack[RunOptions]) -> Result[Any]:
     """run() in asyncio. A task that is cancelled stops the child first, by its plan."""
     capture = Capture(options, input=input, text=text, encoding=encoding, errors=errors,
-                      timeout=timeout, stop=stop, max_output=max_output, cancel=cancel)
+                      timeout=timeout, stop=stop)
     return await complete_async(args, capture, stop, check)  # type: ignore[no-any-return]

@@ -7,10 +7,10 @@ import enum
 import errno
 import select
 import time
-from typing import Any, AsyncIterator, Iterator, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Any, AsyncIterator, Iterator, NamedTuple, Sequence
 
 from . import _abi
-from ._capture import Capture, capture_arguments
+from ._capture import Capture, RunOptions
 from ._errors import TimeoutExpired
 from ._handle import Handle
 from ._library import StrPath, check, lib, milliseconds
@@ -19,6 +19,9 @@ from ._plan import Plan, plan_of
 from ._result import Result
 from ._sleep import sleep, sleep_async
 from ._status import Status
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class EventKind(enum.IntEnum):
@@ -84,15 +87,25 @@ class Set:
         check(lib.chld_set_stop(self._set, child._handle, milliseconds(after), plan_of(plan)))
         self._members.setdefault(child._handle.value, (child, None))
 
-    def run(self, args: Sequence[StrPath], **how: Any) -> Handle:
-        """Starts a child and captures its output in this set: the event has the result.
-        Takes the arguments of chld.run(), except check.
+    def run(self, args: Sequence[StrPath], *, input: Any = None, text: bool = False,
+            encoding: str | None = None, errors: str | None = None,
+            timeout: float | None = None, stop: Plan = None,
+            **options: Unpack[RunOptions]) -> Handle:
+        """Starts a child and captures its output in this set: the event has the result. The
+        arguments are those of chld.run().
         """
-        return self._run(Handle(args), Capture(**capture_arguments(how)))
+        return self._run(Handle(args), Capture(
+            options, input=input, text=text, encoding=encoding, errors=errors, timeout=timeout,
+            stop=stop))
 
-    def run_pipeline(self, stages: Stages, **how: Any) -> Handle:
+    def run_pipeline(self, stages: Stages, *, input: Any = None, text: bool = False,
+                     encoding: str | None = None, errors: str | None = None,
+                     timeout: float | None = None, stop: Plan = None,
+                     **options: Unpack[RunOptions]) -> Handle:
         """The same for a pipeline. In the set it is one child, the last stage."""
-        capture = PipelineCapture(stages, **capture_arguments(how))
+        capture = PipelineCapture(
+            stages, options, input=input, text=text, encoding=encoding, errors=errors,
+            timeout=timeout, stop=stop)
         return self._run(Handle(capture.args), capture)
 
     def _run(self, child: Handle, capture: Capture) -> Handle:

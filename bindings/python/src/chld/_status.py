@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import signal as signals
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from . import _abi
 from ._library import check, lib, text
@@ -72,6 +72,13 @@ class Status(NamedTuple):
     def shell_code(self) -> int:
         """What `$?` is in a shell: the exit code, or 128 + N for signal N."""
         return check(lib.chld_status_shell_code(self._raw))
+
+    def reproduce(self) -> NoReturn:
+        """Terminates this process in the same way: with the exit code, or by the signal. For a
+        program that stands in for its child. Flush your files before: no exit handler runs.
+        """
+        check(lib.chld_status_raise(self._raw))
+        raise AssertionError("chld_status_raise() has returned")
 
     def __str__(self) -> str:
         return text(lib.chld_status_text, self._raw)
