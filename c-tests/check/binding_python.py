@@ -139,7 +139,7 @@ def readme():
     for path in ROOT.iterdir():
         (folder / path.name).symlink_to(path)
     text = (PACKAGE / "README.md").read_text()
-    dead = dead_links(PACKAGE / "README.md", text)
+    dead = list(dead_links(PACKAGE / "README.md", text))
     require(not dead, f"it leads to {dead}")
     blocks = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)
     require([kind for kind, _ in blocks[:2]] == ["sh", "text"], "it does not begin with sh, text")

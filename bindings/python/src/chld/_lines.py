@@ -6,7 +6,7 @@ import ctypes
 import errno
 import os
 from collections import deque
-from typing import Any, AsyncIterator, Generic, Iterator, Mapping, TypeVar
+from typing import Any, AsyncIterator, Generic, Iterator, Mapping, TypeVar, cast
 
 from . import _abi
 from ._capture import Capture
@@ -95,8 +95,8 @@ class Lines(Generic[Item], Iterator[Item], AsyncIterator[Item]):
         return None
 
     def _item(self, line: tuple[str, bytes]) -> Item:
-        item: Any = self._capture.text.decode_line(line[1])
-        return (line[0], item) if self._tagged else item  # type: ignore[return-value]
+        text = self._capture.text.decode_line(line[1])
+        return cast(Item, (line[0], text) if self._tagged else text)
 
     def _check(self) -> None:
         """At the end of the lines."""
