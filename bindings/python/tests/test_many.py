@@ -204,6 +204,15 @@ class Asyncio(Case):
             file.seek(0)
             self.assertEqual(file.read(), b"hello\nbye\n")
 
+    def test_the_events_of_a_set(self):
+        async def main():
+            with chld.Set() as loop:
+                for code in (1, 2, 3):
+                    loop.run(sh(f"exit {code}"))
+                return [event.result.returncode async for event in loop]
+
+        self.assertEqual(sorted(self.run_async(main())), [1, 2, 3])
+
     def test_timeout_and_check(self):
         async def main():
             with self.assertRaises(chld.TimeoutExpired):

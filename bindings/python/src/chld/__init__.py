@@ -24,8 +24,8 @@ from ._errors import CalledProcessError, Cancelled, SpawnError, TimeoutExpired
 from ._handle import Handle
 from ._library import StrPath, engine, version
 from ._lines import Lines
-from ._options import (CLOSED, DEVNULL, NEW, PIPE, PTY, STDERR, STDOUT, SpawnOptions, Stream,
-                       supports)
+from ._options import (CLOSED, DEVNULL, NEW, NULL, PIPE, PTY, STDERR, STDOUT, SpawnOptions,
+                       Stream, supports)
 from ._pipeline import PipelineResult, Stage, StageResult
 from ._plan import Plan, Step, StopPlan
 from ._result import Result
@@ -40,7 +40,7 @@ __version__ = version()
 
 __all__ = [
     "CLOSED", "CalledProcessError", "Cancelled", "CaptureOptions", "Child", "DEVNULL", "Event",
-    "EventKind", "Handle", "Lines", "NEW", "PIPE", "PTY", "PipelineResult", "Plan", "Result",
+    "EventKind", "Handle", "Lines", "NEW", "NULL", "PIPE", "PTY", "PipelineResult", "Plan", "Result",
     "RunOptions", "STDERR", "STDOUT", "Set", "SpawnError", "SpawnOptions", "Stage", "StageResult",
     "State", "Status", "Step", "StopPlan", "StrPath", "Stream", "TimeoutExpired", "Usage", "adopt",
     "engine", "environment", "reap", "reap_foreign", "run", "run_async", "run_pipeline",

@@ -19,6 +19,8 @@ PIPE = -1
 STDOUT = -2
 #: /dev/null.
 DEVNULL = -3
+#: The same, as chld.h calls it.
+NULL = DEVNULL
 #: The stream is closed in the child.
 CLOSED = -4
 #: A new pseudo-terminal, the same for all streams that ask for one.
