@@ -116,6 +116,21 @@ class Sets(Case):
             threading.Timer(0.1, loop.wake).start()
             self.assertEqual(loop.wait(10).kind, chld.EventKind.WOKEN)
 
+    def test_one_thread_starts_what_another_waits_for(self):
+        codes = []
+
+        def take(loop):
+            while len(codes) < 200:
+                codes.append(loop.wait(30).result.returncode)
+
+        with chld.Set() as loop:
+            thread = threading.Thread(target=take, args=(loop,))
+            thread.start()
+            for n in range(200):
+                loop.run(sh(f"exit {n}"))
+            thread.join()
+        self.assertEqual(sorted(codes), list(range(200)))
+
     def test_one_that_survives_its_plan(self):
         with chld.Set() as loop, chld.spawn(sh("trap '' TERM; echo; exec sleep 60"),
                                             stdout=chld.PIPE) as child:

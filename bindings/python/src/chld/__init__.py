@@ -40,10 +40,10 @@ __version__ = version()
 
 __all__ = [
     "CLOSED", "CalledProcessError", "Cancelled", "CaptureOptions", "Child", "DEVNULL", "Event",
-    "EventKind", "Handle", "Lines", "NEW", "NULL", "PIPE", "PTY", "PipelineResult", "Plan", "Result",
-    "RunOptions", "STDERR", "STDOUT", "Set", "SpawnError", "SpawnOptions", "Stage", "StageResult",
-    "State", "Status", "Step", "StopPlan", "StrPath", "Stream", "TimeoutExpired", "Usage", "adopt",
-    "engine", "environment", "reap", "reap_foreign", "run", "run_async", "run_pipeline",
-    "run_pipeline_async", "sigchld_install", "sigchld_remove", "spawn", "spawn_detached",
-    "spawn_pipeline", "subreaper", "supports", "take_terminal", "version",
+    "EventKind", "Handle", "Lines", "NEW", "NULL", "PIPE", "PTY", "PipelineResult", "Plan",
+    "Result", "RunOptions", "STDERR", "STDOUT", "Set", "SpawnError", "SpawnOptions", "Stage",
+    "StageResult", "State", "Status", "Step", "StopPlan", "StrPath", "Stream", "TimeoutExpired",
+    "Usage", "adopt", "engine", "environment", "reap", "reap_foreign", "run", "run_async",
+    "run_pipeline", "run_pipeline_async", "sigchld_install", "sigchld_remove", "spawn",
+    "spawn_detached", "spawn_pipeline", "subreaper", "supports", "take_terminal", "version",
 ]

@@ -6,6 +6,7 @@ import ctypes
 import enum
 import errno
 import select
+import threading
 import time
 from typing import TYPE_CHECKING, Any, AsyncIterator, Iterator, NamedTuple, Sequence
 
@@ -65,27 +66,32 @@ class Set:
     def __init__(self) -> None:
         self._set = ctypes.c_uint64()
         check(lib.chld_set_open(0, self._set))
-        # Children and what C reads and writes for them, until their last events.
+        # Children and what C reads and writes for them, until their last events. The lock is
+        # for another thread, which may take the event of a child that is being added.
         self._members: dict[int, tuple[Handle, Capture | None]] = {}
+        self._lock = threading.RLock()
 
     def add(self, child: Handle, *, stops: bool = False, continuations: bool = False) -> None:
         """Reports the exit of a child and, if asked, its stops and continuations."""
         watch = ((_abi.WATCH_STOPPED if stops else 0)
                  | (_abi.WATCH_CONTINUED if continuations else 0))
-        check(lib.chld_set_add(self._set, child._handle, watch))
-        self._members[child._handle.value] = child, None
+        with self._lock:
+            check(lib.chld_set_add(self._set, child._handle, watch))
+            self._members[child._handle.value] = child, None
 
     def remove(self, child: Handle) -> None:
         """Nothing of the child is reported any more."""
-        check(lib.chld_set_remove(self._set, child._handle))
-        self._members.pop(child._handle.value, None)
+        with self._lock:
+            check(lib.chld_set_remove(self._set, child._handle))
+            self._forget(child)
 
     def stop(self, child: Handle, plan: Plan = None, *, after: float = 0.0) -> None:
         """Stops a child after some seconds, without blocking. A later call replaces an
         earlier one.
         """
-        check(lib.chld_set_stop(self._set, child._handle, milliseconds(after), plan_of(plan)))
-        self._members.setdefault(child._handle.value, (child, None))
+        with self._lock:
+            check(lib.chld_set_stop(self._set, child._handle, milliseconds(after), plan_of(plan)))
+            self._members.setdefault(child._handle.value, (child, None))
 
     def run(self, args: Sequence[StrPath], *, input: Any = None, text: bool = False,
             encoding: str | None = None, errors: str | None = None,
@@ -109,16 +115,18 @@ class Set:
         return self._run(Handle(capture.args), capture)
 
     def _run(self, child: Handle, capture: Capture) -> Handle:
-        try:
-            capture.start(self._set, child)
-        finally:  # also if a signal handler has raised after the start
-            if child._handle.value:
-                self._members[child._handle.value] = child, capture
+        with self._lock:
+            try:
+                capture.start(self._set, child)
+            finally:  # also if a signal handler has raised after the start
+                if child._handle.value:
+                    self._members[child._handle.value] = child, capture
         return child
 
     def _capture(self, child: Handle, capture: Capture) -> None:
-        check(lib.chld_set_capture(self._set, child._handle, capture.raw))
-        self._members[child._handle.value] = child, capture
+        with self._lock:
+            check(lib.chld_set_capture(self._set, child._handle, capture.raw))
+            self._members[child._handle.value] = child, capture
 
     def _forget(self, child: Handle) -> None:
         self._members.pop(child._handle.value, None)
@@ -147,9 +155,10 @@ class Set:
         kind = EventKind(raw.kind)
         if kind == EventKind.WOKEN:
             return Event(kind, None, None, None, False)
-        child, capture = self._members[raw.id]
-        if raw.last:
-            del self._members[raw.id]
+        with self._lock:
+            child, capture = self._members[raw.id]
+            if raw.last:
+                del self._members[raw.id]
         status = child._see(Status._of(raw.status))
         result = None
         if kind == EventKind.CAPTURED and capture is not None:
