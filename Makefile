@@ -64,7 +64,7 @@ include packaging/header.mk packaging/install.mk packaging/dist.mk
 include examples/loops.mk examples/examples.mk
 include c-tests/faults.mk c-tests/tests.mk c-tests/checks.mk
 include c-tests/cross.mk
-include bench/bench.mk docs/man.mk
+include bench/bench.mk docs/man.mk bindings/wheel.mk
 
 ## clean: remove everything that was built
 clean:

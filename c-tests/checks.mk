@@ -4,4 +4,8 @@
 check: all man $(O)/c-tests/deny
 	CC="$(CC)" CARGO="$(CARGO)" python3 c-tests/checks.py
 
-.PHONY: check
+## peers: CPython's own tests of subprocess, with the Python package as its process layer
+peers: all
+	CC="$(CC)" CARGO="$(CARGO)" python3 c-tests/checks.py peer:
+
+.PHONY: check peers

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks of what is built and of how it is written, that need no running child.
 
-    c-tests/checks.py           all of them, on build/ as `make` left it
+    c-tests/checks.py           all of them, on build/ as `make` left it, except those of peers
     c-tests/checks.py WORD...   those with one of these words in their names
 
 Ends with "N passed, N failed, N skipped", and fails if one of them failed.
@@ -20,12 +20,14 @@ from check import tests, source, header, built, linking, reach, stops
 from check import manual, documented, makefile
 from check import imports, prose
 from check import installed, abi, packages
-from check import languages
+from check import languages, conformance, binding_python, peers
 from check import toolbox, toolbox_manual, toolbox_timeout, toolbox_init, toolbox_terminal
 from check import toolbox_parallel, toolbox_supervise, examples
 
 
 AT_ONCE = 2
+# Modules that run only if a word asks for one of their checks: they take minutes.
+LONGER = {"check.peers"}
 # Modules that share an object that takes long to build.
 TOGETHER = {"check.reach": "check.built"}
 # {module: its checks}: those of a module share what they build, and run in order,
@@ -35,6 +37,8 @@ GROUPS = {}
 
 def form_groups(wanted):
     for name, function in tools.CHECKS:
+        if not wanted and function.__module__ in LONGER:
+            continue
         if not wanted or any(word in name for word in wanted):
             module = TOGETHER.get(function.__module__, function.__module__)
             GROUPS.setdefault(module, []).append((name, function))

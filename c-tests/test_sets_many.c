@@ -185,6 +185,37 @@ TEST_EACH_ENGINE(threads_that_take_from_one_set_get_each_end_once)
     CHECK_CALL(chld_set_close(crew.set), 0);
 }
 
+static void *run_all(void *argument)
+{
+    struct crew *crew = argument;
+    for (int i = 0; i < crew->count; i++) {
+        chld_capture_options capture = CHLD_CAPTURE_OPTIONS_INIT;
+        capture.out.mode = CHLD_SINK_GROW;
+        CHECK_CALL(chld_set_run(crew->set, ACT("exit", DECIMAL(i % 256)), NULL, &capture, NULL,
+                                NULL), 0);
+    }
+    return NULL;
+}
+
+/* Between its start and its capture, a child is in the set already. */
+TEST_EACH_ENGINE(a_thread_waits_while_another_captures_in_the_set)
+{
+    pthread_t thread;
+    struct crew crew = { .set = SET_OPEN(flags), .count = scaled(300) };
+    REQUIRE(pthread_create(&thread, NULL, run_all, &crew) == 0);
+    for (int i = 0; i < crew.count; i++) {
+        chld_event event;
+        CHECK_CALL(chld_set_wait(crew.set, 10000, &event), 0);
+        CHECK_INT(event.kind, CHLD_EVENT_CAPTURED);
+        REQUIRE(event.capture != NULL);
+        CHECK(event.status.state == CHLD_STATE_EXITED);
+        CHECK_CALL(chld_close(event.id), 0);
+    }
+    pthread_join(thread, NULL);
+    CHECK_CALL(chld_set_count(crew.set), 0);
+    CHECK_CALL(chld_set_close(crew.set), 0);
+}
+
 /* What two threads do at once: each has a set, and puts the same children in. */
 static void *add_and_take(void *argument)
 {

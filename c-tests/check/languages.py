@@ -4,10 +4,8 @@ same of the same ten children, beside children of their runtimes' own; and chld.
 
 import difflib
 import functools
-import os
 import shutil
 import subprocess
-import sys
 
 from .tools import (BUILD, CC, HEADER, ROOT, WARNINGS, Skipped, check, need, require, run, scratch)
 
@@ -144,20 +142,6 @@ def included():
     run(compilers()[0], "-std=c++17", "-I", HEADER.parent, "-o", program, *files,
         BUILD / "libchld.a")
     run(program)
-
-
-@check("ten children in Python, with ctypes")
-def ctypes():
-    return same(sys.executable, "-W", "error", LANGUAGES / "python/children.py")
-
-
-@check("ten children in Python, with cffi")
-def cffi():
-    for python in (sys.executable, "/usr/bin/python3"):
-        has = [python, "-c", "import cffi"]
-        if os.path.exists(python) and run(*has, succeed=False).returncode == 0:
-            return same(python, "-W", "error", LANGUAGES / "python/children.py", "--cffi")
-    raise Skipped("no python3 has cffi")
 
 
 @check("ten children in LuaJIT")

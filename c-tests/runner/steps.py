@@ -43,6 +43,7 @@ def steps(unit):
         Step("faults: all else", python("faults.py", "--long"), 240),
         Step("container", python("sandboxes/container.py"), 50),
         Step("bench-smoke", make("bench-smoke"), 60),
+        Step("peers", make("peers"), 50),
         Step("cross", make("cross"), 300),
         Step("kernel 5.10", [*make("kernels"), "KERNELS=5.10"], 360),
         Step("kernel newest", [*make("kernels"), "KERNELS=newest"], 360),

@@ -3,6 +3,7 @@
 use super::life;
 use super::member;
 use super::task::{self, NewPlan, Purpose, Task};
+use super::turn::leave_busy;
 use crate::capture::engine::{Capture, Setup};
 use crate::children::members::Member;
 use crate::children::state::{self, State};
@@ -20,7 +21,7 @@ pub fn start(
     capture: impl FnOnce() -> Result<Capture<'static>>,
 ) -> Result<()> {
     life::need_timer(set)?;
-    let is_new = match member::claim(set, child) {
+    let is_new = match member::claim_for_task(set, child) {
         Ok(()) => true,
         Err(Errno::EEXIST) => false,
         Err(errno) => return Err(errno),
@@ -42,6 +43,7 @@ fn enter(set: u64, child: u64, task: Paged<Task>) -> Result<()> {
     epoll::add_once(outer, task.epoll.number(), handle)?;
     section.make_unready(index);
     section.unlink_pidfd(index);
+    leave_busy(&mut section, set_index, index);
     task::put_back(&mut section, index, task);
     life::arm(&mut section, set_index);
     Ok(())

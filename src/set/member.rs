@@ -11,7 +11,7 @@ use crate::children::slot::Phase;
 use crate::children::state::{self, State};
 use crate::notify::sleep;
 use crate::sys::deadline::Deadline;
-use crate::sys::{Errno, Result, epoll, pidfd};
+use crate::sys::{Errno, Result, epoll, host, pidfd};
 use crate::wait::change::Changes;
 
 /// Adds a child: its exit is then reported, or at once if it has exited, and the other
@@ -56,10 +56,20 @@ pub fn look_again_later(state: &mut State, set_index: u32) {
 
 /// A plain member, woken by the child's pidfd or by the handler.
 pub fn claim(set: u64, child: u64) -> Result<()> {
+    claim_as(set, child, false)
+}
+
+/// A member that the calling thread begins a task for: it counts as being at work on it,
+/// so that no other thread reports the exit meanwhile.
+pub fn claim_for_task(set: u64, child: u64) -> Result<()> {
+    claim_as(set, child, true)
+}
+
+fn claim_as(set: u64, child: u64, for_task: bool) -> Result<()> {
     loop {
         let mut needs_pidfd = false;
         let added = state::claim(state::enter_if_used, |state| &mut state.members, |state, index| {
-            needs_pidfd = enter(state, index, set, child)?;
+            needs_pidfd = enter(state, index, set, child, for_task)?;
             if needs_pidfd { Err(Errno::EAGAIN) } else { Ok(()) }
         });
         match added {
@@ -70,7 +80,7 @@ pub fn claim(set: u64, child: u64) -> Result<()> {
 }
 
 /// Fills a member; true if it needs a pidfd that is not there yet.
-fn enter(state: &mut State, index: u32, set: u64, child: u64) -> Result<bool> {
+fn enter(state: &mut State, index: u32, set: u64, child: u64, for_task: bool) -> Result<bool> {
     let (child_index, _) = state.find(child)?;
     let (set_index, _) = state.find_set(set)?;
     if find(state, set, child).is_some() {
@@ -86,16 +96,20 @@ fn enter(state: &mut State, index: u32, set: u64, child: u64) -> Result<bool> {
         return Ok(true);
     }
     let handle = handle::new(index, state::owner());
+    let pidfd = pidfd.filter(|_| !for_task);
     if let (Some(epoll), Some(pidfd)) = (place.epoll.get(), pidfd) {
         epoll::add_once(epoll, pidfd, handle)?;
         slot.watched_by = slot.watched_by.wrapping_add(1);
     }
     let member = state.members.get(index).ok_or(Errno::ENOMEM)?;
     *member = Member { handle, set, child, by_pidfd: pidfd.is_some(), ..Default::default() };
+    (member.has_task, member.worker) = (for_task, if for_task { host::thread() } else { 0 });
     slot.members.append(&mut state.members, index, Member::in_child);
     place.members.append(&mut state.members, index, Member::in_set);
     place.count = place.count.wrapping_add(1);
-    if pidfd.is_none() && !matches!(look, Look::Running) {
+    if for_task {
+        place.busy.append(&mut state.members, index, Member::in_busy);
+    } else if pidfd.is_none() && !matches!(look, Look::Running) {
         state.make_ready(index);
     }
     Ok(false)

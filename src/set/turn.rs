@@ -28,7 +28,7 @@ pub fn take_turn(set: &SetUse, member: u64) -> Result<Option<Event>> {
         drop(section);
         return Ok(None); // closed meanwhile: the task goes
     };
-    leave_busy(&mut section, set, index);
+    leave_busy(&mut section, set.index, index);
     let result = result.and(epoll::again(set.epoll, task.epoll.number(), member));
     task::put_back(&mut section, index, task);
     if result.is_err() {
@@ -63,12 +63,13 @@ fn take(set: &SetUse, member: u64) -> Result<Option<Taken>> {
     Ok(Some((task, plan)))
 }
 
-fn leave_busy(state: &mut State, set: &SetUse, index: u32) {
-    if let Some(set) = state.sets.get(set.index) {
-        set.busy.remove(&mut state.members, index, Member::in_busy);
-    }
-    if let Some(member) = state.members.get(index) {
-        member.worker = 0;
+/// No thread is at work on the member any more.
+pub fn leave_busy(state: &mut State, set_index: u32, index: u32) {
+    let State { sets, members, .. } = state;
+    let Some(member) = members.get(index).filter(|member| member.worker != 0) else { return };
+    member.worker = 0;
+    if let Some(set) = sets.get(set_index) {
+        set.busy.remove(members, index, Member::in_busy);
     }
 }
 
@@ -78,7 +79,7 @@ fn finish(set: &SetUse, member: u64, task: Paged<Task>) -> Result<Option<Event>>
     let Some(index) = member::of_handle(&mut section, member) else { return Ok(None) };
     let child = section.members.get(index).map_or(0, |member| member.child);
     let user = section.slot_of(child).map_or(0, |slot| slot.user);
-    leave_busy(&mut section, set, index);
+    leave_busy(&mut section, set.index, index);
     let status = task.capture.status();
     let survived = !status.has_exited();
     let kind = match (&task.purpose, survived) {
