@@ -285,3 +285,48 @@ TEST_EACH_ENGINE(adding_twice_is_refused_however_many_sets_there_are)
     }
     CHECK_EXITED(FINISH(id), 5);
 }
+
+/* Others wait while a child that has exited already is captured: one event, with the
+ * capture, and no other one for the exit. */
+static void *take_captured(void *argument)
+{
+    struct crew *crew = argument;
+    chld_event event;
+    int result;
+    while ((result = CALL(chld_set_wait(crew->set, -1, &event))) == 0) {
+        CHECK_INT(event.kind, CHLD_EVENT_CAPTURED);
+        CHECK_INT(event.last, 1);
+        atomic_fetch_add(&crew->taken, 1);
+    }
+    CHECK_INT(result, -EBADF);
+    return NULL;
+}
+
+TEST_EACH_ENGINE(threads_that_wait_get_no_exit_of_a_child_that_a_set_begins_to_capture)
+{
+    enum { THREADS = 3 };
+    pthread_t threads[THREADS];
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    struct crew crew = { .set = SET_OPEN(flags), .count = scaled(200) };
+    options.out.mode = CHLD_SINK_GROW;
+    for (int i = 0; i < THREADS; i++) {
+        REQUIRE(pthread_create(&threads[i], NULL, take_captured, &crew) == 0);
+    }
+    for (int i = 0; i < crew.count; i++) {
+        chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
+        spawn.out.mode = CHLD_STDIO_PIPE;
+        all[i].id = START(ACT("exit", "0"), &spawn);
+        await_end(all[i].id);
+        CHECK_CALL(chld_set_capture(crew.set, all[i].id, &options), 0);
+    }
+    long long until = now_ms() + 10000;
+    while (CALL(chld_set_count(crew.set)) > 0 && now_ms() < until) {
+        poll(NULL, 0, 1);
+    }
+    CHECK_CALL(chld_set_close(crew.set), 0);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    CHECK_INT(atomic_load(&crew.taken), crew.count);
+    close_all(crew.count);
+}

@@ -18,7 +18,7 @@ impl State {
         let mut next = slot.members.first();
         while let Some(index) = next {
             next = list::after(&mut self.members, index, Member::in_child);
-            if self.members.get(index).is_some_and(|member| !member.by_pidfd && !member.has_task) {
+            if self.members.get(index).is_some_and(|member| !member.by_pidfd && member.is_plain()) {
                 self.make_ready(index);
             }
         }

@@ -86,6 +86,8 @@ zeroed_struct! {
         /// A capture or a stop sequence; not here while a thread is at work on it.
         pub task: Parked,
         pub has_task: bool,
+        /// The task is being made: nothing else reports the exit.
+        pub begins: bool,
         /// A group that the child leads, or stages of its pipeline, can be stopped.
         pub leads_group: bool,
         /// That thread.
@@ -104,6 +106,10 @@ zeroed_struct! {
 stored!(Member, next_free);
 
 impl Member {
+    /// Its exit is reported by itself, not as the end of a capture or a stop.
+    pub fn is_plain(&self) -> bool {
+        !self.has_task && !self.begins
+    }
     pub fn in_queue(&mut self) -> &mut Links {
         &mut self.in_queue
     }

@@ -20,7 +20,7 @@ pub fn start(
     capture: impl FnOnce() -> Result<Capture<'static>>,
 ) -> Result<()> {
     life::need_timer(set)?;
-    let is_new = match member::claim(set, child) {
+    let is_new = match member::claim(set, child, true) {
         Ok(()) => true,
         Err(Errno::EEXIST) => false,
         Err(errno) => return Err(errno),

@@ -22,7 +22,7 @@ pub fn add(set: u64, child: u64, watch: Changes) -> Result<()> {
         life::need_signal(set)?;
         life::need_timer(set)?;
     }
-    claim(set, child)?;
+    claim(set, child, false)?;
     if watches != 0 {
         let mut section = state::enter_if_used()?;
         let member = find(&mut section, set, child).ok_or(Errno::EBADF)?;
@@ -54,12 +54,13 @@ pub fn look_again_later(state: &mut State, set_index: u32) {
     life::arm(state, set_index);
 }
 
-/// A plain member, woken by the child's pidfd or by the handler.
-pub fn claim(set: u64, child: u64) -> Result<()> {
+/// A member, woken by the child's pidfd or by the handler. `begins`: a task follows, which
+/// reports the exit.
+pub fn claim(set: u64, child: u64, begins: bool) -> Result<()> {
     loop {
         let mut needs_pidfd = false;
         let added = state::claim(state::enter_if_used, |state| &mut state.members, |state, index| {
-            needs_pidfd = enter(state, index, set, child)?;
+            needs_pidfd = enter(state, index, set, child, begins)?;
             if needs_pidfd { Err(Errno::EAGAIN) } else { Ok(()) }
         });
         match added {
@@ -70,7 +71,7 @@ pub fn claim(set: u64, child: u64) -> Result<()> {
 }
 
 /// Fills a member; true if it needs a pidfd that is not there yet.
-fn enter(state: &mut State, index: u32, set: u64, child: u64) -> Result<bool> {
+fn enter(state: &mut State, index: u32, set: u64, child: u64, begins: bool) -> Result<bool> {
     let (child_index, _) = state.find(child)?;
     let (set_index, _) = state.find_set(set)?;
     if find(state, set, child).is_some() {
@@ -91,11 +92,12 @@ fn enter(state: &mut State, index: u32, set: u64, child: u64) -> Result<bool> {
         slot.watched_by = slot.watched_by.wrapping_add(1);
     }
     let member = state.members.get(index).ok_or(Errno::ENOMEM)?;
-    *member = Member { handle, set, child, by_pidfd: pidfd.is_some(), ..Default::default() };
+    let by_pidfd = pidfd.is_some();
+    *member = Member { handle, set, child, by_pidfd, begins, ..Default::default() };
     slot.members.append(&mut state.members, index, Member::in_child);
     place.members.append(&mut state.members, index, Member::in_set);
     place.count = place.count.wrapping_add(1);
-    if pidfd.is_none() && !matches!(look, Look::Running) {
+    if !by_pidfd && !begins && !matches!(look, Look::Running) {
         state.make_ready(index);
     }
     Ok(false)

@@ -111,7 +111,7 @@ impl SetUse {
         // Closed meanwhile, or another thread was first.
         let Some(index) = member::of_handle(&mut section, member) else { return Ok(None) };
         let Some(place) = section.members.get(index) else { return Ok(None) };
-        if place.has_task {
+        if !place.is_plain() {
             drop(section);
             return turn::take_turn(self, member);
         }
@@ -131,7 +131,7 @@ impl SetUse {
         let mut section = state::enter_if_used()?;
         let Some(index) = member::of_handle(&mut section, member) else { return Ok(None) };
         // Another thread has begun to capture or to stop it: that reports the exit.
-        let plain = section.members.get(index).filter(|member| !member.has_task);
+        let plain = section.members.get(index).filter(|member| member.is_plain());
         let Some(child) = plain.map(|member| member.child) else { return Ok(None) };
         let user = section.slot_of(child).map_or(0, |slot| slot.user);
         section.remove_member(index);

@@ -55,7 +55,7 @@ pub fn begin(capture: Capture<'static>, purpose: Purpose) -> Result<Paged<Task>>
 pub fn put_back(state: &mut State, index: u32, task: Paged<Task>) {
     let due = task.capture.due().at_ns();
     let Some(member) = state.members.get(index) else { return };
-    (member.has_task, member.worker) = (true, 0);
+    (member.has_task, member.begins, member.worker) = (true, false, 0);
     member.leads_group = task.capture.leads_group();
     member.task.put(task);
     let set = handle::index_of(member.set);

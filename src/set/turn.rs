@@ -94,7 +94,7 @@ fn finish(set: &SetUse, member: u64, task: Paged<Task>) -> Result<Option<Event>>
     drop(rest);
     if kind == Kind::Survived {
         drop(task);
-        member::claim(set.handle, child)?; // its exit is still reported
+        member::claim(set.handle, child, false)?; // its exit is still reported
         return Ok(Some(Event { kind, is_last: false, child, user, status, task: None }));
     }
     Ok(Some(Event { kind, is_last: true, child, user, status, task: Some(task) }))
