@@ -1,0 +1,39 @@
+"""What a newcomer does: installs the library, and types what a README says."""
+
+import functools
+import re
+
+from .installed import Tree
+from .tools import ROOT, Failed, require
+
+BINDINGS = ROOT / "bindings"
+
+
+@functools.cache
+def prefix():
+    """Where `make install` has put the library."""
+    return Tree("prefix", "lib").make("install").root
+
+
+def environment():
+    """Where compilers and loaders find that. On a user's system the defaults do."""
+    return {
+        "PKG_CONFIG_PATH": str(prefix() / "lib/pkgconfig"),
+        "LD_LIBRARY_PATH": str(prefix() / "lib"),
+        "LIBCHLD": str(ROOT),
+    }
+
+
+def blocks(binding, language):
+    """The code of this language in the README of a binding, block by block."""
+    text = (BINDINGS / binding / "README.md").read_text()
+    found = re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
+    require(found, f"bindings/{binding}/README.md has no {language}")
+    return found
+
+
+def printed(binding, output):
+    """Fails unless the output is what the README says that it prints."""
+    want = blocks(binding, "text")[0]
+    if output != want:
+        raise Failed(f"it prints {output!r}, and by the README {want!r}")
