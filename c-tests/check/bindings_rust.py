@@ -3,7 +3,7 @@
 import shutil
 
 from .conformance import compare
-from .newcomer import BINDINGS, blocks, environment, prefix, printed
+from .newcomer import BINDINGS, blocks, environment, folder, prefix, printed
 from .tools import BUILD, CARGO, HEADER, check, need, require, run, scratch
 
 CRATE = BINDINGS / "rust"
@@ -34,8 +34,8 @@ def newcomer():
     has = {**environment(), **target()}
     begin, finish = blocks("rust", "sh")
     first, examples = blocks("rust", "rust")
-    run("sh", "-ec", begin, cwd=scratch(), env=has)
-    project = scratch() / "sorted"
+    run("sh", "-ec", begin, cwd=folder("rust"), env=has)
+    project = folder("rust") / "sorted"
     (project / "src/main.rs").write_text(first)
     printed("rust", run("sh", "-ec", finish, cwd=project, env=has).stdout)
     # What the README shows compiles.

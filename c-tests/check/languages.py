@@ -172,23 +172,6 @@ def node():
     return same("node", LANGUAGES / "node/children.js")
 
 
-@check("ten children in Go, with cgo")
-def go():
-    program = scratch() / "children-go"
-    environment = {
-        "CGO_ENABLED": "1",
-        "CGO_CFLAGS": f"-I{HEADER.parent}",
-        "CGO_LDFLAGS": f"-L{BUILD}",
-        "GOCACHE": str(scratch() / "go-cache"),
-        "GOPATH": str(scratch() / "go"),
-        "GOPROXY": "off",
-        "GOTOOLCHAIN": "local",
-    }
-    run(need("go"), "build", "-o", program, ".", cwd=LANGUAGES / "go", env=environment)
-    run("go", "vet", "./...", cwd=LANGUAGES / "go", env=environment)
-    return same(program)
-
-
 @check("ten children in Ruby, with ffi")
 def ruby():
     if run(need("ruby"), "-e", "require 'ffi'", succeed=False).returncode:

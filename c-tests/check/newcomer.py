@@ -4,7 +4,7 @@ import functools
 import re
 
 from .installed import Tree
-from .tools import ROOT, Failed, require
+from .tools import ROOT, Failed, require, scratch
 
 BINDINGS = ROOT / "bindings"
 
@@ -13,6 +13,13 @@ BINDINGS = ROOT / "bindings"
 def prefix():
     """Where `make install` has put the library."""
     return Tree("prefix", "lib").make("install").root
+
+
+def folder(binding):
+    """Where the newcomer begins."""
+    path = scratch() / f"newcomer-{binding}"
+    path.mkdir(exist_ok=True)
+    return path
 
 
 def environment():
