@@ -13,7 +13,6 @@ from .tools import (BUILD, CC, HEADER, ROOT, WARNINGS, Skipped, check, need, req
 
 LANGUAGES = ROOT / "examples/languages"
 CHILDREN = LANGUAGES / "children.txt"
-FETCHED = BUILD / "languages/node/node_modules"  # by examples/languages/setup.sh
 # As on a kernel before Linux 5.3: c-tests/deny.c, which `make check` builds.
 DENY = BUILD / "c-tests/deny"
 NO_PIDFDS = [DENY, "pidfd_open=ENOSYS,clone:pidfd=EINVAL,clone3=ENOSYS,waitid:pidfd=EINVAL,"
@@ -24,9 +23,7 @@ ENVIRONMENT = {
     "CHLD_LIBRARY": str(BUILD / "libchld.so.0"),
     "CHLD_HEADER": str(HEADER),
     "LD_LIBRARY_PATH": str(BUILD),
-    "NODE_PATH": str(FETCHED),
     "PYTHONDONTWRITEBYTECODE": "1",
-    "GODEBUG": "cgocheck=2",
 }
 
 
@@ -163,13 +160,6 @@ def cffi():
 @check("ten children in LuaJIT")
 def lua():
     return same(need("luajit"), LANGUAGES / "lua/children.lua")
-
-
-@check("ten children in Node, with koffi")
-def node():
-    if run(need("node"), "-e", "require('koffi')", env=ENVIRONMENT, succeed=False).returncode:
-        raise Skipped("koffi is not there: examples/languages/setup.sh gets it")
-    return same("node", LANGUAGES / "node/children.js")
 
 
 @check("ten children in Ruby, with ffi")
