@@ -206,7 +206,7 @@ func (c *Child) ResizePty(rows, columns int) error {
 		C.chld_pty_resize(c.id, C.uint16_t(rows), C.uint16_t(columns)))
 }
 
-// Close gives up the handle. Nobody is told of the exit any more.
+// Close gives up the handle. The exit is not reported any more.
 func (c *Child) Close() error {
 	runtime.SetFinalizer(c, nil)
 	all.Lock()

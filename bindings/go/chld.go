@@ -1,5 +1,5 @@
-// Package chld starts child processes, captures their output and says how they exited, by
-// libchld. It is used as os/exec is, with a context for everything that waits:
+// Package chld starts child processes, captures their output and reports how they
+// exited, by libchld. It is used as os/exec is, with a context for everything that waits:
 //
 //	sort := chld.Command("sort")
 //	sort.Input = []byte("pear\nfig\n")
@@ -10,7 +10,7 @@
 // own poller for all children and all captures. os/exec can be used beside this package:
 // neither waits for the other's children.
 //
-// The package is built with what pkg-config says of libchld.
+// The package is built with the flags that pkg-config prints for chld.
 package chld
 
 /*
@@ -41,14 +41,14 @@ const (
 	Dumped    State = C.CHLD_STATE_DUMPED // killed, and a core file was written
 	Stopped   State = C.CHLD_STATE_STOPPED
 	Continued State = C.CHLD_STATE_CONTINUED
-	// Lost: other code has reaped the child, and the kernel does not say how it exited.
+	// Lost: other code has reaped the child, and its status is gone.
 	Lost State = C.CHLD_STATE_LOST
 )
 
 // Status is how a child is, or how it exited.
 type Status struct {
 	State State
-	// Code is the exit code or the signal, as State says; else -1.
+	// Code is the exit code or the signal, depending on State; else -1.
 	Code int
 	Core bool
 	// Word is what waitpid() would have stored, or -1.
@@ -68,7 +68,7 @@ func status(raw C.chld_status) Status {
 	return Status{State(raw.state), int(raw.code), raw.core != 0, int(raw.wait_word)}
 }
 
-// String says it in words: "killed by SIGTERM (terminated)".
+// String is the status in words: "killed by SIGTERM (terminated)".
 func (s Status) String() string {
 	raw := s.raw()
 	var text [256]C.char

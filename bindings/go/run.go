@@ -16,7 +16,7 @@ import (
 type Result struct {
 	Status         Status
 	Stdout, Stderr []byte
-	// OutInfo and ErrInfo say more about the streams.
+	// OutInfo and ErrInfo are more about the streams.
 	OutInfo, ErrInfo StreamInfo
 	// TimedOut: the timeout was reached. Cancelled: the context was done before that.
 	TimedOut, Cancelled bool

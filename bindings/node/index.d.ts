@@ -8,7 +8,7 @@ type SignalName = NodeJS.Signals | number;
 
 /** How a child is, or how it exited; as a string, in words: `killed by SIGTERM (terminated)`. */
 export class Status {
-  /** `lost`: other code has reaped it, and the kernel does not say how it exited. */
+  /** `lost`: other code has reaped it, and its status is gone. */
   readonly state: 'running' | 'exited' | 'killed' | 'dumped' | 'stopped' | 'continued' | 'lost';
   /** The exit code of a child that exited by itself. */
   readonly code: number | null;

@@ -1,6 +1,6 @@
 //! Finds libchld. In this order:
 //! 1. the directory that `CHLD_LIB_DIR` names,
-//! 2. what `pkg-config chld` says (`PKG_CONFIG` names another pkg-config),
+//! 2. the directories that `pkg-config chld` prints (`PKG_CONFIG` names another pkg-config),
 //! 3. `build/` of the source tree that this crate is in.
 //!
 //! `CHLD_STATIC=1` links `libchld.a`. So does a directory that has only that one, and so

@@ -1,4 +1,4 @@
-"""What a newcomer does: installs the library, and types what a README says."""
+"""What a newcomer does: installs the library, and types the lines of a README."""
 
 import functools
 import re
@@ -40,7 +40,7 @@ def blocks(binding, language):
 
 
 def printed(binding, output):
-    """Fails unless the output is what the README says that it prints."""
+    """Fails unless the output is that in the README."""
     want = blocks(binding, "text")[0]
     if output != want:
         raise Failed(f"it prints {output!r}, and by the README {want!r}")

@@ -110,7 +110,7 @@ impl Capture {
 }
 
 /// Cancels captures, from any thread and from a signal handler: the child is stopped by the
-/// stop plan, and the output says `cancelled`. Clones are one.
+/// stop plan, and `cancelled` is set in the output. Clones are one.
 #[derive(Clone, Debug)]
 pub struct Cancel(Arc<(UnixStream, UnixStream)>);
 

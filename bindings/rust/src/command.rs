@@ -73,7 +73,7 @@ impl Command {
         self
     }
 
-    /// The name by which the program is told that it was called, if not its own.
+    /// Its `argv[0]`, if that is not the program.
     pub fn arg0(&mut self, name: impl AsRef<OsStr>) -> &mut Command {
         self.arg0 = Some(name.as_ref().to_owned());
         self

@@ -8,8 +8,8 @@ use std::{fmt, io};
 /// The result of a call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a call failed. For a child that could not be started it says which step failed, and
-/// at which item: `chdir /nowhere: No such file or directory`.
+/// Why a call failed. For a child that could not be started it has the step that failed, and
+/// the item: `chdir /nowhere: No such file or directory`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     code: i32,

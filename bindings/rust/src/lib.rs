@@ -19,7 +19,7 @@
 //!
 //! What differs from `std`: a child has the descriptors 0, 1, 2 and those of
 //! [`Command::fd`], and no others. A child that is dropped leaves no zombie.
-//! [`ExitStatus::state`] tells a code from a signal. [`Error`] says which step failed.
+//! [`ExitStatus::state`] separates codes from signals. [`Error`] has the step that failed.
 
 #![warn(missing_docs)]
 

@@ -33,8 +33,8 @@ use std::time::{Duration, Instant};
 /// ```
 pub struct Set {
     id: chld_set,
-    /// The children that [`Set::run`] started. Whoever takes one out closes its handle, and
-    /// may free its memory after that.
+    /// The children that [`Set::run`] started. The thread that takes one out closes its
+    /// handle, and may free its memory after that.
     running: Mutex<HashMap<chld_id, Memory>>,
 }
 

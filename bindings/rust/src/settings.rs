@@ -74,8 +74,8 @@ impl Command {
         self.flag(ffi::CHLD_SPAWN_INHERIT_FDS, on)
     }
 
-    /// Starts it in the cgroup whose directory this is. `own` says that nothing else is ever
-    /// in that: killing the tree then kills all of the cgroup.
+    /// Starts it in the cgroup whose directory this is. With `own`, nothing else is ever
+    /// in that cgroup: killing the tree then kills all of the cgroup.
     pub fn cgroup(&mut self, directory: impl Into<OwnedFd>, own: bool) -> &mut Command {
         self.cgroup = Some(Arc::new(directory.into()));
         self.flag(ffi::CHLD_SPAWN_CGROUP, true).flag(ffi::CHLD_SPAWN_CGROUP_OWN, own)

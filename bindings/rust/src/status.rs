@@ -22,7 +22,7 @@ pub enum State {
     Stopped,
     /// It was continued.
     Continued,
-    /// It has exited, but other code reaped it, and the kernel does not say how.
+    /// It has exited, but other code reaped it, and its status is gone.
     Lost,
 }
 
