@@ -21,7 +21,7 @@ from check import manual, documented, makefile
 from check import imports, prose
 from check import installed, abi, packages
 from check import languages, conformance
-from check import bindings_rust, bindings_go, bindings_node
+from check import bindings_rust, bindings_go, bindings_node, bindings_small
 from check import toolbox, toolbox_manual, toolbox_timeout, toolbox_init, toolbox_terminal
 from check import toolbox_parallel, toolbox_supervise, examples
 
