@@ -32,8 +32,16 @@ end
 
 declare(os.getenv("CHLD_HEADER") and {os.getenv("CHLD_HEADER")}
     or {"/usr/local/include/chld.h", "/usr/include/chld.h"})
-ffi.cdef("char *strerror(int errnum);")
+ffi.cdef[[
+char *strerror(int errnum);
+struct chld_lua_poll { int fd; short events; short revents; };
+struct chld_lua_time { long seconds; long nanoseconds; };
+int clock_gettime(int clock, struct chld_lua_time *time);
+int poll(struct chld_lua_poll *fds, unsigned long count, int timeout_ms);
+]]
 local lib = ffi.load(os.getenv("CHLD_LIBRARY") or "libchld.so.0")
+
+local EAGAIN, ETIMEDOUT = 11, 110
 
 local chld = {lib = lib}
 
@@ -110,6 +118,13 @@ local function milliseconds(seconds)
     return seconds and seconds < 2147483 and math.max(0, math.ceil(seconds * 1000)) or -1
 end
 
+-- Of the monotonic clock, in seconds.
+local function now()
+    local time = ffi.new("struct chld_lua_time")
+    ffi.C.clock_gettime(1, time)
+    return tonumber(time.seconds) + tonumber(time.nanoseconds) / 1e9
+end
+
 local function signal_number(signal)
     return assert(check(lib.chld_signal_number(tostring(signal))))
 end
@@ -179,12 +194,27 @@ function chld.spawn(argv, how)
     }, Child)
 end
 
+-- Sleeps until a descriptor is readable, a signal has come, or this number of milliseconds is
+-- over. LuaJIT acts on ^C when a call of C has returned, but not in compiled code.
+local function sleep(fd, ms)
+    ffi.C.poll(ffi.new("struct chld_lua_poll[1]", {{fd, 1, 0}}), 1, ms)
+end
+jit.off(sleep)
+
 -- How it exited; nil and an error if not within this number of seconds.
 function Child:wait(seconds)
-    local status = ffi.new("chld_status")
-    local done, why = check(lib.chld_wait(self.id, milliseconds(seconds), status))
-    return done and status, why
+    local status, ends = ffi.new("chld_status"), seconds and now() + seconds
+    local fd, why = self:exit_fd()
+    if not fd then return nil, why end
+    while true do
+        local left = ends and milliseconds(math.max(0, ends - now())) or -1
+        local result = lib.chld_wait(self.id, 0, status)
+        if result == 0 then return status end
+        if result ~= -ETIMEDOUT or left == 0 then return check(result) end
+        sleep(fd, left)
+    end
 end
+jit.off(Child.wait)
 
 -- Its next stop, continuation, or exit.
 function Child:wait_change(seconds)
@@ -207,11 +237,25 @@ function Child:exit_fd() return check(lib.chld_exit_fd(self.id)) end
 -- A second close is an error that does no harm.
 function Child:close() return check(lib.chld_close(self.id)) end
 
-local function taken(captured)
-    local bytes = captured.data ~= nil and ffi.string(captured.data, captured.kept) or ""
-    lib.chld_buffer_free(captured.data)
-    return bytes
+local function bytes(stream)
+    return stream.data ~= nil and ffi.string(stream.data, stream.kept) or ""
 end
+
+-- Waits for the last event of a set, and returns the result that it has.
+local function captured(set)
+    local event = ffi.new("chld_event")
+    while true do
+        local result = lib.chld_set_next(set, event)
+        if result == 0 and event.last == 1 then break end
+        if result == -EAGAIN then sleep(lib.chld_set_fd(set), -1) else assert(check(result)) end
+    end
+    local all = event.capture
+    return {
+        status = ffi.new("chld_status", all.status), out = bytes(all.out), err = bytes(all.err),
+        timed_out = all.timed_out ~= 0, cancelled = all.cancelled ~= 0,
+    }
+end
+jit.off(captured)
 
 local function stop_plan(steps, kept)
     local list = ffi.new("chld_stop_step[?]", #steps + 1)
@@ -246,21 +290,30 @@ end
 -- after which the child is stopped by `stop`, a list of {signal, seconds} (math.huge: any
 -- time), by default SIGTERM and, two seconds later, SIGKILL; and `cancel_fd`, a descriptor
 -- that stops it, too, as soon as it is readable.
---
--- The child gets SIGTERM if this program dies meanwhile, as by ^C.
+-- An error that ends the wait, as ^C does, stops it in the same way.
 function chld.run(argv, how)
-    local kept, own = {}, {death_signal = 15}
+    local kept, own = {}, {}
     for name, value in pairs(how or {}) do own[name] = value end
     if own.input == nil and own.stdin == nil then own.stdin = "null" end
     local words, all, what = arguments(argv, kept), options(own, kept), capture(own, kept)
-    local result, error = ffi.new("chld_capture_result"), ffi.new("chld_error")
-    local failed = lib.chld_run(words, all, what, result, error)
-    local out, err = taken(result.out), taken(result.err)
-    if failed < 0 then return start_failed(error) end
-    return {
-        status = ffi.new("chld_status", result.status), out = out, err = err,
-        timed_out = result.timed_out ~= 0, cancelled = result.cancelled ~= 0,
-    }
+    local set, id = ffi.new("chld_set[1]"), ffi.new("chld_id[1]")
+    local failure = ffi.new("chld_error")
+    local opened, why = check(lib.chld_set_open(0, set))
+    if not opened then return nil, why end
+    if lib.chld_set_run(set[0], words, all, what, id, failure) < 0 then
+        lib.chld_set_close(set[0])
+        return start_failed(failure)
+    end
+    local done, result = pcall(captured, set[0])
+    if not done and lib.chld_set_count(set[0]) > 0 then
+        lib.chld_set_stop(set[0], id[0], 0, what.stop)
+        captured(set[0])
+    end
+    lib.chld_close(id[0])
+    lib.chld_set_close(set[0])
+    if not done then error(result, 0) end
+    kept[1] = nil -- until here C has used it
+    return result
 end
 
 function chld.engine()

@@ -95,6 +95,7 @@ module Chld
     attach_function :chld_set_add, %i[uint64 uint64 uint32], :int
     attach_function :chld_set_run, %i[uint64 pointer pointer pointer pointer pointer], :int
     attach_function :chld_set_stop, %i[uint64 uint64 int pointer], :int
+    attach_function :chld_set_count, %i[uint64], :int
     attach_function :chld_set_fd, %i[uint64], :int
     attach_function :chld_set_next, %i[uint64 pointer], :int
     attach_function :chld_set_close, %i[uint64], :int
@@ -167,6 +168,8 @@ module Chld
       end
       event
     end
+
+    def any? = Lib.chld_set_count(@set).positive?
 
     def close = Lib.chld_set_close(@set)
 
@@ -281,8 +284,9 @@ module Chld
       event
     rescue Exception # rubocop:disable Lint/RescueException -- it is raised again
       Thread.handle_interrupt(Object => :never) do
-        Lib.chld_set_stop(events.set, id, 0, plan)
-        event = events.next until event && event[:last] == 1
+        # It may come after the last event.
+        Lib.chld_set_stop(events.set, id, 0, plan) if events.any?
+        events.next while events.any?
       end
       raise
     end
