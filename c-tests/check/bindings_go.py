@@ -1,7 +1,6 @@
 """The module in bindings/go: its tests, and a program of a newcomer that has it."""
 
-from .conformance import compare
-from .newcomer import BINDINGS, blocks, environment, folder, printed
+from .newcomer import BINDINGS, blocks, conformance, environment, folder, printed
 from .tools import check, need, require, run, scratch
 
 MODULE = BINDINGS / "go"
@@ -45,4 +44,4 @@ def newcomer():
     run("go", "build", ".", cwd=project, env=has)
     program = scratch() / "conformance-go"
     run("go", "build", "-o", program, "example.org/chld/conformance", cwd=project, env=has)
-    return compare(run(program, env=has, succeed=False).stdout)
+    return conformance(program, env=has)

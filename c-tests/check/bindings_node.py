@@ -4,8 +4,7 @@ import functools
 import json
 import shutil
 
-from .conformance import compare
-from .newcomer import BINDINGS, blocks, environment, folder, prefix, printed
+from .newcomer import BINDINGS, blocks, conformance, environment, folder, prefix, printed
 from .tools import BUILD, HEADER, Skipped, check, need, require, run, scratch
 
 PACKAGE = BINDINGS / "node"
@@ -71,4 +70,4 @@ def newcomer():
     done = run("node", "examples.js", cwd=project, env=has)
     require("cat exited with code 0" in done.stdout and not done.stderr, done.stdout + done.stderr)
     program = project / "node_modules/chld/conformance.js"
-    return compare(run("node", program, cwd=project, env=has, succeed=False).stdout)
+    return conformance("node", program, cwd=project, env=has)

@@ -2,8 +2,7 @@
 
 import shutil
 
-from .conformance import compare
-from .newcomer import BINDINGS, blocks, environment, folder, prefix, printed
+from .newcomer import BINDINGS, blocks, conformance, environment, folder, prefix, printed
 from .tools import BUILD, CARGO, HEADER, check, need, require, run, scratch
 
 CRATE = BINDINGS / "rust"
@@ -48,4 +47,4 @@ def newcomer():
     program = scratch() / "rust-target/debug/sorted"
     linked = run("ldd", program, env=has).stdout
     require(str(prefix() / "lib/libchld.so") in linked, f"it links another library:\n{linked}")
-    return compare(run(program, env=has, succeed=False).stdout)
+    return conformance(program, env=has)

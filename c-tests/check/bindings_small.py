@@ -1,8 +1,7 @@
 """The bindings that are one file each, for Ruby, LuaJIT and Perl: a newcomer's program as in
 the README, and the conformance list, each with the package that is installed in scratch."""
 
-from .conformance import compare
-from .newcomer import BINDINGS, blocks, environment, folder, prefix, printed
+from .newcomer import BINDINGS, blocks, conformance, environment, folder, prefix, printed
 from .tools import Skipped, check, need, run, scratch
 
 
@@ -16,8 +15,8 @@ def newcomer(binding, language, program, command, has):
     printed(binding, run("sh", "-ec", finish, cwd=place, env=has).stdout)
     (place / "examples").write_text(examples)
     run(*command, "examples", cwd=place, env=has)
-    conformance = next((BINDINGS / binding).glob("conformance.*"))
-    return compare(run(*command, conformance, cwd=place, env=has, succeed=False).stdout)
+    items = next((BINDINGS / binding).glob("conformance.*"))
+    return conformance(*command, items, cwd=place, env=has)
 
 
 @check("a newcomer's program in Ruby, as in the README, and the conformance list")
@@ -34,3 +33,13 @@ def lua():
     has = {**environment(), "CHLD_HEADER": str(prefix() / "include/chld.h"),
            "LUA_PATH": "./?.lua;;"}
     return newcomer("lua", "lua", "sorted.lua", ["luajit"], has)
+
+
+@check("a newcomer's program in Perl, as in the README, and the conformance list")
+def perl():
+    if run(need("perl"), "-MFFI::Platypus", "-e", "1", succeed=False).returncode:
+        raise Skipped("perl has no FFI::Platypus")
+    place = scratch() / "perl"
+    has = {**environment(), "PERL_MM_OPT": f"INSTALL_BASE={place}",
+           "PERL5LIB": str(place / "lib/perl5")}
+    return newcomer("perl", "perl", "sorted.pl", ["perl", "-w"], has)

@@ -1,5 +1,5 @@
-"""The library from other languages: the programs in examples/languages print the
-same of the same ten children, beside children of their runtimes' own; and chld.hpp.
+"""The programs in examples/languages print the same of the same ten children, beside
+children of their runtimes' own; and chld.hpp.
 """
 
 import difflib
@@ -9,14 +9,11 @@ import shutil
 import subprocess
 import sys
 
-from .tools import (BUILD, CC, HEADER, ROOT, WARNINGS, Skipped, check, need, require, run, scratch)
+from .newcomer import DENY, NO_PIDFDS
+from .tools import BUILD, CC, HEADER, ROOT, WARNINGS, Skipped, check, require, run, scratch
 
 LANGUAGES = ROOT / "examples/languages"
 CHILDREN = LANGUAGES / "children.txt"
-# As on a kernel before Linux 5.3: c-tests/deny.c, which `make check` builds.
-DENY = BUILD / "c-tests/deny"
-NO_PIDFDS = [DENY, "pidfd_open=ENOSYS,clone:pidfd=EINVAL,clone3=ENOSYS,waitid:pidfd=EINVAL,"
-             "pidfd_send_signal=ENOSYS", "--"]
 SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
 ENVIRONMENT = {
@@ -155,22 +152,3 @@ def cffi():
         if os.path.exists(python) and run(*has, succeed=False).returncode == 0:
             return same(python, "-W", "error", LANGUAGES / "python/children.py", "--cffi")
     raise Skipped("no python3 has cffi")
-
-
-@check("ten children in LuaJIT")
-def lua():
-    return same(need("luajit"), LANGUAGES / "lua/children.lua")
-
-
-@check("ten children in Ruby, with ffi")
-def ruby():
-    if run(need("ruby"), "-e", "require 'ffi'", succeed=False).returncode:
-        raise Skipped("ruby has no ffi")
-    return same("ruby", "-w", LANGUAGES / "ruby/children.rb")
-
-
-@check("ten children in Perl, with FFI::Platypus")
-def perl():
-    if run(need("perl"), "-MFFI::Platypus", "-e", "1", succeed=False).returncode:
-        raise Skipped("perl has no FFI::Platypus")
-    return same("perl", LANGUAGES / "perl/children.pl")

@@ -188,7 +188,7 @@ module Chld
     # Not in initialize: a proc that has its object keeps it forever.
     def self.closer(id) = proc { Lib.chld_close(id) }
 
-    # Its Status when it has exited; nil if not within so many seconds.
+    # Its Status when it has exited; nil if not within this number of seconds.
     def wait(timeout = nil)
       fd = Chld.check(Lib.chld_exit_fd(@id))
       IO.for_fd(fd, autoclose: false).wait_readable(timeout) or return
@@ -197,7 +197,7 @@ module Chld
       Status.new(status)
     end
 
-    # Its next stop, continuation, or exit; nil if nothing happened within so many seconds.
+    # Its next stop, continuation, or exit; nil if nothing happened within this number of seconds.
     def change(timeout = nil)
       events = Events.new
       Chld.check(Lib.chld_set_add(events.set, @id, 3))
