@@ -1,14 +1,12 @@
 //! Feeding a child and reading what it writes.
 
 use crate::ffi::{self, chld_capture_options, chld_sink};
+use crate::lines::LineSink;
 use crate::stop::milliseconds;
 use crate::{ExitStatus, Signal, Stdio, StopPlan, Usage};
-use std::any::Any;
-use std::ffi::{c_char, c_int, c_void};
-use std::ops::ControlFlow;
+use std::ffi::c_void;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{io, slice};
@@ -273,7 +271,7 @@ pub(crate) struct Memory {
     capture: Capture,
     plan: Box<ffi::chld_stop_plan>,
     sinks: [chld_sink; 2],
-    buffers: Vec<Box<[u8]>>,
+    buffers: Vec<Vec<u8>>,
 }
 
 // SAFETY: its pointers lead to memory of its own, which does not move; those to a LineSink
@@ -308,7 +306,7 @@ impl Memory {
         let sink = &mut self.sinks[stream];
         (sink.mode, sink.size) = (mode, size);
         if mode != ffi::CHLD_SINK_GROW {
-            let mut buffer = vec![0_u8; size].into_boxed_slice();
+            let mut buffer = vec![0_u8; size];
             sink.buffer = buffer.as_mut_ptr().cast();
             self.buffers.push(buffer);
         }
@@ -320,7 +318,7 @@ impl Memory {
 
     /// Gives the lines of the streams to `sink`, which must outlive the capture.
     pub fn set_lines(&mut self, sink: &mut LineSink<'_>, wants: Wants) {
-        let callbacks: [ffi::sink_callback; 2] = [take_stdout_line, take_stderr_line];
+        let callbacks: [ffi::sink_callback; 2] = [LineSink::take_stdout, LineSink::take_stderr];
         let argument = std::ptr::from_mut(sink).cast::<c_void>();
         for (stream, callback) in callbacks.into_iter().enumerate() {
             if wants.0[stream] {
@@ -352,51 +350,5 @@ impl Memory {
             raw.flags |= ffi::CHLD_CAPTURE_EOF;
         }
         raw
-    }
-}
-
-type LineFunction<'a> = &'a mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>;
-
-/// Takes lines from C, and keeps a panic until C has returned.
-pub(crate) struct LineSink<'a> {
-    function: LineFunction<'a>,
-    panic: Option<Box<dyn Any + Send>>,
-}
-
-impl<'a> LineSink<'a> {
-    pub fn new(function: LineFunction<'a>) -> LineSink<'a> {
-        LineSink { function, panic: None }
-    }
-
-    pub fn resume_panic(self) {
-        if let Some(panic) = self.panic {
-            resume_unwind(panic);
-        }
-    }
-
-    fn take(&mut self, stream: Stream, line: &[u8]) -> c_int {
-        match catch_unwind(AssertUnwindSafe(|| (self.function)(stream, line))) {
-            Ok(ControlFlow::Continue(())) => 0,
-            Ok(ControlFlow::Break(())) => 1,
-            Err(panic) => {
-                self.panic = Some(panic);
-                1
-            }
-        }
-    }
-}
-
-unsafe extern "C" fn take_stdout_line(to: *mut c_void, line: *const c_char, size: usize) -> c_int {
-    // SAFETY: set_lines() gave the library the argument, which outlives the capture, and one
-    // thread at a time works on that. The line has `size` bytes.
-    unsafe {
-        (*to.cast::<LineSink>()).take(Stream::Stdout, slice::from_raw_parts(line.cast(), size))
-    }
-}
-
-unsafe extern "C" fn take_stderr_line(to: *mut c_void, line: *const c_char, size: usize) -> c_int {
-    // SAFETY: as above.
-    unsafe {
-        (*to.cast::<LineSink>()).take(Stream::Stderr, slice::from_raw_parts(line.cast(), size))
     }
 }

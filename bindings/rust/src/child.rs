@@ -90,6 +90,23 @@ impl Child {
         (fd >= 0).then(|| unsafe { File::from_raw_fd(fd) })
     }
 
+    /// The other end of its stdout, if it was not taken. The end of a pseudo-terminal can be
+    /// read and written. Use this if you want to [resize](Child::resize_pty) the terminal.
+    pub fn stdout(&self) -> Option<BorrowedFd<'_>> {
+        self.borrow(ffi::chld_stdout_fd(self.id))
+    }
+
+    /// The same for its stderr.
+    pub fn stderr(&self) -> Option<BorrowedFd<'_>> {
+        self.borrow(ffi::chld_stderr_fd(self.id))
+    }
+
+    fn borrow(&self, fd: i32) -> Option<BorrowedFd<'_>> {
+        // SAFETY: only methods with `&mut self` give these two away, and only the end of the
+        // child closes them.
+        (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
+    }
+
     /// Waits for its exit. Closes its stdin before, unless that was taken.
     pub fn wait(&self) -> Result<ExitStatus> {
         ffi::chld_close_fd(self.id, ffi::CHLD_STDIN); // an error if there is none
@@ -192,7 +209,7 @@ impl Child {
         Ok(unsafe { BorrowedFd::borrow_raw(fd) })
     }
 
-    /// Changes the size of its pseudo-terminal.
+    /// Changes the size of its pseudo-terminal. An error once all ends of that were taken.
     pub fn resize_pty(&self, rows: u16, columns: u16) -> Result<()> {
         check("chld_pty_resize", ffi::chld_pty_resize(self.id, rows, columns)).map(drop)
     }

@@ -1,7 +1,8 @@
 //! What to start, and how.
 
-use crate::capture::{Cancel, Capture, LineSink, Memory, Output, Stream, Wants};
+use crate::capture::{Cancel, Capture, Memory, Output, Stream, Wants};
 use crate::ffi;
+use crate::lines::LineSink;
 use crate::start::Start;
 use crate::{Child, Error, ExitStatus, Result, Stdio, StopPlan};
 use std::collections::BTreeMap;

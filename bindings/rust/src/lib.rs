@@ -29,6 +29,7 @@ mod command;
 mod error;
 #[doc(hidden)]
 pub mod ffi;
+mod lines;
 mod pipeline;
 mod set;
 mod settings;

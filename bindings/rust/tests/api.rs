@@ -315,6 +315,16 @@ fn a_terminal_is_a_terminal() {
         .output()
         .unwrap();
     assert_eq!(output.stdout, b"30 90\r\n");
+
+    let mut command = sh("read line; stty size");
+    let child = command.stdin(Stdio::pty()).stdout(Stdio::pty()).pty_no_echo(true).spawn().unwrap();
+    let mut terminal = std::fs::File::from(child.stdout().unwrap().try_clone_to_owned().unwrap());
+    child.resize_pty(40, 100).unwrap();
+    terminal.write_all(b"\n").unwrap();
+    let mut text = [0; 8];
+    terminal.read_exact(&mut text).unwrap();
+    assert_eq!(&text, b"40 100\r\n");
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]
