@@ -2,6 +2,7 @@
 
 'use strict';
 
+const K = require('./lib/constants');
 const { ChldError, ExitError, StartError } = require('./lib/errors');
 const { Status } = require('./lib/status');
 const { Child, spawn, spawnDetached } = require('./lib/child');
@@ -9,7 +10,7 @@ const { pipeline, run } = require('./lib/run');
 const { c } = require('./lib/native');
 
 /** What reports exits on this system: 'pidfd' or 'sigchld'. */
-const engine = () => (c.engine() === 1 ? 'pidfd' : 'sigchld');
+const engine = () => (c.engine() === K.ENGINE_PIDFD ? 'pidfd' : 'sigchld');
 
 /** The version of the library. */
 const version = () => c.version();

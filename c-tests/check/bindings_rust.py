@@ -23,6 +23,8 @@ def crate():
     done = run(*CARGO, "test", "--quiet", "--tests", cwd=copy, env=has)
     require("0 failed" in done.stdout, done.stdout[-2000:])
     run(*CARGO, "test", "--quiet", "--doc", cwd=copy, env=has)
+    # It builds from what a registry would get.
+    run(*CARGO, "package", "--quiet", cwd=copy, env=has)
     if run(*CARGO, "clippy", "--version", succeed=False).returncode == 0:
         run(*CARGO, "clippy", "--quiet", "--all-targets", "--", "-D", "warnings", cwd=copy, env=has)
 

@@ -4,6 +4,7 @@ const net = require('node:net');
 const os = require('node:os');
 const tty = require('node:tty');
 const { EventEmitter } = require('node:events');
+const K = require('./constants');
 const { c } = require('./native');
 const { argv, milliseconds, spawnOptions, stopPlan } = require('./options');
 const { ChldError, StartError, check } = require('./errors');
@@ -150,7 +151,7 @@ function spawn(args, how = {}) {
   const [id, error] = [[0], {}];
   if (c.spawn(id, words, spawnOptions({ ...INHERIT, ...how }), error) < 0) throw new StartError(error);
   const [handle] = id;
-  let added = c.set_add(set, handle, how.watch ? 3 : 0);
+  let added = c.set_add(set, handle, how.watch ? K.WATCH_STOPPED | K.WATCH_CONTINUED : 0);
   if (added === 0 && timeout >= 0) added = c.set_stop(set, handle, timeout, plan);
   if (added < 0) {
     c.kill(handle, os.constants.signals.SIGKILL);

@@ -4,10 +4,14 @@
 
 const path = require('node:path');
 const { Worker } = require('node:worker_threads');
+const K = require('./constants');
 const { c } = require('./native');
 const { check } = require('./errors');
 
-const CHANGES = { 2: 'stopped', 3: 'continued', 6: 'survived' };
+const CHANGES = {
+  [K.EVENT_STOPPED]: 'stopped', [K.EVENT_CONTINUED]: 'continued',
+  [K.EVENT_SURVIVED]: 'survived',
+};
 
 /** Milliseconds: a thread that has not begun must begin to end. */
 const MOST_TO_END = 5000;

@@ -3,6 +3,8 @@
 
 'use strict';
 
+const { fileURLToPath } = require('node:url');
+const K = require('./constants');
 const { blank, koffi } = require('./native');
 const { refuse } = require('./errors');
 const { signalNumber } = require('./status');
@@ -42,100 +44,126 @@ function variables(object) {
 }
 
 const NAMES = ['stdin', 'stdout', 'stderr'];
-const STREAMS = { ignore: 1, pipe: 2, stdout: 5, closed: 6, pty: 7, stderr: 8 };
+const STREAMS = {
+  ignore: K.STDIO_NULL, pipe: K.STDIO_PIPE, stdout: K.STDIO_STDOUT, closed: K.STDIO_CLOSED,
+  pty: K.STDIO_PTY, stderr: K.STDIO_STDERR,
+};
 
 /**
  * 'inherit', 'ignore', …, a descriptor, what has one, or { path, flags, mode }. Undefined is
  * what a capture makes a pipe of.
  */
 function stream(how, number) {
-  const raw = { mode: 0, fd: 0, path: null, open_flags: 0, open_mode: 0 };
+  const raw = { mode: K.STDIO_INHERIT, fd: 0, path: null, open_flags: 0, open_mode: 0 };
   if (how === undefined || how === null) return raw;
   // Node's own streams are close-on-exec: they must be given by number.
-  if (how === 'inherit') return { ...raw, mode: 3, fd: number };
+  if (how === 'inherit') return { ...raw, mode: K.STDIO_FD, fd: number };
   if (Object.hasOwn(STREAMS, how)) return { ...raw, mode: STREAMS[how] };
   const fd = typeof how === 'number' ? how : how.fd;
-  if (typeof fd === 'number') return { ...raw, mode: 3, fd };
+  if (typeof fd === 'number') return { ...raw, mode: K.STDIO_FD, fd };
   if (how.path !== undefined) {
     const path = bytes(how.path, `the path of ${NAMES[number]}`);
-    return { ...raw, mode: 4, path, open_flags: how.flags ?? 0, open_mode: how.mode ?? 0 };
+    const { flags = 0, mode = 0 } = how;
+    return { ...raw, mode: K.STDIO_PATH, path, open_flags: flags, open_mode: mode };
   }
   throw refuse('ERR_INVALID_ARG_VALUE', `${NAMES[number]} cannot be ${JSON.stringify(how)}`);
 }
 
+/** Options that are a flag each. */
 const FLAGS = {
-  session: 1, controllingTerminal: 2, foreground: 4, inheritFds: 8, shellFallback: 32,
-  noNewPrivs: 4096, detached: 8192, subreaper: 16384, killOnClose: 65536, private: 262144,
-  killOnDeath: 524288,
+  session: K.SPAWN_SESSION, controllingTerminal: K.SPAWN_TERMINAL,
+  foreground: K.SPAWN_FOREGROUND, inheritFds: K.SPAWN_INHERIT_FDS,
+  shellFallback: K.SPAWN_SHELL, noNewPrivs: K.SPAWN_NO_NEW_PRIVS, detached: K.SPAWN_DETACHED,
+  subreaper: K.SPAWN_SUBREAPER, killOnClose: K.SPAWN_KILL_ON_CLOSE, private: K.SPAWN_PRIVATE,
+  killOnDeath: K.SPAWN_KILL_ON_DEATH, ownCgroup: K.SPAWN_CGROUP_OWN,
 };
 
 const mask = (list = []) => list.reduce(
   (all, signal) => all | (1n << BigInt(signalNumber(signal) - 1)), 0n);
 
-/** As sched_setaffinity() has it: bits of bytes, on a little-endian machine. */
+/** As sched_setaffinity() has it. */
 function cpuSet(cpus) {
-  const set = Buffer.alloc(Math.ceil((Math.max(...cpus) + 1) / 64) * 8);
-  for (const cpu of cpus) set[cpu >> 3] |= 1 << (cpu & 7);
-  return set;
+  const set = new BigUint64Array((Math.max(...cpus) >> 6) + 1);
+  for (const cpu of cpus) set[cpu >> 6] |= 1n << BigInt(cpu & 63);
+  return Buffer.from(set.buffer);
 }
 
 /** chld_spawn_options. */
 function spawnOptions(how = {}) {
   const raw = blank('chld_spawn_options');
-  let flags = 0;
-  for (const [name, flag] of Object.entries(FLAGS)) if (how[name]) flags |= flag;
-  if (how.cwd !== undefined) {
-    const cwd = how.cwd instanceof URL ? require('node:url').fileURLToPath(how.cwd) : how.cwd;
-    raw.cwd = bytes(cwd, 'cwd');
-  }
+  raw.flags = Object.keys(FLAGS).reduce((all, name) => (how[name] ? all | FLAGS[name] : all), 0);
   if (how.program !== undefined) raw.program = bytes(how.program, 'the program');
-  if (how.searchChildPath) raw.search = 1;
-  if (how.env) raw.env = strings(variables(how.env), 'a variable');
-  const changes = Object.entries(how.setEnv ?? {});
-  const set = changes.filter(([, value]) => value !== null && value !== undefined);
-  raw.env_set = strings(variables(Object.fromEntries(set)), 'a variable');
-  const unset = changes.filter((change) => !set.includes(change));
-  raw.env_unset = strings(unset.map(([name]) => name), 'the name of a variable');
-  raw.in = stream(how.stdin, 0);
-  raw.out = stream(how.stdout, 1);
-  raw.err = stream(how.stderr, 2);
-  raw.fds = Object.entries(how.fds ?? {}).map(([target, source]) => ({ source, target: +target }));
-  raw.fds_count = raw.fds.length;
-  if (how.pty) {
-    [raw.rows, raw.columns] = [how.pty.rows ?? 0, how.pty.columns ?? 0];
-    if (how.pty.echo === false) flags |= 131072;
-  }
-  if (how.group === true) raw.group_mode = 1;
-  else if (how.group) [raw.group_mode, raw.group] = [2, how.group];
-  if (how.cgroup !== undefined) {
-    flags |= 128 | (how.ownCgroup ? 32768 : 0);
-    raw.cgroup_fd = how.cgroup;
-  }
-  const none = 0xffffffffffffffffn;
-  raw.limits = (how.limits ?? []).map(({ resource, soft = none, hard = none }) => (
-    { resource, reserved: 0, soft, hard }));
-  raw.limits_count = raw.limits.length;
-  if (how.cpus?.length) {
-    raw.cpus = cpuSet(how.cpus);
-    raw.cpus_size = raw.cpus.length;
-  }
-  if (how.groups) {
-    [raw.groups, raw.groups_count] = [how.groups, how.groups.length];
-    flags |= 256;
-  }
-  if (how.gid !== undefined) [raw.gid, flags] = [how.gid, flags | 512];
-  if (how.uid !== undefined) [raw.uid, flags] = [how.uid, flags | 1024];
-  if (how.umask !== undefined) [raw.umask, flags] = [how.umask, flags | 2048];
-  raw.nice = how.nice ?? 0;
-  if (how.deathSignal) raw.death_signal = signalNumber(how.deathSignal);
-  if (how.ignoredSignals) [raw.signals_mode, raw.ignored] = [2, mask(how.ignoredSignals)];
-  if (how.blockedSignals) [raw.mask_mode, raw.blocked] = [2, mask(how.blockedSignals)];
-  raw.reset = mask(how.resetSignals);
-  raw.flags = flags;
+  if (how.searchChildPath) raw.search = K.SEARCH_CHILD;
+  setPlace(raw, how);
+  setStreams(raw, how);
+  setLimits(raw, how);
+  setIds(raw, how);
+  setSignals(raw, how);
   return raw;
 }
 
-const TARGETS = { child: 0, group: 1, tree: 2 };
+function setPlace(raw, { cwd, env, setEnv = {}, cgroup }) {
+  if (cwd !== undefined) raw.cwd = bytes(cwd instanceof URL ? fileURLToPath(cwd) : cwd, 'cwd');
+  if (env) raw.env = strings(variables(env), 'a variable');
+  const isSet = ([, value]) => value !== null && value !== undefined;
+  const changes = Object.entries(setEnv);
+  const set = Object.fromEntries(changes.filter(isSet));
+  raw.env_set = strings(variables(set), 'a variable');
+  const unset = changes.filter((change) => !isSet(change)).map(([name]) => name);
+  raw.env_unset = strings(unset, 'the name of a variable');
+  if (cgroup !== undefined) {
+    raw.flags |= K.SPAWN_CGROUP;
+    raw.cgroup_fd = cgroup;
+  }
+}
+
+function setStreams(raw, { stdin, stdout, stderr, fds = {}, pty }) {
+  raw.in = stream(stdin, 0);
+  raw.out = stream(stdout, 1);
+  raw.err = stream(stderr, 2);
+  raw.fds = Object.entries(fds).map(([target, source]) => ({ source, target: +target }));
+  raw.fds_count = raw.fds.length;
+  if (pty) {
+    [raw.rows, raw.columns] = [pty.rows ?? 0, pty.columns ?? 0];
+    if (pty.echo === false) raw.flags |= K.SPAWN_PTY_NO_ECHO;
+  }
+}
+
+const NO_LIMIT = 0xffffffffffffffffn;
+
+function setLimits(raw, { limits = [], cpus = [], nice = 0, umask }) {
+  raw.limits = limits.map(({ resource, soft = NO_LIMIT, hard = NO_LIMIT }) => (
+    { resource, reserved: 0, soft, hard }));
+  raw.limits_count = limits.length;
+  if (cpus.length) {
+    raw.cpus = cpuSet(cpus);
+    raw.cpus_size = raw.cpus.length;
+  }
+  raw.nice = nice;
+  if (umask !== undefined) [raw.umask, raw.flags] = [umask, raw.flags | K.SPAWN_UMASK];
+}
+
+function setIds(raw, { group, uid, gid, groups }) {
+  if (group === true) raw.group_mode = K.GROUP_NEW;
+  else if (group) [raw.group_mode, raw.group] = [K.GROUP_JOIN, group];
+  if (groups) {
+    [raw.groups, raw.groups_count] = [groups, groups.length];
+    raw.flags |= K.SPAWN_GROUPS;
+  }
+  if (gid !== undefined) [raw.gid, raw.flags] = [gid, raw.flags | K.SPAWN_GID];
+  if (uid !== undefined) [raw.uid, raw.flags] = [uid, raw.flags | K.SPAWN_UID];
+}
+
+function setSignals(raw, { deathSignal, ignoredSignals, blockedSignals, resetSignals }) {
+  if (deathSignal) raw.death_signal = signalNumber(deathSignal);
+  if (ignoredSignals) {
+    [raw.signals_mode, raw.ignored] = [K.SIGNALS_IGNORING, mask(ignoredSignals)];
+  }
+  if (blockedSignals) [raw.mask_mode, raw.blocked] = [K.MASK_BLOCKED, mask(blockedSignals)];
+  raw.reset = mask(resetSignals);
+}
+
+const TARGETS = { child: K.TARGET_CHILD, group: K.TARGET_GROUP, tree: K.TARGET_TREE };
 const MOST = 0x7fffffff;
 
 /** Milliseconds, rounded up; -1 for none. */
@@ -151,7 +179,7 @@ function stopPlan({ steps = [], target = 'child', sweep = false } = {}) {
   const list = steps.map(([signal, wait]) => (
     { signal: signalNumber(signal), wait_ms: milliseconds(wait) }));
   return {
-    ...blank('chld_stop_plan'), target: TARGETS[target], flags: sweep ? 1 : 0, steps: list,
+    ...blank('chld_stop_plan'), target: TARGETS[target], flags: sweep ? K.STOP_SWEEP : 0, steps: list,
     steps_count: list.length,
   };
 }
@@ -162,11 +190,11 @@ const isCaptured = (how) => [undefined, null, 'pipe', 'pty'].includes(how);
 function sink(raw, kept, how, keep = 'all') {
   if (!isCaptured(how)) return;
   if (keep === 'all') {
-    raw.mode = 4;
+    raw.mode = K.SINK_GROW;
     return;
   }
   const [[kind, size]] = keep === 'nothing' ? [['tail', 0]] : Object.entries(keep);
-  raw.mode = { head: 1, tail: 2, headTail: 3 }[kind];
+  raw.mode = { head: K.SINK_HEAD, tail: K.SINK_TAIL, headTail: K.SINK_HEAD_TAIL }[kind];
   if (raw.mode === undefined) throw new TypeError(`cannot keep ${JSON.stringify(keep)}`);
   kept.push(Buffer.alloc(size + 1));
   [raw.buffer, raw.size] = [koffi.address(kept.at(-1)), size];
@@ -185,11 +213,11 @@ function captureOptions(how, kept) {
     // A copy: the caller may change its own.
     kept.push(Buffer.concat([Buffer.from(how.input), Buffer.alloc(1)]));
     const [data] = kept;
-    Object.assign(raw.in, { mode: 1, data: koffi.address(data), size: data.length - 1 });
+    Object.assign(raw.in, { mode: K.FEED_BUFFER, data: koffi.address(data), size: data.length - 1 });
   }
   sink(raw.out, kept, how.stdout, how.keepStdout);
   sink(raw.err, kept, how.stderr, how.keepStderr);
-  if (how.toTheEnd) raw.flags = 1;
+  if (how.toTheEnd) raw.flags = K.CAPTURE_EOF;
   return raw;
 }
 

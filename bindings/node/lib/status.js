@@ -1,11 +1,12 @@
 'use strict';
 
 const os = require('node:os');
+const K = require('./constants');
 const { c, text } = require('./native');
 
-const STATES = {
-  0: 'running', 1: 'exited', 2: 'killed', 3: 'dumped', 5: 'stopped', 6: 'continued', 15: 'lost',
-};
+const STATES = Object.fromEntries(
+  ['running', 'exited', 'killed', 'dumped', 'stopped', 'continued', 'lost']
+    .map((name) => [K[`STATE_${name.toUpperCase()}`], name]));
 const { signals } = os.constants;
 
 /** How a child is, or how it exited; as a string, in words. */

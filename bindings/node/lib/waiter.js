@@ -4,14 +4,14 @@
 'use strict';
 
 const { parentPort, workerData } = require('node:worker_threads');
+const K = require('./constants');
 const { c, koffi } = require('./native');
 
-const WOKEN = 5;
 const TIMED_OUT = -require('node:os').constants.errno.ETIMEDOUT;
 
 // Without pidfds exits are known by SIGCHLD, and libuv's handler for that may lie on top of
 // the library's, and not call it.
-const pause = c.engine() === 1 ? -1 : 50;
+const pause = c.engine() === K.ENGINE_PIDFD ? -1 : 50;
 
 const { set, hasEnded } = workerData;
 const raw = Buffer.alloc(koffi.sizeof('chld_event'));
@@ -23,7 +23,7 @@ for (;;) {
     continue;
   }
   const { kind, last, id, status, capture, pipeline } = koffi.decode(raw, 'chld_event');
-  if (result < 0 || kind === WOKEN) break;
+  if (result < 0 || kind === K.EVENT_WOKEN) break;
   parentPort.postMessage({ kind, last, id: BigInt(id), status, capture, pipeline });
 }
 

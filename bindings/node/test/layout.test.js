@@ -8,6 +8,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const test = require('node:test');
+const K = require('../lib/constants');
 const { STRUCTS, koffi } = require('../lib/native');
 
 /** -I of the header: of CHLD_INCLUDE_DIR, of the source tree, or where the compiler looks. */
@@ -17,12 +18,12 @@ function include() {
   return folder ? [`-I${folder}`] : [];
 }
 
-test('structs are those of the header', () => {
+test('structs and constants are those of the header', () => {
   const lines = [];
   const prints = [];
   const add = (name, value, expression) => {
     lines.push(`${name} ${value}`);
-    prints.push(`printf("${name} %zu\\n", ${expression});`);
+    prints.push(`printf("${name} %lld\\n", (long long)(${expression}));`);
   };
   for (const [name, members] of Object.entries(STRUCTS)) {
     add(name, koffi.sizeof(name), `sizeof(${name})`);
@@ -30,7 +31,8 @@ test('structs are those of the header', () => {
       add(`${name}.${member}`, koffi.offsetof(name, member), `offsetof(${name}, ${member})`);
     }
   }
-  assert.ok(lines.length > 150);
+  for (const [name, value] of Object.entries(K)) add(`CHLD_${name}`, value, `CHLD_${name}`);
+  assert.ok(lines.length > 200);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'chld-node-'));
   try {
     const program = path.join(folder, 'layout');

@@ -67,14 +67,14 @@ module Chld
              :err, Sink, :stop, :pointer, :cancel_fd, :int32, :reserved, :uint32
     end
 
-    class Captured < FFI::Struct
+    class StreamResult < FFI::Struct
       layout :total, :uint64, :kept, :uint64, :from_head, :uint64, :passed, :uint64,
              :data, :pointer, :truncated, :int32, :held, :int32, :error, :int32,
              :stopped, :int32, :pass_error, :int32, :reserved, [:uint32, 5]
     end
 
     class CaptureResult < FFI::Struct
-      layout :status, Status, :out, Captured, :err, Captured, :fed, :uint64,
+      layout :status, Status, :out, StreamResult, :err, StreamResult, :fed, :uint64,
              :feed_error, :int32, :timed_out, :int32, :cancelled, :int32, :step, :int32,
              :signal, :int32, :pid, :int32, :elapsed_ns, :uint64, :usage, [:uint64, 9],
              :reserved, [:uint64, 4]
