@@ -73,11 +73,11 @@ func Adopt(pid int) (*Child, error) {
 
 func newChild(id C.chld_id, cmd *Cmd) (*Child, error) {
 	c := &Child{id: id, pid: int(C.chld_pid(id)), exited: make(chan struct{})}
-	err := enter(func(event *C.chld_event) {
+	err := enter(key{id: id}, func(event *C.chld_event) {
 		c.how = status(event.status)
 		close(c.exited)
-	}, func(set C.chld_set) (C.chld_id, error) {
-		return id, check("chld_set_add", C.chld_set_add(set, id, 0))
+	}, func(set C.chld_set) error {
+		return check("chld_set_add", C.chld_set_add(set, id, 0))
 	})
 	if err != nil {
 		// As if it had not been started: nobody could wait for it.
@@ -209,8 +209,6 @@ func (c *Child) ResizePty(rows, columns int) error {
 // Close gives up the handle. The exit is not reported any more.
 func (c *Child) Close() error {
 	runtime.SetFinalizer(c, nil)
-	all.Lock()
-	delete(all.waiting, c.id)
-	all.Unlock()
+	forget(key{id: c.id})
 	return done(check("chld_close", C.chld_close(c.id)))
 }

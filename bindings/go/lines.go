@@ -79,7 +79,7 @@ func (c *Cmd) Lines(ctx context.Context, take func(stream int, line []byte) erro
 	if err != nil {
 		return nil, err
 	}
-	id, err := c.runIn(&m, l.set, options)
+	id, err := c.runIn(&m, nil, l.set, options)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 // loop is a set whose descriptor is in the runtime's poller: a goroutine that waits for it
@@ -101,27 +102,58 @@ var all struct {
 	sync.Mutex
 	*loop
 	// The function is called once, with the last event of the child, outside of the lock.
-	waiting map[C.chld_id]func(*C.chld_event)
+	waiting map[key]func(*C.chld_event)
+}
+
+// key is what an event is recognized by: the user pointer of a child that Run started, else
+// the handle. Run has no handle yet when the event may come.
+type key struct {
+	user unsafe.Pointer
+	id   C.chld_id
+}
+
+func keyOf(event *C.chld_event) key {
+	if event.user != nil {
+		return key{user: event.user}
+	}
+	return key{id: event.id}
 }
 
 // enter has `begin` add a child to the set, and `finish` called when the set has done with
-// it. The lock is held meanwhile: the event may come before the handle is known here.
-func enter(finish func(*C.chld_event), begin func(set C.chld_set) (C.chld_id, error)) error {
+// it.
+func enter(one key, finish func(*C.chld_event), begin func(set C.chld_set) error) error {
+	set, err := theSet(one, finish)
+	if err != nil {
+		return err
+	}
+	if err = begin(set); err != nil {
+		forget(one)
+	}
+	return err
+}
+
+func theSet(one key, finish func(*C.chld_event)) (C.chld_set, error) {
 	all.Lock()
 	defer all.Unlock()
 	if all.loop == nil {
 		l, err := openLoop()
 		if err != nil {
-			return err
+			return 0, err
 		}
-		all.loop, all.waiting = l, make(map[C.chld_id]func(*C.chld_event))
+		all.loop, all.waiting = l, make(map[key]func(*C.chld_event))
 		go report(l)
 	}
-	id, err := begin(all.set)
-	if err == nil {
-		all.waiting[id] = finish
-	}
-	return err
+	all.waiting[one] = finish
+	return all.set, nil
+}
+
+// forget returns what is called at the end of a child, and calls it no more.
+func forget(one key) func(*C.chld_event) {
+	all.Lock()
+	defer all.Unlock()
+	finish := all.waiting[one]
+	delete(all.waiting, one)
+	return finish
 }
 
 func report(l *loop) {
@@ -136,11 +168,7 @@ func report(l *loop) {
 		if event.last == 0 {
 			continue // it has survived its stop sequence, and its exit is still reported
 		}
-		all.Lock()
-		finish := all.waiting[event.id]
-		delete(all.waiting, event.id)
-		all.Unlock()
-		if finish != nil { // else the child was closed
+		if finish := forget(keyOf(&event)); finish != nil { // else the child was closed
 			finish(&event)
 		}
 	}

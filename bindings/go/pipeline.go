@@ -100,7 +100,8 @@ func (p *Pipeline) Run(ctx context.Context) (*PipelineResult, error) {
 	return result, err
 }
 
-func (p *Pipeline) runIn(m *memory, set C.chld_set) (id C.chld_id, err error) {
+func (p *Pipeline) runIn(m *memory, user unsafe.Pointer, set C.chld_set) (
+	id C.chld_id, err error) {
 	commands := append([]*Cmd(nil), p.Stages...)
 	whole := &Cmd{Input: p.Input, Timeout: p.Timeout, Stop: p.Stop,
 		KeepStdout: p.KeepStdout, KeepStderr: p.KeepStderr}
@@ -118,6 +119,9 @@ func (p *Pipeline) runIn(m *memory, set C.chld_set) (id C.chld_id, err error) {
 	options, err := m.capture(whole, whole.Stdout, whole.Stderr)
 	if err != nil {
 		return 0, err
+	}
+	if len(stages) > 0 { // the child of a pipeline in a set is its last stage
+		stages[len(stages)-1].options.user = user
 	}
 	var failure C.chld_error
 	if C.chld_set_run_pipeline(set, first(stages), C.size_t(len(stages)), options, &id,

@@ -10,6 +10,7 @@ import (
 	"context"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 // Result is what came of Run.
@@ -80,13 +81,16 @@ func (c *Cmd) prepared() *Cmd {
 // had written, Cancelled, and the error of the context.
 func (c *Cmd) Run(ctx context.Context) (*Result, error) {
 	var result *Result
-	err := capture(ctx, &c.Stop, func(m *memory, set C.chld_set) (C.chld_id, error) {
+	begin := func(m *memory, user unsafe.Pointer, set C.chld_set) (C.chld_id, error) {
 		options, err := m.capture(c, c.Stdout, c.Stderr)
 		if err != nil {
 			return 0, err
 		}
-		return c.runIn(m, set, options)
-	}, func(event *C.chld_event) { result = copyResult(event.capture) })
+		return c.runIn(m, user, set, options)
+	}
+	err := capture(ctx, &c.Stop, begin, func(event *C.chld_event) {
+		result = copyResult(event.capture)
+	})
 	keepFiles(c) // what the tees are
 	if result != nil && err != nil {
 		result.Cancelled, result.TimedOut = true, false
@@ -95,14 +99,15 @@ func (c *Cmd) Run(ctx context.Context) (*Result, error) {
 }
 
 // runIn starts the child in a set, which captures it.
-func (c *Cmd) runIn(m *memory, set C.chld_set, options *C.chld_capture_options) (
-	id C.chld_id, err error) {
+func (c *Cmd) runIn(m *memory, user unsafe.Pointer, set C.chld_set,
+	options *C.chld_capture_options) (id C.chld_id, err error) {
 	c = c.prepared()
 	defer keepFiles(c)
 	begin, err := m.start(c)
 	if err != nil {
 		return 0, err
 	}
+	begin.options.user = user
 	var failure C.chld_error
 	if C.chld_set_run(set, begin.argv, begin.options, options, &id, &failure) < 0 {
 		return 0, startError(&failure)
@@ -112,25 +117,25 @@ func (c *Cmd) runIn(m *memory, set C.chld_set, options *C.chld_capture_options) 
 
 // capture has the set of all do a capture. `finish` copies its result.
 func capture(ctx context.Context, plan *StopPlan,
-	begin func(*memory, C.chld_set) (C.chld_id, error), finish func(*C.chld_event)) error {
+	begin func(*memory, unsafe.Pointer, C.chld_set) (C.chld_id, error),
+	finish func(*C.chld_event)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	var m memory
 	var id C.chld_id
+	user := unsafe.Pointer(&zeros[C.char](&m, 1)[0]) // nobody else has this address meanwhile
 	done := make(chan struct{})
-	err := enter(func(event *C.chld_event) {
+	err := enter(key{user: user}, func(event *C.chld_event) {
 		finish(event)
 		C.chld_close(event.id)
-		m.free()
 		close(done)
-	}, func(set C.chld_set) (began C.chld_id, err error) {
-		began, err = begin(&m, set)
-		id = began
-		return began, err
+	}, func(set C.chld_set) (err error) {
+		id, err = begin(&m, user, set)
+		return err
 	})
+	defer m.free() // after the last event
 	if err != nil {
-		m.free()
 		return err
 	}
 	select {

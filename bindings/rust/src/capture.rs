@@ -269,7 +269,8 @@ impl Wants {
 /// All that the options of a capture point to. It must last as long as the capture.
 pub(crate) struct Memory {
     capture: Capture,
-    plan: Box<ffi::chld_stop_plan>,
+    /// One, in memory that does not move.
+    plan: Vec<ffi::chld_stop_plan>,
     sinks: [chld_sink; 2],
     buffers: Vec<Vec<u8>>,
 }
@@ -282,7 +283,7 @@ impl Memory {
     pub fn new(capture: &Capture, wants: Wants) -> Memory {
         let capture = capture.clone();
         let mut memory = Memory {
-            plan: Box::new(capture.plan.raw()),
+            plan: vec![capture.plan.raw()],
             sinks: [chld_sink::zeroed(); 2],
             buffers: Vec::new(),
             capture,
@@ -330,13 +331,18 @@ impl Memory {
         }
     }
 
-    /// The options. They point into `self`.
+    /// A number that no other memory has meanwhile: the `user` pointer of a captured child.
+    pub fn token(&self) -> usize {
+        self.plan.as_ptr().addr()
+    }
+
+    /// The options. They point into memory of `self` that does not move.
     pub fn options(&mut self) -> chld_capture_options {
         let mut raw = chld_capture_options::zeroed();
         raw.size = size_of::<chld_capture_options>();
         // To the library 0 is no timeout.
         raw.timeout_ms = self.capture.timeout.map_or(-1, |time| milliseconds(time).max(1));
-        raw.stop = &*self.plan;
+        raw.stop = self.plan.as_ptr();
         [raw.out, raw.err] = self.sinks;
         if let Some(input) = &self.capture.input {
             raw.r#in.mode = ffi::CHLD_FEED_BUFFER;

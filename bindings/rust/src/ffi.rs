@@ -297,6 +297,7 @@ unsafe extern "C" {
     pub safe fn chld_kill_group(id: chld_id, signal: c_int) -> c_int;
     pub safe fn chld_kill_tree(id: chld_id, signal: c_int, survivors: &mut u32) -> c_int;
     pub safe fn chld_usage(id: chld_id, ret: &mut chld_resources) -> c_int;
+    pub safe fn chld_user(id: chld_id, ret: &mut *mut c_void) -> c_int;
     pub safe fn chld_pid(id: chld_id) -> c_int;
     pub safe fn chld_exit_fd(id: chld_id) -> c_int;
     pub safe fn chld_stdin_fd(id: chld_id) -> c_int;

@@ -144,19 +144,26 @@ impl Pipeline {
 /// Stages as C sees them, and all that they point to.
 pub(crate) struct Stages {
     pub raw: Vec<chld_stage>,
-    _starts: Vec<Start>,
+    starts: Vec<Start>,
 }
 
 impl Stages {
+    /// The child of a pipeline in a set is its last stage.
+    pub fn set_user(&mut self, token: usize) {
+        if let Some(last) = self.starts.last_mut() {
+            last.set_user(token);
+        }
+    }
+
     fn new(commands: &[Command]) -> Result<Stages> {
-        let mut stages = Stages { raw: Vec::new(), _starts: Vec::new() };
+        let mut stages = Stages { raw: Vec::new(), starts: Vec::new() };
         for (number, command) in commands.iter().enumerate() {
             let start = Start::new(command).map_err(|error| error.in_stage(number))?;
             let mut raw = chld_stage::zeroed();
             raw.argv = start.argv();
             raw.options = start.options();
             stages.raw.push(raw);
-            stages._starts.push(start);
+            stages.starts.push(start);
         }
         Ok(stages)
     }

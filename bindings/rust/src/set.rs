@@ -33,9 +33,15 @@ use std::time::{Duration, Instant};
 /// ```
 pub struct Set {
     id: chld_set,
-    /// The children that [`Set::run`] started. The thread that takes one out closes its
-    /// handle, and may free its memory after that.
-    running: Mutex<HashMap<chld_id, Memory>>,
+    /// The children that [`Set::run`] started, by their tokens. The thread that takes one out
+    /// closes its handle, and may free its memory after that.
+    running: Mutex<HashMap<usize, Running>>,
+}
+
+struct Running {
+    /// Not there yet while the child is being started.
+    id: Option<chld_id>,
+    _memory: Memory,
 }
 
 /// What happened in a set.
@@ -98,9 +104,10 @@ impl Set {
 
     /// Starts a program; the set captures it as [`Command::output`] does, and owns the child.
     pub fn run(&self, command: &Command) -> Result<ChildId> {
-        let start = Start::of_capture(command)?;
+        let mut start = Start::of_capture(command)?;
         let wants = Wants::of(&command.stdout, &command.stderr);
         let memory = Memory::new(&command.capture, wants);
+        start.set_user(memory.token());
         self.begin(memory, |capture, id, error| {
             // SAFETY: `start` and the memory own what the pointers lead to; the latter stays
             // until the child is out of the set.
@@ -111,6 +118,7 @@ impl Set {
     /// Starts a pipeline; the set captures it as [`Pipeline::output`] does, and owns it.
     pub fn run_pipeline(&self, pipeline: &Pipeline) -> Result<ChildId> {
         let (mut stages, memory) = pipeline.prepare()?;
+        stages.set_user(memory.token());
         let (raw, count) = (stages.raw.as_mut_ptr(), stages.raw.len());
         self.begin(memory, |capture, id, error| {
             // SAFETY: as in run(); the library copies the stages.
@@ -124,12 +132,16 @@ impl Set {
         start: impl FnOnce(&ffi::chld_capture_options, &mut chld_id, &mut ffi::chld_error) -> i32,
     ) -> Result<ChildId> {
         let (mut id, mut error) = (0, ffi::chld_error::zeroed());
-        // Held meanwhile: another thread may get the event before this one has the handle.
-        let mut running = self.running();
-        if start(&memory.options(), &mut id, &mut error) < 0 {
+        let (token, options) = (memory.token(), memory.options());
+        // Before the start: another thread may get the event before this one has the handle.
+        self.running().insert(token, Running { id: None, _memory: memory });
+        if start(&options, &mut id, &mut error) < 0 {
+            self.running().remove(&token);
             return Err(Error::of_start(&error));
         }
-        running.insert(id, memory);
+        if let Some(running) = self.running().get_mut(&token) {
+            running.id = Some(id);
+        }
         Ok(ChildId(id))
     }
 
@@ -137,11 +149,14 @@ impl Set {
     /// owns is dropped.
     pub fn remove(&self, child: impl Into<ChildId>) -> Result<()> {
         let id = child.into().0;
-        let memory = self.running().remove(&id);
+        let mut user = std::ptr::null_mut();
+        check("chld_user", ffi::chld_user(id, &mut user))?;
+        let running = self.running().remove(&user.addr());
         let result = ffi::chld_set_remove(self.id, id);
-        if memory.is_some() {
+        if running.is_some() {
             ffi::chld_close(id);
         }
+        drop(running); // its memory, after that
         check("chld_set_remove", result).map(drop)
     }
 
@@ -213,7 +228,7 @@ impl Set {
     }
 
     fn captured(&self, raw: &chld_event) -> Option<Event> {
-        let memory = self.running().remove(&raw.id)?;
+        let running = self.running().remove(&raw.user.addr())?;
         let id = ChildId(raw.id);
         // SAFETY: this thread took the child out of `running`, so nobody else closes the
         // handle, and until that what the event points to is there.
@@ -229,11 +244,11 @@ impl Set {
             }
         };
         ffi::chld_close(raw.id);
-        drop(memory);
+        drop(running); // its memory, after that
         Some(event)
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<chld_id, Memory>> {
+    fn running(&self) -> MutexGuard<'_, HashMap<usize, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -241,7 +256,7 @@ impl Set {
 impl Drop for Set {
     fn drop(&mut self) {
         ffi::chld_set_close(self.id);
-        for &id in self.running().keys() {
+        for id in self.running().values().filter_map(|running| running.id) {
             ffi::chld_close(id);
         }
     }

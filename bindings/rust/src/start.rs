@@ -81,6 +81,11 @@ impl Start {
         &*self.options
     }
 
+    /// What events have as the `user` pointer of the child.
+    pub fn set_user(&mut self, token: usize) {
+        self.options.user = std::ptr::without_provenance_mut(token);
+    }
+
     pub fn argv(&self) -> *const *const c_char {
         self.argv.as_ptr()
     }
