@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
@@ -259,6 +260,27 @@ func TestErrorsAreThoseOfGo(t *testing.T) {
 	bad.Stop.Steps = []chld.Step{{Signal: 999}}
 	_, err = bad.Run(ctx)
 	equal(t, errors.Is(err, syscall.EINVAL), true)
+}
+
+// Opening a FIFO lasts until its other end is opened.
+func TestAStartThatTakesLongDelaysNobody(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	must(t, syscall.Mkfifo(fifo, 0o600))
+	slow := make(chan string)
+	go func() {
+		cmd := chld.Command("cat")
+		cmd.Stdin = chld.Path(fifo)
+		result, err := cmd.Run(ctx)
+		if err != nil {
+			t.Error(err)
+		}
+		slow <- string(result.Stdout)
+	}()
+	result, err := sh("exit 3").Run(ctx)
+	must(t, err)
+	equal(t, result.Status.ExitCode(), 3)
+	must(t, os.WriteFile(fifo, []byte("text"), 0))
+	equal(t, <-slow, "text")
 }
 
 // threads is how many this process has.

@@ -369,3 +369,27 @@ fn nobody_waits_for_a_detached_child() {
     from.read_to_string(&mut text).unwrap();
     assert_eq!(text, "there\n");
 }
+
+/// Opening a FIFO lasts until its other end is opened.
+#[test]
+fn a_start_that_takes_long_delays_no_event() {
+    let fifo = std::env::temp_dir().join(format!("chld-rust-fifo-{}", std::process::id()));
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let set = Set::new().unwrap();
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| set.run(Command::new("cat").stdin(Stdio::path(&fifo))).unwrap());
+        let quick = set.run(&sh("exit 3")).unwrap();
+        let Some(Event::Captured { id, output }) = set.wait(Some(LONG)).unwrap() else {
+            panic!("no capture");
+        };
+        assert_eq!((id, output.status.code()), (quick, Some(3)));
+        assert!(!slow.is_finished());
+        std::fs::write(&fifo, "text").unwrap();
+        let slow = slow.join().unwrap();
+        let Some(Event::Captured { id, output }) = set.wait(Some(LONG)).unwrap() else {
+            panic!("no capture");
+        };
+        assert_eq!((id, &output.stdout[..]), (slow, &b"text"[..]));
+    });
+    std::fs::remove_file(&fifo).unwrap();
+}
