@@ -1,5 +1,5 @@
-"""The library from other languages: the programs in examples/languages print the
-same of the same ten children, beside children of their runtimes' own; and chld.hpp.
+"""The programs in examples/languages print the same of the same ten children, beside
+children of their runtimes' own; and chld.hpp.
 """
 
 import difflib
@@ -7,24 +7,18 @@ import functools
 import shutil
 import subprocess
 
-from .tools import (BUILD, CC, HEADER, ROOT, WARNINGS, Skipped, check, need, require, run, scratch)
+from .newcomer import DENY, NO_PIDFDS
+from .tools import BUILD, CC, HEADER, ROOT, WARNINGS, Skipped, check, require, run, scratch
 
 LANGUAGES = ROOT / "examples/languages"
 CHILDREN = LANGUAGES / "children.txt"
-FETCHED = BUILD / "languages/node/node_modules"  # by examples/languages/setup.sh
-# As on a kernel before Linux 5.3: c-tests/deny.c, which `make check` builds.
-DENY = BUILD / "c-tests/deny"
-NO_PIDFDS = [DENY, "pidfd_open=ENOSYS,clone:pidfd=EINVAL,clone3=ENOSYS,waitid:pidfd=EINVAL,"
-             "pidfd_send_signal=ENOSYS", "--"]
 SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
 ENVIRONMENT = {
     "CHLD_LIBRARY": str(BUILD / "libchld.so.0"),
     "CHLD_HEADER": str(HEADER),
     "LD_LIBRARY_PATH": str(BUILD),
-    "NODE_PATH": str(FETCHED),
     "PYTHONDONTWRITEBYTECODE": "1",
-    "GODEBUG": "cgocheck=2",
 }
 
 
@@ -144,44 +138,3 @@ def included():
     run(program)
 
 
-@check("ten children in LuaJIT")
-def lua():
-    return same(need("luajit"), LANGUAGES / "lua/children.lua")
-
-
-@check("ten children in Node, with koffi")
-def node():
-    if run(need("node"), "-e", "require('koffi')", env=ENVIRONMENT, succeed=False).returncode:
-        raise Skipped("koffi is not there: examples/languages/setup.sh gets it")
-    return same("node", LANGUAGES / "node/children.js")
-
-
-@check("ten children in Go, with cgo")
-def go():
-    program = scratch() / "children-go"
-    environment = {
-        "CGO_ENABLED": "1",
-        "CGO_CFLAGS": f"-I{HEADER.parent}",
-        "CGO_LDFLAGS": f"-L{BUILD}",
-        "GOCACHE": str(scratch() / "go-cache"),
-        "GOPATH": str(scratch() / "go"),
-        "GOPROXY": "off",
-        "GOTOOLCHAIN": "local",
-    }
-    run(need("go"), "build", "-o", program, ".", cwd=LANGUAGES / "go", env=environment)
-    run("go", "vet", "./...", cwd=LANGUAGES / "go", env=environment)
-    return same(program)
-
-
-@check("ten children in Ruby, with ffi")
-def ruby():
-    if run(need("ruby"), "-e", "require 'ffi'", succeed=False).returncode:
-        raise Skipped("ruby has no ffi")
-    return same("ruby", "-w", LANGUAGES / "ruby/children.rb")
-
-
-@check("ten children in Perl, with FFI::Platypus")
-def perl():
-    if run(need("perl"), "-MFFI::Platypus", "-e", "1", succeed=False).returncode:
-        raise Skipped("perl has no FFI::Platypus")
-    return same("perl", LANGUAGES / "perl/children.pl")

@@ -2,7 +2,7 @@
 
 import re
 
-from .binding_python import OFFLINE, python
+from .bindings_python import OFFLINE, python
 from .tools import ROOT, Skipped, check, require, run, scratch
 
 SUITE = ROOT / "c-tests/peers/cpython_subprocess.py"

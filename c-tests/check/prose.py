@@ -89,7 +89,11 @@ def readers():
             yield f"{folder}/**/*.{ending}", lambda text: commented(HASH_COMMENT, text)
     for path in ("Makefile", ".ci/run", "docs/*.mk", "debian/rules", "Cargo.toml"):
         yield path, lambda text: commented(HASH_COMMENT, text)
-    for path in ("*.md", "docs/*.md", "examples/**/*.md"):
+    for ending in ("rs", "go", "js", "ts"):
+        yield f"bindings/**/*.{ending}", lambda text: commented(C_COMMENT, text)
+    for ending in ("rb", "pm", "pl", "sh", "toml"):
+        yield f"bindings/**/*.{ending}", lambda text: commented(HASH_COMMENT, text)
+    for path in ("*.md", "docs/*.md", "examples/**/*.md", "bindings/**/*.md"):
         yield path, markdown_prose
 
 
@@ -98,7 +102,7 @@ def all_prose():
     for pattern, find in readers():
         for file in sorted(ROOT.glob(pattern)):
             path = str(file.relative_to(ROOT))
-            if not path.startswith(ELSEWHERE) and "node_modules" not in file.parts:
+            if not path.startswith(ELSEWHERE) and not {"node_modules", "target"} & {*file.parts}:
                 yield path, list(find(file.read_text()))
 
 

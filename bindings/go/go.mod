@@ -1,0 +1,3 @@
+module example.org/chld
+
+go 1.19

@@ -1,3 +1,0 @@
-module example.org/children
-
-go 1.19
