@@ -43,7 +43,8 @@ class Tree:
                 if path.is_symlink() or not path.is_dir()}
 
     def expected(self, build=BUILD):
-        names = {f"include/{path.name}" for path in (ROOT / "include").glob("*.h*")}
+        headers = [*(ROOT / "include").glob("*.h*"), *(ROOT / "include/chld").iterdir()]
+        names = {str(path.relative_to(ROOT)) for path in headers}
         names |= {f"{self.libdir}/{name}" for name in (
             "libchld.a", "libchld.so", SONAME, f"libchld.so.{VERSION}", "pkgconfig/chld.pc",
             "cmake/chld/chld-config.cmake", "cmake/chld/chld-config-version.cmake")}

@@ -1,14 +1,14 @@
 """The library from other languages: the programs in examples/languages print the
-same of the same ten children, beside children of their runtimes' own; and chld.hpp.
+same of the same ten children, beside children of their runtimes' own.
 """
 
 import difflib
 import functools
 import os
-import shutil
 import subprocess
 import sys
 
+from .hpp import compiled, compilers
 from .tools import (BUILD, CC, HEADER, ROOT, WARNINGS, Skipped, check, need, require, run, scratch)
 
 LANGUAGES = ROOT / "examples/languages"
@@ -18,7 +18,6 @@ FETCHED = BUILD / "languages/node/node_modules"  # by examples/languages/setup.s
 DENY = BUILD / "c-tests/deny"
 NO_PIDFDS = [DENY, "pidfd_open=ENOSYS,clone:pidfd=EINVAL,clone3=ENOSYS,waitid:pidfd=EINVAL,"
              "pidfd_send_signal=ENOSYS", "--"]
-SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
 ENVIRONMENT = {
     "CHLD_LIBRARY": str(BUILD / "libchld.so.0"),
@@ -86,64 +85,13 @@ def c():
     return same(scratch() / "children-c")
 
 
-def compilers():
-    found = [compiler for compiler in ("g++", "clang++") if shutil.which(compiler)]
-    if not found:
-        raise Skipped("neither g++ nor clang++ is installed")
-    return found
-
-
-def compiled(compiler, source, *flags):
-    program = scratch() / source.stem
-    run(compiler, "-std=c++17", *WARNINGS, *flags, "-I", HEADER.parent, "-o", program, source,
-        BUILD / "libchld.a")
-    return program
-
-
 @check("ten children in C++, with chld.hpp")
 def cpp():
     for compiler in compilers():
-        same(compiled(compiler, LANGUAGES / "cpp/children.cpp"))
+        program = scratch() / f"children-{compiler}"
+        compiled(compiler, "c++11", program, LANGUAGES / "cpp/children.cpp")
+        same(program)
     return f"by {' and '.join(compilers())}"
-
-
-def sanitizes(compiler):
-    probe = scratch() / "probe.cpp"
-    probe.write_text("int main() {}\n")
-    try:
-        compiled(compiler, probe, *SANITIZE)
-    except Exception:
-        return False
-    return True
-
-
-@check("chld.hpp owns, throws and frees as documented")
-def hpp():
-    source = ROOT / "c-tests/check/hpp.cpp"
-    remarks = []
-    for compiler in compilers():
-        flags = SANITIZE if sanitizes(compiler) else []
-        run(compiled(compiler, source, *flags))
-        remarks.append(f"by {compiler}{', with sanitizers' if flags else ''}")
-    return "\n".join(remarks)
-
-
-@check("chld.hpp can be included by several files, in later C++ as well, with more warnings")
-def included():
-    text = '#include <chld.hpp>\nint {}() {{ return chld::child().id() != CHLD_NONE; }}\n'
-    files = []
-    for name in ("one", "main"):
-        files.append(scratch() / f"{name}.cpp")
-        files[-1].write_text(text.format(name))
-    more = ["-Wshadow", "-Wconversion", "-Wold-style-cast", "-Wnon-virtual-dtor"]
-    for compiler in compilers():
-        for standard in ("c++17", "c++20"):
-            run(compiler, f"-std={standard}", *WARNINGS, *more, "-I", HEADER.parent,
-                "-fsyntax-only", files[0])
-    program = scratch() / "included"
-    run(compilers()[0], "-std=c++17", "-I", HEADER.parent, "-o", program, *files,
-        BUILD / "libchld.a")
-    run(program)
 
 
 @check("ten children in Python, with ctypes")
