@@ -1,9 +1,12 @@
-"""chld.hpp: its tests in hpp/, the promises of its files."""
+"""chld.hpp: its tests in hpp/, the conformance list, its README, and its parts."""
 
 import shutil
 
-from .tools import BUILD, HEADER, ROOT, WARNINGS, Skipped, check, require, run, scratch
+from .conformance import compare
+from .documented import blocks, dead_links
+from .tools import (BUILD, HEADER, ROOT, WARNINGS, Skipped, check, need, require, run, scratch)
 
+BINDING = ROOT / "bindings/cpp"
 TESTS = ROOT / "c-tests/check/hpp"
 PARTS = sorted((ROOT / "include/chld").glob("*.hpp"))
 STANDARDS = ["c++11", "c++14", "c++17", "c++20"]
@@ -44,12 +47,12 @@ def test(compiler, standard):
     return f"{standard} by {compiler}{', with sanitizers' if flags else ''}"
 
 
-@check("chld.hpp does what it says, in the oldest C++ that it is for")
+@check("chld.hpp works as documented, in the oldest C++ that it is for")
 def oldest():
     return test(compilers()[0], STANDARDS[0])
 
 
-@check("chld.hpp does what it says, in the newest C++")
+@check("chld.hpp works as documented, in the newest C++")
 def newest():
     return test(compilers()[-1], STANDARDS[-1])
 
@@ -106,6 +109,53 @@ def mixed():
             source)
     run(compilers()[0], "-o", program, *objects, BUILD / "libchld.a")
     run(program)
+
+
+PROGRAM = "#include <chld.hpp>\n#include <iostream>\n\nint main()\n{{\n{}}}\n"
+
+
+def block_prints(number, block, place):
+    """What a block of the README prints: a program, a part of one, or commands."""
+    if block.language == "sh":
+        return run("sh", "-eu", "-c", block.code, cwd=place, env={"HOME": str(place)}).stdout
+    require(block.language == "cpp", f"there is no rule for a block of {block.language}")
+    if "int main()" in block.code:
+        (place / "program.cpp").write_text(block.code)
+        return None
+    source, program = place / f"block-{number}.cpp", place / f"block-{number}"
+    source.write_text(PROGRAM.format(block.code))
+    compiled(compilers()[0], "c++14", program, source)
+    return run(program).stdout
+
+
+@check("chld.hpp: a newcomer types the lines of bindings/cpp/README.md, and they work")
+def newcomer():
+    place, readme = scratch() / "newcomer", BINDING / "README.md"
+    place.mkdir()
+    need("pkg-config")
+    text = readme.read_text()
+    dead = list(dead_links(readme, text))
+    require(not dead, f"README.md leads to {dead}")
+    made, *others = blocks(text)
+    commands = made.code.replace("make\nmake install ", f"make -C {ROOT} install ")
+    require(commands != made.code, "README.md does not begin with make and make install")
+    run("sh", "-eu", "-c", commands, cwd=place, env={"HOME": str(place)})
+    for number, block in enumerate(others):
+        printed = block_prints(number, block, place)
+        require(block.prints in (None, printed),
+                f"README.md:{block.line} prints:\n{printed}instead of:\n{block.prints}")
+    return f"{len(others) + 1} blocks"
+
+
+@check("chld.hpp passes the conformance list of the bindings")
+def conformance():
+    for compiler in compilers():
+        program = scratch() / f"conformance-{compiler}"
+        compiled(compiler, "c++11", program, BINDING / "conformance.cpp")
+        done = run(program, cwd=scratch(), succeed=False)
+        remark = compare(done.stdout)
+        require(done.returncode == 0, done.stdout + done.stderr)
+    return f"{remark} by {' and '.join(compilers())}"
 
 
 @check("chld.hpp: each part is of at most 400 lines and 100 columns")

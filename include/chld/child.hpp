@@ -105,7 +105,7 @@ public:
         int result = chld_wait_change(id_, changes, detail::limit(most), &how);
         return in_time(result, "chld_wait_change", how, to);
     }
-    /** What the library knows of it, without asking the kernel. */
+    /** Its status if a call has seen the exit; otherwise it runs. The kernel is not asked. */
     status peek(report to = report()) const
     {
         status how;
@@ -253,9 +253,8 @@ inline chld_id find(int pid) noexcept
 
 /**
  * Starts a child, feeds it, reads what it writes, and returns when it has exited. `more`:
- * settings, and a std::error_code or chld::failure. stdout and stderr are kept unless
- * out() or err() say otherwise. That it exits with another code than 0, by a signal or at
- * the timeout is no failure.
+ * settings, and a std::error_code or chld::failure. Without the settings out() and err() its
+ * output is kept. An exit code, a signal and the timeout are results, not failures.
  */
 template <typename... More> output run(const arguments &argv, More &&...more)
 {

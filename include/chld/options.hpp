@@ -19,7 +19,7 @@
 
 namespace chld {
 
-/** Settings: one, several or none. Copies share nothing. */
+/** Settings: one, several or none. */
 class options {
 public:
     /** None. */
@@ -35,7 +35,7 @@ public:
     /** Adds settings after those that are there. */
     options &add(const options &more)
     {
-        std::vector<step> steps(more.steps_);
+        std::vector<std::shared_ptr<const step>> steps(more.steps_);
         steps_.insert(steps_.end(), steps.begin(), steps.end());
         return *this;
     }
@@ -45,17 +45,17 @@ public:
     static options of(step one)
     {
         options made;
-        made.steps_.push_back(std::move(one));
+        made.steps_.push_back(std::make_shared<const step>(std::move(one)));
         return made;
     }
     void apply(detail::request &to) const
     {
-        for (const step &each : steps_)
-            each(to);
+        for (const std::shared_ptr<const step> &each : steps_)
+            (*each)(to);
     }
 
 private:
-    std::vector<step> steps_;
+    std::vector<std::shared_ptr<const step>> steps_; // copies of settings are cheap
 };
 
 namespace detail {
@@ -82,7 +82,7 @@ private:
 
 /* The child's program and surroundings */
 
-/** The file to execute, if it is not what argv[0] says. */
+/** The file to execute, if it is another one than argv[0]. */
 inline options program(std::string path)
 {
     return options::of([path](detail::request &to) { to.program = path, to.has_program = true; });
@@ -272,22 +272,25 @@ inline options raw(std::function<void(chld_spawn_options &)> change)
 /** What the child reads on its stdin, which gets a pipe. */
 inline options input(std::string bytes)
 {
-    return options::of([bytes](detail::request &to) {
-        to.input = bytes, to.functions.in = nullptr, to.feed(false);
+    auto kept = std::make_shared<const std::string>(std::move(bytes));
+    return options::of([kept](detail::request &to) {
+        to.input = kept, to.functions.in = nullptr, to.feed();
     });
 }
 
-/** Calls give(char *buffer, size_t size) for the input. It returns the number of bytes that
- *  it has put into the buffer, 0 at the end. If it throws, the input ends and the child is
- *  stopped (with cancel(), only the input ends); the exception is thrown again when the
- *  child has exited. */
+/** Calls give(char *buffer, size_t size) for the input. It puts up to `size` bytes into the
+ *  buffer and returns their number, 0 at the end. If it throws, the input ends, the child is
+ *  stopped, and the exception is thrown again when the child has exited. A setting cancel()
+ *  takes the place of the stop: then only the input ends. */
 inline options input_from(std::function<size_t(char *buffer, size_t size)> give)
 {
-    return options::of([give](detail::request &to) { to.functions.in = give, to.feed(true); });
+    return options::of([give](detail::request &to) {
+        to.input = nullptr, to.functions.in = give, to.feed();
+    });
 }
 
 /** The most time for everything together. Then the child is stopped by the plan of
- *  stop_by(), and the output says `timed_out`. */
+ *  stop_by(), and output::timed_out is true. */
 inline options timeout(milliseconds most)
 {
     return options::of([most](detail::request &to) {
@@ -295,15 +298,15 @@ inline options timeout(milliseconds most)
     });
 }
 
-/** How the child is stopped at the timeout, when it is cancelled, or by a function that
- *  wants no more. */
+/** How the child is stopped: at the timeout, when it is cancelled, and when a function that
+ *  takes its output throws or returns false. */
 inline options stop_by(stop_plan plan)
 {
     return options::of([plan](detail::request &to) { to.plan = plan; });
 }
 
 /** As soon as the descriptor `fd` is readable, the child is stopped as at the timeout, and
- *  the output says `cancelled`. */
+ *  output::cancelled is true. */
 inline options cancel(int fd)
 {
     return options::of([fd](detail::request &to) {

@@ -76,14 +76,13 @@ public:
         return true;
     }
 
-    /** The capture, with what the first and the last stage say of their streams. */
+    /** The capture, with the input of the first stage and the sinks of the last one. */
     bool ready_to_capture(request &capture, const options &common, const report &to)
     {
         common.apply(capture);
         if (!requests_.empty()) {
             const request &first = *requests_.front(), &last = *requests_.back();
-            capture.has_input = first.has_input, capture.input = first.input;
-            capture.functions.in = first.functions.in;
+            capture.input = first.input, capture.functions.in = first.functions.in;
             capture.out = last.out, capture.err = last.err;
         }
         return capture.ready_to_capture(to);
@@ -156,9 +155,9 @@ private:
 };
 
 /**
- * Runs a pipeline to its end, as run() does with a child: the input is the first stage's,
- * the output the last one's, and stderr is that of all stages that do not say otherwise.
- * Settings of the call are those of every stage. The timeout and the stop plan are for all.
+ * Runs a pipeline to its end, as run() does with a child. The input is the first stage's,
+ * the output the last one's; stderr is kept of all stages without a setting err(). Settings
+ * of the call are those of every stage. The timeout and the stop plan are for all together.
  */
 template <typename... More> pipeline_output run_pipeline(const stages &from, More &&...more)
 {

@@ -139,7 +139,7 @@ private:
 struct output_stream {
     stream where;
     sink what;
-    bool led = false, sunk = false; // whether the settings say so
+    bool led = false, sunk = false; // whether a setting is about `where`, about `what`
     std::vector<char> memory;       // for the sinks that need some
 
     void lead(const stream &to) { where = to, led = true, sunk = false; }
@@ -149,17 +149,18 @@ struct output_stream {
         if (where.mode != pty)
             where = pipe;
     }
-    /** Whether a capture reads it: if a sink says so, or if nothing else is said. */
+    /** Whether a capture reads it: unless a setting leads it elsewhere. */
     bool is_read() const { return sunk || !led || where.mode == pipe || where.mode == pty; }
 };
 
-/** A start, and a capture, with all that they point to. */
+/** The options of a start and of a capture, with all that they point to. */
 struct request {
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
     chld_capture_options capture = CHLD_CAPTURE_OPTIONS_INIT;
     arguments argv;
-    std::string program, cwd, input;
-    bool has_program = false, has_cwd = false, has_input = false, only = false;
+    std::string program, cwd;
+    bool has_program = false, has_cwd = false, only = false;
+    std::shared_ptr<const std::string> input;
     environment set, whole;
     std::vector<std::string> unset;
     stream in;
@@ -176,11 +177,10 @@ struct request {
     {
         in = from;
         if (from.mode != pipe && from.mode != pty)
-            has_input = false, functions.in = nullptr;
+            input = nullptr, functions.in = nullptr;
     }
-    void feed(bool by_function)
+    void feed()
     {
-        has_input = !by_function;
         if (in.mode != pty)
             in = pipe;
     }
@@ -219,9 +219,10 @@ struct request {
         capture.in.argument = capture.out.argument = capture.err.argument = &functions;
         if (functions.in)
             capture.in.mode = CHLD_FEED_CALLBACK, capture.in.callback = calls::on_in;
-        else if (has_input)
+        else if (input)
             capture.in.mode = CHLD_FEED_BUFFER;
-        capture.in.data = input.data(), capture.in.size = input.size();
+        if (input)
+            capture.in.data = input->data(), capture.in.size = input->size();
         prepare(out, capture.out, out_kept, calls::on_out, functions.out);
         prepare(err, capture.err, err_kept, calls::on_err, functions.err);
         if (!functions.in || (capture.flags & CHLD_CAPTURE_CANCEL))

@@ -13,7 +13,8 @@
  * closed with its last event unless you move it out of that. A child that is passed as an
  * lvalue stays yours.
  *
- * Threads: one at a time uses a chld::set, except wake().
+ * Threads: one at a time uses a chld::set, except wake(). The functions of a capture run in
+ * next(), wait() and dispatch(). They must not destroy the set.
  */
 #ifndef CHLD_SET_HPP
 #define CHLD_SET_HPP
@@ -28,7 +29,7 @@ class event;
 
 namespace detail {
 
-/** What a chld::set knows of one child. */
+/** A child of a chld::set. */
 struct member {
     std::unique_ptr<request> held; // what the capture uses, as long as the child is open
     std::unique_ptr<pipeline_output> result;
@@ -67,15 +68,18 @@ public:
     /** The child, which can be moved out of the last event. It is empty if the set does not
      *  own it. */
     chld::child &child() const { return member_->owned; }
-    /** What came of a captured child. If a function of the capture has thrown, this throws
-     *  that, once. Call it before you close the child. */
+    /** What came of a captured child. If a function of the capture has thrown, the first call
+     *  throws that. Call it before you close the child. Without a capture, there is only the
+     *  status. */
     chld::output &output(report to = report()) const { return pipeline(to); }
     /** The same for set::run_pipeline(). */
     pipeline_output &pipeline(report to = report()) const
     {
         detail::member &of = *member_;
-        if (!of.result)
+        if (!of.result) {
             of.result.reset(new pipeline_output());
+            of.result->status = raw_.status;
+        }
         if (of.held && !of.taken) {
             chld_capture_result raw = chld_capture_result();
             if (to.check(chld_capture_take(of.id, &raw), "chld_capture_take") < 0)
@@ -226,6 +230,8 @@ public:
     /** Waits for the next event; nothing if there is none within `most`. */
     maybe<event> wait(milliseconds most = forever, report to = report())
     {
+        if (most <= milliseconds(0))
+            return next(to);
         chld_event raw = chld_event();
         turn in_turn(*this);
         int result = chld_set_wait(set_, detail::limit(most), &raw);
@@ -240,8 +246,8 @@ public:
         if (who)
             joined(who.id())->call = std::move(call);
     }
-    /** Waits for one event and calls its function; false if there is none within `most`. What
-     *  a function of a capture has thrown is thrown afterwards, unless output() has. */
+    /** Waits for one event and calls its function; false if there is none within `most`. If a
+     *  function of the capture has thrown and output() was not called, this throws that. */
     bool dispatch(milliseconds most = forever, report to = report())
     {
         maybe<event> one = wait(most, to);

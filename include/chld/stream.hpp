@@ -89,7 +89,7 @@ auto goes_on(Take &take, const Arguments &...arguments) ->
 } // namespace detail
 
 /** What becomes of the bytes that a child writes, for the calls that read them: run(),
- *  child::capture(), and those of pipelines and sets. */
+ *  child::capture(), and those of pipelines and sets. For a chld::child alone it is a pipe. */
 struct sink {
     uint32_t mode = CHLD_SINK_GROW; /**< One of CHLD_SINK_*. */
     uint32_t flags = 0;

@@ -89,6 +89,21 @@ static void children_with_pipes()
             std::errc::no_such_file_or_directory);
 }
 
+static void threads()
+{
+    std::vector<std::thread> all;
+    std::vector<std::string> got(8);
+    for (size_t i = 0; i < got.size(); i++)
+        all.emplace_back([&got, i] {
+            for (int turn = 0; turn < 10; turn++)
+                got[i] += chld::run({"cat"}, chld::input(std::to_string(i))).out;
+        });
+    for (std::thread &each : all)
+        each.join();
+    for (size_t i = 0; i < got.size(); i++)
+        REQUIRE(got[i] == std::string(10, static_cast<char>('0' + i)));
+}
+
 void captures()
 {
     kept();
@@ -96,4 +111,5 @@ void captures()
     cancelled();
     read_to_the_end();
     children_with_pipes();
+    threads();
 }

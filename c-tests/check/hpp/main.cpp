@@ -12,7 +12,6 @@ void functions();
 void pipelines();
 void sets();
 void set_captures();
-void conformance();
 
 int main()
 {
@@ -26,5 +25,4 @@ int main()
     pipelines();
     sets();
     set_captures();
-    conformance();
 }

@@ -33,7 +33,7 @@ template <typename Call> chld::failure thrown(Call call)
     return chld::failure();
 }
 
-/** What an exception of the test itself says; "" if none comes. */
+/** The text of an exception of the test itself; "" if there is none. */
 template <typename Call> std::string own_exception(Call call)
 {
     try {
