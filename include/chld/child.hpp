@@ -24,6 +24,7 @@ public:
     /** Owns a handle of chld.h. */
     explicit child(chld_id id) noexcept : id_(id) {}
 
+    /** The other object is then empty. */
     child(child &&other) noexcept { swap(other); }
     /** What was here before is destroyed. */
     child &operator=(child &&other) noexcept
@@ -149,15 +150,17 @@ public:
     {
         return to.check(chld_exit_fd(id_), "chld_exit_fd");
     }
-    /** The caller's ends of its streams. They stay the library's. */
+    /** The caller's end of its stdin, which stays the library's. */
     int stdin_fd(report to = report()) const
     {
         return to.check(chld_stdin_fd(id_), "chld_stdin_fd");
     }
+    /** The same for its stdout. */
     int stdout_fd(report to = report()) const
     {
         return to.check(chld_stdout_fd(id_), "chld_stdout_fd");
     }
+    /** The same for its stderr. */
     int stderr_fd(report to = report()) const
     {
         return to.check(chld_stderr_fd(id_), "chld_stderr_fd");

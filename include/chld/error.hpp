@@ -49,6 +49,7 @@ inline const std::error_category &category() noexcept
 /** What failed, and why. An empty one (false) means that nothing failed. */
 class failure {
 public:
+    /** Nothing failed. */
     failure() noexcept : raw_() {}
     /** The call of `function`, which returned the negative errno `result`. */
     failure(int result, const char *function)
@@ -107,6 +108,7 @@ private:
 /** The exception that functions of chld.hpp throw. code() is that of the failure. */
 class error : public std::system_error {
 public:
+    /** The exception for a failure. */
     explicit error(const failure &why)
         : std::system_error(why.code()), why_(std::make_shared<const failure>(why))
     {
@@ -129,6 +131,7 @@ private:
 /** Where a function reports its failure. Without an argument it throws a chld::error. */
 class report {
 public:
+    /** Throws. */
     report() noexcept = default;
     /** Stores the error code. Success stores an empty one. */
     report(std::error_code &code) noexcept : code_(&code) {}

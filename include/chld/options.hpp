@@ -40,7 +40,7 @@ public:
         return *this;
     }
 
-    /** Internal: the form that the library takes. */
+    /** Internal, as are the next two: what a setting does to a request. */
     using step = std::function<void(detail::request &)>;
     static options of(step one)
     {

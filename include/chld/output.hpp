@@ -10,9 +10,9 @@ namespace chld {
 
 /** What came of a captured child. */
 struct output {
-    chld::status status; /**< How it exited. It runs if it has outlived the stop plan. */
-    std::string out;     /**< What was kept of its stdout. */
-    std::string err;     /**< What was kept of its stderr. */
+    chld::status status;    /**< How it exited. It runs if it has outlived the stop plan. */
+    std::string out;        /**< What was kept of its stdout. */
+    std::string err;        /**< What was kept of its stderr. */
     bool timed_out = false; /**< The timeout was reached. `out` and `err` have what came. */
     bool cancelled = false; /**< The descriptor of cancel() became readable. */
     std::chrono::nanoseconds elapsed = std::chrono::nanoseconds(0); /**< How long it took. */
@@ -22,8 +22,8 @@ struct output {
 
 /** What came of one stage of a pipeline. */
 struct stage_output {
-    chld::status status;     /**< How it exited. */
-    int pid = 0;             /**< For messages. */
+    chld::status status;                     /**< How it exited. */
+    int pid = 0;                             /**< For messages. */
     chld_resources usage = chld_resources(); /**< What it has used up. */
 };
 

@@ -32,10 +32,11 @@ struct stage {
             how.add(each);
     }
 
-    arguments argv;
-    options how;
+    arguments argv; /**< The program and its arguments. */
+    options how;    /**< The settings. */
 };
 
+/** The stages of a pipeline, the first one first. */
 using stages = std::vector<stage>;
 
 namespace detail {
@@ -112,6 +113,7 @@ inline status pipefail(const std::vector<status> &all)
 /** A pipeline whose stages are children like any other. */
 class pipeline {
 public:
+    /** No stages. */
     pipeline() = default;
     /** Starts the stages. `more`: settings for all of them, and a std::error_code or
      *  chld::failure. If one cannot be started, there is none, and the failure names it. */

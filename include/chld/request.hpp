@@ -23,14 +23,16 @@ using environment = std::map<std::string, std::string>;
 /** How to stop a child: {{{SIGTERM, 500}, {SIGKILL, -1}}, CHLD_TARGET_GROUP} sends SIGTERM
  *  to its group, waits half a second and sends SIGKILL. See chld_stop_plan. */
 struct stop_plan {
+    /** SIGTERM and, two seconds later, SIGKILL, to the child alone. */
     stop_plan() = default;
+    /** The steps, CHLD_TARGET_* and CHLD_STOP_* bits. */
     stop_plan(std::vector<chld_stop_step> sequence, uint32_t to = CHLD_TARGET_CHILD,
               uint32_t bits = 0)
         : steps(std::move(sequence)), target(to), flags(bits)
     {
     }
 
-    std::vector<chld_stop_step> steps; /**< None: SIGTERM, 2 s, SIGKILL, 2 s. */
+    std::vector<chld_stop_step> steps;   /**< None: SIGTERM, 2 s, SIGKILL, 2 s. */
     uint32_t target = CHLD_TARGET_CHILD; /**< One of CHLD_TARGET_*. */
     uint32_t flags = 0;                  /**< CHLD_STOP_* bits. */
 

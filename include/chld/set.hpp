@@ -44,10 +44,14 @@ struct member {
 /** Something that a child in a set has done. Copies are of the same event. */
 class event {
 public:
+    /** No event: only for variables that get one later. */
     event() : raw_() {}
 
+    /** The child has exited, and was not captured. */
     bool exited() const noexcept { return raw_.kind == CHLD_EVENT_EXITED; }
+    /** The child was stopped by a signal: see set::add(). */
     bool stopped() const noexcept { return raw_.kind == CHLD_EVENT_STOPPED; }
+    /** The child was continued: see set::add(). */
     bool continued() const noexcept { return raw_.kind == CHLD_EVENT_CONTINUED; }
     /** The capture is complete: see output(). */
     bool captured() const noexcept { return raw_.kind == CHLD_EVENT_CAPTURED; }
@@ -76,11 +80,11 @@ public:
     pipeline_output &pipeline(report to = report()) const
     {
         detail::member &of = *member_;
-        if (!of.result) {
+        if (!of.result)
             of.result.reset(new pipeline_output());
+        if (!of.held)
             of.result->status = raw_.status;
-        }
-        if (of.held && !of.taken) {
+        else if (!of.taken) {
             chld_capture_result raw = chld_capture_result();
             if (to.check(chld_capture_take(of.id, &raw), "chld_capture_take") < 0)
                 return *of.result;
@@ -103,12 +107,14 @@ private:
 /** Many children in one loop. It can be moved, not copied. */
 class set {
 public:
-    /** `flags`: 0, or CHLD_SET_SIGCHLD. */
+    /** An empty set. `flags`: 0, or CHLD_SET_SIGCHLD. */
     explicit set(uint32_t flags = 0, report to = report())
     {
         to.check(chld_set_open(flags, &set_), "chld_set_open");
     }
+    /** The other set is then closed: calls on it fail with EBADF. */
     set(set &&other) noexcept { swap(other); }
+    /** What was here before is destroyed. */
     set &operator=(set &&other) noexcept
     {
         set(std::move(other)).swap(*this);

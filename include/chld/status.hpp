@@ -12,6 +12,7 @@
 
 namespace chld {
 
+/** The unit of all times; seconds convert to it. */
 using milliseconds = std::chrono::milliseconds;
 
 /** No timeout. */
@@ -33,11 +34,14 @@ inline int limit(milliseconds time)
  *  every version of C++, so that files compiled for different ones can be linked. */
 template <typename Value> class maybe {
 public:
+    /** Nothing. */
     maybe() = default;
+    /** A value. */
     maybe(Value value) : value_(std::move(value)), has_value_(true) {}
 
     /** True if there is a value. */
     explicit operator bool() const noexcept { return has_value_; }
+    /** The same by name. */
     bool has_value() const noexcept { return has_value_; }
     /** The value, which must be there. */
     Value &operator*() noexcept { return value_; }
@@ -61,6 +65,7 @@ private:
 struct status : chld_status {
     /** A child that runs. */
     status() noexcept : chld_status{CHLD_STATE_RUNNING, -1, 0, -1} {}
+    /** What a function of chld.h returned. */
     status(const chld_status &from) noexcept : chld_status(from) {}
 
     /** It has not exited. */

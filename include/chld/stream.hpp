@@ -35,11 +35,11 @@ struct stream {
     /** A named stream. */
     stream(named which = inherit) : mode(which) {}
 
-    uint32_t mode; /**< One of CHLD_STDIO_*. */
-    int fd = 0;
-    std::string path = std::string();
-    int open_flags = 0;
-    uint32_t open_mode = 0;
+    uint32_t mode;                    /**< One of CHLD_STDIO_*. */
+    int fd = 0;                       /**< For descriptor(). */
+    std::string path = std::string(); /**< For file(). */
+    int open_flags = 0;               /**< The flags of open(), or 0. */
+    uint32_t open_mode = 0;           /**< The permissions of a new file, or 0. */
 };
 
 /** The file at `path`, a string or std::filesystem::path. Without `flags` of open() it is
@@ -92,10 +92,10 @@ auto goes_on(Take &take, const Arguments &...arguments) ->
  *  child::capture(), and those of pipelines and sets. For a chld::child alone it is a pipe. */
 struct sink {
     uint32_t mode = CHLD_SINK_GROW; /**< One of CHLD_SINK_*. */
-    uint32_t flags = 0;
-    size_t size = 0;
-    int fd = 0;
-    detail::taker take = nullptr;
+    uint32_t flags = 0;             /**< CHLD_SINK_TEE, or 0. */
+    size_t size = 0;                /**< The most bytes, as the mode uses it. */
+    int fd = 0;                     /**< For pass_to() and tee(). */
+    detail::taker take = nullptr;   /**< For bytes() and lines(). */
 
     /** Also passes the bytes on to the descriptor `to`, which stays the caller's. */
     sink tee(int to) const

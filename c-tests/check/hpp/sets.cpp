@@ -70,12 +70,14 @@ static void watching()
             CHLD_WATCH_STOPPED | CHLD_WATCH_CONTINUED);
     chld::maybe<chld::event> event = set.wait();
     REQUIRE(event->stopped() && !event->last() && event->status().code == SIGSTOP);
+    REQUIRE(event->output().status.stopped()); // without a capture, that is all
     REQUIRE(event->child().kill(SIGCONT) && set.count() == 1);
     event = set.wait();
     REQUIRE(event->continued() && event->status().continued());
     event->child().close_fd(CHLD_STDIN);
     event = set.wait();
     REQUIRE(event->exited() && event->last() && event->status().code == 2);
+    REQUIRE(event->output().status.code == 2 && event->output().out.empty());
 }
 
 static void stopping()
