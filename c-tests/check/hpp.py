@@ -4,7 +4,8 @@ import shutil
 
 from .conformance import compare
 from .documented import blocks, dead_links
-from .tools import (BUILD, HEADER, ROOT, WARNINGS, Skipped, check, need, require, run, scratch)
+from .tools import (BUILD, HEADER, NO_PIDFDS, ROOT, WARNINGS, Skipped, can_deny_pidfds, check, need,
+                    require, run, scratch)
 
 BINDING = ROOT / "bindings/cpp"
 TESTS = ROOT / "c-tests/check/hpp"
@@ -44,7 +45,11 @@ def test(compiler, standard):
             "-o", folder / f"{source.stem}.o", source)
     compiled(compiler, standard, folder / "tests", *flags, *folder.glob("*.o"))
     run(folder / "tests", cwd=folder, timeout=300)
-    return f"{standard} by {compiler}{', with sanitizers' if flags else ''}"
+    remark = f"{standard} by {compiler}{', with sanitizers' if flags else ''}"
+    if not can_deny_pidfds():
+        return f"{remark}; not seen without pidfds"
+    run(*NO_PIDFDS, folder / "tests", cwd=folder, timeout=300)
+    return f"{remark}, and where pidfds are denied"
 
 
 @check("chld.hpp works as documented, in the oldest C++ that it is for")

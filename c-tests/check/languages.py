@@ -9,15 +9,12 @@ import subprocess
 import sys
 
 from .hpp import compiled, compilers
-from .tools import (BUILD, CC, HEADER, ROOT, WARNINGS, Skipped, check, need, require, run, scratch)
+from .tools import (BUILD, CC, HEADER, NO_PIDFDS, ROOT, WARNINGS, Skipped, can_deny_pidfds, check,
+                    need, require, run, scratch)
 
 LANGUAGES = ROOT / "examples/languages"
 CHILDREN = LANGUAGES / "children.txt"
 FETCHED = BUILD / "languages/node/node_modules"  # by examples/languages/setup.sh
-# As on a kernel before Linux 5.3: c-tests/deny.c, which `make check` builds.
-DENY = BUILD / "c-tests/deny"
-NO_PIDFDS = [DENY, "pidfd_open=ENOSYS,clone:pidfd=EINVAL,clone3=ENOSYS,waitid:pidfd=EINVAL,"
-             "pidfd_send_signal=ENOSYS", "--"]
 
 ENVIRONMENT = {
     "CHLD_LIBRARY": str(BUILD / "libchld.so.0"),
@@ -74,7 +71,7 @@ def same(*command):
     compare(want, *command)
     if want[-1] != "engine: pidfd":
         return f"{want[-1]}; there are no pidfds here"
-    if not DENY.exists() or run(*NO_PIDFDS, "true", succeed=False).returncode:
+    if not can_deny_pidfds():
         return f"{want[-1]}; not seen without pidfds: c-tests/deny is not built, or not allowed"
     compare([*want[:-1], "engine: sigchld"], *NO_PIDFDS, *command)
     return "engine: pidfd, and sigchld where pidfds are denied"

@@ -3,7 +3,6 @@
  */
 #include "test.h"
 
-#include <poll.h>
 #include <sys/wait.h>
 
 static_assert(!std::is_copy_constructible<chld::child>::value, "one owner");
@@ -36,6 +35,16 @@ static void owners()
     REQUIRE(closed(id) && kept.id() == second && !closed(second));
     kept.swap(other);
     REQUIRE(!kept && other.id() == second);
+}
+
+static void statuses()
+{
+    chld::status dumped = chld_status{CHLD_STATE_DUMPED, SIGSEGV, 1, SIGSEGV | 0x80};
+    REQUIRE(dumped.dumped() && dumped.killed() && !dumped.exited() && !dumped.success());
+    REQUIRE(dumped.text() == "killed by SIGSEGV (segmentation fault), core dumped");
+    chld::status lost = chld_status{CHLD_STATE_LOST, -1, 0, -1};
+    REQUIRE(lost.lost() && !lost.running() && !lost.success() && !dumped.lost());
+    REQUIRE(chld::status().running() && !chld::status().success());
 }
 
 /** The number of a process that nobody has reaped, or whose number is free. */
@@ -124,8 +133,8 @@ static void waiting()
 static void signals()
 {
     chld::child leader(shell("sleep 60"), chld::new_group());
-    pollfd end{leader.exit_fd(), POLLIN, 0};
-    REQUIRE(poll(&end, 1, 0) == 0 && leader.kill_group(SIGKILL) && poll(&end, 1, 30000) == 1);
+    int fd = leader.exit_fd();
+    REQUIRE(!readable(fd, 0) && leader.kill_group(SIGKILL) && readable(fd));
     REQUIRE(leader.wait().killed() && !leader.wait().dumped());
 
     chld::child deaf(shell("trap '' TERM; kill -STOP $$; exec sleep 60"));
@@ -140,13 +149,13 @@ static void signals()
     char newline;
     REQUIRE(read(group.stdout_fd(), &newline, 1) == 1);
     REQUIRE(group.stop({{{SIGTERM, -1}}, CHLD_TARGET_GROUP, CHLD_STOP_SWEEP})->killed());
-    pollfd output{group.stdout_fd(), POLLIN, 0};
-    REQUIRE(poll(&output, 1, 30000) == 1 && read(output.fd, &newline, 1) == 0);
+    REQUIRE(readable(group.stdout_fd()) && read(group.stdout_fd(), &newline, 1) == 0);
 }
 
 void children()
 {
     owners();
+    statuses();
     last_stops();
     handed_over();
     waiting();

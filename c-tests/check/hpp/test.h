@@ -7,6 +7,7 @@
 #include <chld.hpp>
 
 #include <csignal>
+#include <poll.h>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -67,6 +68,16 @@ inline std::string contents(int fd)
     for (ssize_t got; (got = read(fd, buffer, sizeof buffer)) > 0;)
         all.append(buffer, static_cast<size_t>(got));
     return all;
+}
+
+/** Whether a descriptor can be read. SIGCHLD may interrupt poll(). */
+inline bool readable(int fd, int most_ms = 30000)
+{
+    pollfd one{fd, POLLIN, 0};
+    int ready = poll(&one, 1, most_ms);
+    while (ready < 0 && errno == EINTR)
+        ready = poll(&one, 1, most_ms);
+    return ready == 1;
 }
 
 /** A pipe whose ends are closed with it. */
