@@ -112,7 +112,9 @@ inline options env(environment variables)
 /** Removes an environment variable. */
 inline options unset_env(std::string name)
 {
-    return options::of([name](detail::request &to) { to.unset.push_back(name); });
+    return options::of([name](detail::request &to) {
+        to.set.erase(name), to.unset.push_back(name);
+    });
 }
 
 /** The whole environment: nothing of the caller's is inherited. env() adds to it. */
@@ -134,7 +136,8 @@ inline environment current_env()
     return all;
 }
 
-/** Where stdin comes from: chld::null, chld::pipe, chld::file("…"), … */
+/** Where stdin comes from: chld::null, chld::pipe, chld::file("…"), … A capture feeds it
+ *  only if it is chld::pipe or chld::pty. */
 inline options in(stream from)
 {
     return options::of([from](detail::request &to) { to.lead_in(from); });

@@ -137,6 +137,12 @@ private:
     }
 };
 
+/** Whether the caller has an end of a stream, so that a capture can feed or read it. */
+inline bool has_end(const stream &one)
+{
+    return one.mode == pipe || one.mode == pty;
+}
+
 /** One output stream of a request. */
 struct output_stream {
     stream where;
@@ -144,7 +150,12 @@ struct output_stream {
     bool led = false, sunk = false; // whether a setting is about `where`, about `what`
     std::vector<char> memory;       // for the sinks that need some
 
-    void lead(const stream &to) { where = to, led = true, sunk = false; }
+    void lead(const stream &to)
+    {
+        where = to, led = true;
+        if (!has_end(to))
+            what = sink(), sunk = false;
+    }
     void read(const sink &by)
     {
         what = by, sunk = true;
@@ -152,7 +163,7 @@ struct output_stream {
             where = pipe;
     }
     /** Whether a capture reads it: unless a setting leads it elsewhere. */
-    bool is_read() const { return sunk || !led || where.mode == pipe || where.mode == pty; }
+    bool is_read() const { return sunk || !led || has_end(where); }
 };
 
 /** The options of a start and of a capture, with all that they point to. */
@@ -178,7 +189,7 @@ struct request {
     void lead_in(const stream &from)
     {
         in = from;
-        if (from.mode != pipe && from.mode != pty)
+        if (!has_end(from))
             input = nullptr, functions.in = nullptr;
     }
     void feed()

@@ -49,7 +49,7 @@ public:
     Value *operator->() noexcept { return &value_; }
     const Value *operator->() const noexcept { return &value_; }
     /** The value. Throws std::logic_error if there is none. */
-    Value &value()
+    const Value &value() const
     {
         if (!has_value_)
             throw std::logic_error("chld::maybe: there is no value");

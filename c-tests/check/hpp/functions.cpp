@@ -52,7 +52,8 @@ static void feeding()
         return count;
     }));
     REQUIRE(output.out == "100000\n" && output.raw.fed == 100000);
-    output = chld::run({"cat"}, chld::input_from([](char *, size_t size) { return size + 1; }));
+    output = chld::run({"cat"},
+                       chld::input_from([](char *, size_t) { return static_cast<size_t>(-1); }));
     REQUIRE(output.raw.feed_error == EINVAL && output.out.empty());
     // The later setting wins.
     output = chld::run({"cat"}, chld::input_from([](char *, size_t) -> size_t { return 0; }),
@@ -60,6 +61,15 @@ static void feeding()
     REQUIRE(output.out == "text");
     output = chld::run({"cat"}, chld::input("text"), chld::in(chld::null));
     REQUIRE(output.out.empty() && output.status.success());
+    int calls = 0;
+    chld::options counting = chld::out(chld::lines([&](const std::string &) { calls++; }));
+    REQUIRE(chld::run({"echo", "text"}, counting, chld::out(chld::null)).out.empty());
+    REQUIRE(chld::run({"echo", "text"}, counting, chld::out(chld::null), chld::out(chld::pipe))
+                .out == "text\n");
+    REQUIRE(calls == 0);
+    chld::run({"echo", "text"}, chld::out(chld::null), counting);
+    chld::run({"echo", "text"}, counting, chld::out(chld::pty)); // it is still read by the function
+    REQUIRE(calls == 2);
 }
 
 static void stopping()

@@ -62,6 +62,8 @@ static void environments()
             "caller's a b=c none\n");
     REQUIRE(printed(script, chld::env({{"ONE", "1"}, {"TWO", "2"}}),
                     chld::unset_env("HPP_THERE")) == "none 1 2\n");
+    REQUIRE(printed(script, chld::env("ONE", "1"), chld::unset_env("ONE"), chld::unset_env("TWO"),
+                    chld::env("TWO", "2")) == "caller's none 2\n"); // the later one wins
     REQUIRE(printed(script, chld::only_env({{"ONE", "1"}}), chld::env("TWO", "2")) == "none 1 2\n");
     chld::environment all = chld::current_env();
     REQUIRE(all["HPP_THERE"] == "caller's" && all.count("PATH") == 1);
