@@ -61,6 +61,7 @@ static void feeding()
     REQUIRE(output.out == "text");
     output = chld::run({"cat"}, chld::input("text"), chld::in(chld::null));
     REQUIRE(output.out.empty() && output.status.success());
+    REQUIRE(chld::run({"cat"}, chld::in(chld::null), chld::input("text")).out == "text");
     int calls = 0;
     chld::options counting = chld::out(chld::lines([&](const std::string &) { calls++; }));
     REQUIRE(chld::run({"echo", "text"}, counting, chld::out(chld::null)).out.empty());
