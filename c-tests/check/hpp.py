@@ -1,5 +1,6 @@
 """chld.hpp: its tests in hpp/, the conformance list, its README, and its parts."""
 
+import re
 import shutil
 
 from .conformance import compare
@@ -150,6 +151,23 @@ def newcomer():
         require(block.prints in (None, printed),
                 f"README.md:{block.line} prints:\n{printed}instead of:\n{block.prints}")
     return f"{len(others) + 1} blocks"
+
+
+@check("bindings/cpp/README.md lists every setting and stream of chld.hpp")
+def settings():
+    text = (BINDING / "README.md").read_text()
+    table = text[text.index("| setting |"):text.index("## Lines")]
+    there = set(re.findall(r"`(\w+)", table))
+    detail = r"^namespace detail \{.*?^\} // namespace detail$"
+    parts = {part.name: re.sub(detail, "", part.read_text(), flags=re.M | re.S) for part in PARTS}
+    names = set(re.findall(r"^inline options (\w+)\(", parts["options.hpp"], re.M))
+    names |= set(re.findall(r"^(?:inline|template <typename Take>) (?:stream|sink) (\w+)\(",
+                            parts["stream.hpp"], re.M))
+    names |= set(re.findall(r"^    (\w+) = CHLD_STDIO_", parts["stream.hpp"], re.M))
+    require(len(names) > 40, f"this check sees only {names}")
+    wrong = names ^ (there - {"chld_spawn_options"})
+    require(not wrong, f"only in the README, or only in the header: {sorted(wrong)}")
+    return f"{len(names)} names"
 
 
 @check("chld.hpp passes the conformance list of the bindings")
