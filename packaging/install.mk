@@ -8,6 +8,8 @@ MANDIR     ?= $(PREFIX)/share/man
 DESTDIR    ?=
 
 HEADERS := $(wildcard include/*.h include/*.hpp)
+# The parts of chld.hpp, which it includes from a folder beside it.
+PARTS   := $(wildcard include/chld/*.hpp)
 PKGCONFIGDIR = $(LIBDIR)/pkgconfig
 CMAKEDIR     = $(LIBDIR)/cmake/chld
 
@@ -27,8 +29,9 @@ each_man_page = for page in $(O)/man/*.[137]; do \
 
 ## install: library, headers, manual pages; takes PREFIX, LIBDIR, INCLUDEDIR, MANDIR, DESTDIR
 install: all man
-	install -d $(addprefix $(DESTDIR),$(LIBDIR) $(PKGCONFIGDIR) $(CMAKEDIR) $(INCLUDEDIR))
+	install -d $(addprefix $(DESTDIR),$(LIBDIR) $(PKGCONFIGDIR) $(CMAKEDIR) $(INCLUDEDIR)/chld)
 	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/
+	install -m 644 $(PARTS) $(DESTDIR)$(INCLUDEDIR)/chld/
 	install -m 644 $(O)/libchld.a $(DESTDIR)$(LIBDIR)/
 	install -m 755 $(O)/libchld.so.$(VERSION) $(DESTDIR)$(LIBDIR)/
 	$(STRIP) --strip-unneeded $(DESTDIR)$(LIBDIR)/libchld.so.$(VERSION)
@@ -41,11 +44,13 @@ install: all man
 
 ## uninstall: remove them again; takes the same variables
 uninstall: man
-	rm -f $(HEADERS:include/%=$(DESTDIR)$(INCLUDEDIR)/%) \
+	rm -f $(patsubst include/%,$(DESTDIR)$(INCLUDEDIR)/%,$(HEADERS) $(PARTS)) \
 	    $(addprefix $(DESTDIR)$(LIBDIR)/,libchld.a libchld.so $(SONAME) libchld.so.$(VERSION)) \
 	    $(DESTDIR)$(PKGCONFIGDIR)/chld.pc \
 	    $(addprefix $(DESTDIR)$(CMAKEDIR)/,chld-config.cmake chld-config-version.cmake)
-	[ ! -d $(DESTDIR)$(CMAKEDIR) ] || rmdir $(DESTDIR)$(CMAKEDIR)
+	for own in $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(INCLUDEDIR)/chld; do \
+	    [ ! -d $$own ] || rmdir $$own || exit; \
+	done
 	$(call each_man_page,rm -f "$$folder/$${page##*/}")
 
 .PHONY: install uninstall

@@ -43,7 +43,8 @@ class Tree:
                 if path.is_symlink() or not path.is_dir()}
 
     def expected(self, build=BUILD):
-        names = {f"include/{path.name}" for path in (ROOT / "include").glob("*.h*")}
+        headers = [*(ROOT / "include").glob("*.h*"), *(ROOT / "include/chld").iterdir()]
+        names = {str(path.relative_to(ROOT)) for path in headers}
         names |= {f"{self.libdir}/{name}" for name in (
             "libchld.a", "libchld.so", SONAME, f"libchld.so.{VERSION}", "pkgconfig/chld.pc",
             "cmake/chld/chld-config.cmake", "cmake/chld/chld-config-version.cmake")}
@@ -163,10 +164,10 @@ target_link_libraries(user PRIVATE {target})
 """
 
 
-def cmake(folder, tree, text):
+def cmake(folder, tree, text, *words):
     (folder / "CMakeLists.txt").write_text(text)
     return run(need("cmake"), "-S", ".", "-B", "made", f"-DCMAKE_C_COMPILER={CC[0]}",
-               f"-DCMAKE_PREFIX_PATH={tree.root}", cwd=folder).stderr
+               f"-DCMAKE_PREFIX_PATH={tree.root}", *words, cwd=folder).stderr
 
 
 def cmake_user(folder, tree, target):
@@ -186,6 +187,28 @@ def cmake_static():
     for tree in trees():
         judge(cmake_user(project(f"cmake-static/{tree.top.name}"), tree, "chld::static"), tree,
               False)
+
+
+CPP_USER = """\
+#include <chld.hpp>
+int main() { return chld::run({"true"}, chld::input("x")).status.code; }
+"""
+
+
+@check("installed: a C++ project uses chld.hpp by pkg-config and by CMake")
+def cpp():
+    tree = trees()[0]
+    folder = scratch() / "cpp-project"
+    folder.mkdir()
+    (folder / "user.cpp").write_text(CPP_USER)
+    run(need("g++"), "-std=c++11", "-o", "user", "user.cpp",
+        *pkg_config(tree, "--cflags", "--libs"), cwd=folder)
+    judge(folder / "user", tree, True)
+    text = CMAKE_PROJECT.format(target="chld::static", version=VERSION)
+    cmake(folder, tree, text.replace("(user C)", "(user CXX)").replace("user.c)", "user.cpp)"),
+          "-DCMAKE_CXX_COMPILER=g++")
+    run("cmake", "--build", "made", cwd=folder)
+    judge(folder / "made/user", tree, False)
 
 
 @check("installed: find_package() takes the versions of its own series, and no other")

@@ -1,30 +1,22 @@
 """The programs in examples/languages print the same of the same ten children, beside
-children of their runtimes' own; and chld.hpp.
+children of their own.
 """
 
 import difflib
 import functools
-import shutil
 import subprocess
 
-from .newcomer import DENY, NO_PIDFDS
-from .tools import BUILD, CC, HEADER, ROOT, WARNINGS, Skipped, check, require, run, scratch
+from .hpp import compiled, compilers
+from .tools import (BUILD, CC, HEADER, NO_PIDFDS, ROOT, WARNINGS, can_deny_pidfds, check, require,
+                    run, scratch)
 
 LANGUAGES = ROOT / "examples/languages"
 CHILDREN = LANGUAGES / "children.txt"
-SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
-
-ENVIRONMENT = {
-    "CHLD_LIBRARY": str(BUILD / "libchld.so.0"),
-    "CHLD_HEADER": str(HEADER),
-    "LD_LIBRARY_PATH": str(BUILD),
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
 
 
 def output(*command):
     """The lines that a program prints: its command, and the file with the children."""
-    done = run(*command, CHILDREN, env=ENVIRONMENT)
+    done = run(*command, CHILDREN)
     require(not done.stderr, f"it complains:\n{done.stderr[-2000:]}")
     return done.stdout.splitlines()
 
@@ -67,7 +59,7 @@ def same(*command):
     compare(want, *command)
     if want[-1] != "engine: pidfd":
         return f"{want[-1]}; there are no pidfds here"
-    if not DENY.exists() or run(*NO_PIDFDS, "true", succeed=False).returncode:
+    if not can_deny_pidfds():
         return f"{want[-1]}; not seen without pidfds: c-tests/deny is not built, or not allowed"
     compare([*want[:-1], "engine: sigchld"], *NO_PIDFDS, *command)
     return "engine: pidfd, and sigchld where pidfds are denied"
@@ -78,63 +70,12 @@ def c():
     return same(scratch() / "children-c")
 
 
-def compilers():
-    found = [compiler for compiler in ("g++", "clang++") if shutil.which(compiler)]
-    if not found:
-        raise Skipped("neither g++ nor clang++ is installed")
-    return found
-
-
-def compiled(compiler, source, *flags):
-    program = scratch() / source.stem
-    run(compiler, "-std=c++17", *WARNINGS, *flags, "-I", HEADER.parent, "-o", program, source,
-        BUILD / "libchld.a")
-    return program
-
-
 @check("ten children in C++, with chld.hpp")
 def cpp():
     for compiler in compilers():
-        same(compiled(compiler, LANGUAGES / "cpp/children.cpp"))
+        program = scratch() / f"children-{compiler}"
+        compiled(compiler, "c++11", program, LANGUAGES / "cpp/children.cpp")
+        same(program)
     return f"by {' and '.join(compilers())}"
-
-
-def sanitizes(compiler):
-    probe = scratch() / "probe.cpp"
-    probe.write_text("int main() {}\n")
-    try:
-        compiled(compiler, probe, *SANITIZE)
-    except Exception:
-        return False
-    return True
-
-
-@check("chld.hpp owns, throws and frees as documented")
-def hpp():
-    source = ROOT / "c-tests/check/hpp.cpp"
-    remarks = []
-    for compiler in compilers():
-        flags = SANITIZE if sanitizes(compiler) else []
-        run(compiled(compiler, source, *flags))
-        remarks.append(f"by {compiler}{', with sanitizers' if flags else ''}")
-    return "\n".join(remarks)
-
-
-@check("chld.hpp can be included by several files, in later C++ as well, with more warnings")
-def included():
-    text = '#include <chld.hpp>\nint {}() {{ return chld::child().id() != CHLD_NONE; }}\n'
-    files = []
-    for name in ("one", "main"):
-        files.append(scratch() / f"{name}.cpp")
-        files[-1].write_text(text.format(name))
-    more = ["-Wshadow", "-Wconversion", "-Wold-style-cast", "-Wnon-virtual-dtor"]
-    for compiler in compilers():
-        for standard in ("c++17", "c++20"):
-            run(compiler, f"-std={standard}", *WARNINGS, *more, "-I", HEADER.parent,
-                "-fsyntax-only", files[0])
-    program = scratch() / "included"
-    run(compilers()[0], "-std=c++17", "-I", HEADER.parent, "-o", program, *files,
-        BUILD / "libchld.a")
-    run(program)
 
 

@@ -5,13 +5,9 @@ import re
 
 from .conformance import compare
 from .installed import Tree
-from .tools import BUILD, ROOT, Failed, require, run, scratch
+from .tools import NO_PIDFDS, ROOT, Failed, can_deny_pidfds, require, run, scratch
 
 BINDINGS = ROOT / "bindings"
-# As on a kernel before Linux 5.3: c-tests/deny.c, which `make check` builds.
-DENY = BUILD / "c-tests/deny"
-NO_PIDFDS = [DENY, "pidfd_open=ENOSYS,clone:pidfd=EINVAL,clone3=ENOSYS,waitid:pidfd=EINVAL,"
-             "pidfd_send_signal=ENOSYS", "--"]
 
 
 @functools.cache
@@ -54,7 +50,7 @@ def printed(binding, output):
 def conformance(*command, **how):
     """Compares what a program prints with the list, with pidfds and without."""
     remark = compare(run(*command, **how, succeed=False).stdout)
-    if not DENY.exists() or run(*NO_PIDFDS, "true", succeed=False).returncode:
+    if not can_deny_pidfds():
         return f"{remark}; not without pidfds: c-tests/deny is not built, or not allowed"
     compare(run(*NO_PIDFDS, *command, **how, succeed=False).stdout)
     return f"{remark}, with pidfds and without"

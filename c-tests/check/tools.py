@@ -56,6 +56,16 @@ def run(*command, cwd=ROOT, env=None, succeed=True, timeout=170):
     return done
 
 
+# As on a kernel before Linux 5.3: c-tests/deny.c, which `make check` builds.
+DENY = BUILD / "c-tests/deny"
+NO_PIDFDS = [DENY, "pidfd_open=ENOSYS,clone:pidfd=EINVAL,clone3=ENOSYS,waitid:pidfd=EINVAL,"
+             "pidfd_send_signal=ENOSYS", "--"]
+
+
+def can_deny_pidfds():
+    return DENY.exists() and run(*NO_PIDFDS, "true", succeed=False).returncode == 0
+
+
 def words(path, section=None):
     """The first word of each line of a list, without comments; of one
     section "[name]" of it, if `section` is given."""

@@ -1,7 +1,7 @@
 /*
  * children.cpp - the ten children of children.txt, in C++ with chld.hpp.
  *
- *     c++ -std=c++17 children.cpp -lchld && ./a.out ../children.txt
+ *     c++ -std=c++11 children.cpp -lchld && ./a.out ../children.txt
  */
 #include <chld.hpp>
 
@@ -12,11 +12,9 @@
 #include <iostream>
 #include <sstream>
 
-using namespace std::chrono_literals;
-
 namespace {
 
-constexpr int beside = 40;
+constexpr size_t beside = 40;
 
 std::string describe(const chld::status &status)
 {
@@ -37,7 +35,8 @@ std::string describe(const chld::error &error)
 
 std::string run(const chld::arguments &argv, const std::string &name)
 {
-    auto output = chld::run(argv, chld::options().cwd("/").env("CHILD=" + name), {name});
+    chld::output output =
+        chld::run(argv, chld::cwd("/"), chld::env("CHILD", name), chld::input(name));
     auto line = output.out.substr(0, output.out.find('\n'));
     return describe(output.status) + " out: " + line +
            " err: " + std::to_string(output.err.size()) + " bytes";
@@ -45,14 +44,15 @@ std::string run(const chld::arguments &argv, const std::string &name)
 
 std::string limit(const chld::arguments &argv)
 {
-    auto output = chld::run(argv, {}, {"", 200ms, {{{SIGKILL, -1}}}});
+    chld::output output = chld::run(argv, chld::timeout(std::chrono::milliseconds(200)),
+                                    chld::stop_by({{{SIGKILL, -1}}}));
     return describe(output.status) + (output.timed_out ? " at the limit" : " by itself");
 }
 
 std::string stop(const chld::arguments &argv)
 {
     chld::child child(argv);
-    auto stopped = child.wait_change(CHLD_WATCH_STOPPED);
+    chld::maybe<chld::status> stopped = child.wait_change(CHLD_WATCH_STOPPED);
     child.kill(SIGTERM);
     child.kill(SIGCONT);
     return describe(*stopped) + describe(child.wait());
@@ -78,26 +78,20 @@ std::string child(const std::string &name, const std::string &way, const std::st
 void both()
 {
     std::array<FILE *, beside> own;
-    std::array<chld::child, beside> ours;
     chld::set set;
-    int own_right = 0, ours_right = 0, told = 0;
-    for (int i = 0; i < beside; i++) {
+    size_t own_right = 0, ours_right = 0;
+    for (size_t i = 0; i < beside; i++) {
         own[i] = popen(("sleep 0.1; exit " + std::to_string(i)).c_str(), "r");
-        chld::options how;
-        how.raw.user = &ours[i];
-        ours[i] = chld::child({"sh", "-c", "sleep 0.1; exit $0", std::to_string(100 + i)}, how);
-        set.add(ours[i]);
+        chld::child child({"sh", "-c", "sleep 0.1; exit $0", std::to_string(100 + i)});
+        set.on_event(set.add(std::move(child)), [&ours_right, i](chld::event &event) {
+            ours_right += event.status().shell_code() == static_cast<int>(100 + i);
+        });
     }
-    for (; told < beside; told++) {
-        auto event = set.next(std::chrono::seconds(30));
-        if (!event)
-            break;
-        auto which = static_cast<chld::child *>(event->user) - ours.data();
-        ours_right += event->id == ours[which].id() && event->status.code == 100 + which;
-    }
-    for (int i = 0; i < beside; i++) {
+    while (set.count() > 0 && set.dispatch(std::chrono::seconds(30)))
+        ;
+    for (size_t i = 0; i < beside; i++) {
         int word = own[i] ? pclose(own[i]) : -1;
-        own_right += WIFEXITED(word) && WEXITSTATUS(word) == i;
+        own_right += WIFEXITED(word) && WEXITSTATUS(word) == static_cast<int>(i);
     }
     std::cout << "beside: " << own_right << " of " << beside << " of its own, " << ours_right
               << " of " << beside << " of chld\n";
