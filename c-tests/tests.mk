@@ -134,4 +134,4 @@ sandboxes: test-static
 .PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
 .PHONY: test test-all stress sandboxes test-static test-hooks test-sanitize test-no-probes test-programs test-all-programs
 
-include c-tests/kernels.mk c-tests/tsan.mk c-tests/coverage.mk
+include c-tests/kernels.mk c-tests/tsan.mk c-tests/coverage.mk c-tests/fuzz/fuzz.mk
