@@ -24,7 +24,7 @@ def corpus_of(target):
 
 
 def run(target, arguments, seconds=None):
-    """(exit code, the new inputs, what it says)"""
+    """(exit code, the new inputs, its messages)"""
     if seconds is None:
         seconds = max(1, arguments.seconds * AT_ONCE // len(TARGETS))
     command = [Path(arguments.build) / "c-tests/fuzz", target, corpus_of(target), str(seconds),

@@ -263,7 +263,7 @@ static void run_options(struct input *input)
         chld_status status = { 0 };
         MUST(id != CHLD_NONE && has_argv);
         MUST(!has_options || other <= whole || !is_dirty || other < room);
-        chld_kill(id, SIGKILL); /* it may be blocked for ever by a stream */
+        chld_kill(id, SIGKILL); /* a stream may block it forever */
         MUST(chld_wait(id, 15000, &status) == 0);
         MUST(chld_close(id) == 0);
     } else {
