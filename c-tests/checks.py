@@ -20,7 +20,7 @@ from check import tests, source, header, built, linking, reach, stops
 from check import manual, documented, makefile
 from check import imports, prose
 from check import installed, abi, packages
-from check import conformance, hpp, languages, bindings_python, peers
+from check import conformance, hpp, languages, bindings_python, peers, preload
 from check import bindings_rust, bindings_go, bindings_node, bindings_small
 from check import toolbox, toolbox_manual, toolbox_timeout, toolbox_init, toolbox_terminal
 from check import toolbox_parallel, toolbox_supervise, examples

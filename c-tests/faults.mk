@@ -1,7 +1,7 @@
 # Scenarios in which system calls fail (c-tests/faults.py), and the two tools
 # that make them fail: inject (one call at a time) and deny (all of a kind).
 FAULTS_FRAME := frame state judge start cgroup deny errno
-FAULTS_TESTS := $(patsubst %,$(O)/c-tests/faults_%,spawn refused wait stray options sets capture kill own pipeline)
+FAULTS_TESTS := $(patsubst %,$(O)/c-tests/faults_%,spawn refused wait stray options sets loop capture kill tree own pipeline)
 FAULTS_PROGS := $(addprefix $(O)/c-tests/,inject deny faults_child) $(FAULTS_TESTS)
 FAULTS_OBJS  := $(patsubst c-tests/%.c,$(O)/c-tests/%.o,\
     $(wildcard c-tests/faults_*.c) c-tests/inject.c c-tests/deny.c)

@@ -21,11 +21,12 @@ import sys
 import time
 
 PROGRAMS = ("faults_spawn", "faults_refused", "faults_wait", "faults_stray",
-            "faults_options", "faults_sets", "faults_capture", "faults_kill", "faults_own",
-            "faults_pipeline")
+            "faults_options", "faults_sets", "faults_loop", "faults_capture", "faults_kill",
+            "faults_tree", "faults_own", "faults_pipeline")
 SKIPPED = 77
 # These look at every process in /proc: they get a pid namespace of their own.
-TREES = ("kill_tree", "stop_tree", "kill_cgroup")
+TREES = ("kill_tree", "stop_tree", "kill_cgroup", "kill_scattered_tree", "term_scattered_tree",
+         "stop_scattered_tree")
 TREE_LANES = ("as it is", "no pidfd", "unprivileged")
 ALONE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 SECONDS = 150  # for one process; its own alarms bound it long before

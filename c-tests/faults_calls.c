@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/wait.h>
 
 /*
@@ -21,14 +22,13 @@
  *   munmap            gives back whole mappings, which the kernel cannot refuse
  *   fcntl             to mark a descriptor close-on-exec (see faults_process.c)
  *   umask             cannot fail
- *   wait4             a scenario's own handler; the library has waitid
  *   sendmsg           hands the listener to the supervisor, which cannot answer
  *                     before it has it; the library sends no messages
  */
 const int calls_let_through[] = {
     SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_restart_syscall, SYS_sched_yield, SYS_getpid,
     SYS_gettid, SYS_getppid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_brk, SYS_close,
-    SYS_munmap, SYS_sendmsg, SYS_wait4, SYS_umask,
+    SYS_munmap, SYS_sendmsg, SYS_umask,
 #ifdef SYS_getpgrp
     SYS_getpgrp, /* libc's getpgrp(), which cannot fail */
 #endif
@@ -91,7 +91,7 @@ static const struct row rows[] = {
     { "dup3", SYS_dup3, ANYWHERE, ALWAYS, { EBADF, EBUSY, EMFILE } },
     { "close_range", SYS_close_range, ANYWHERE, ALWAYS, { REFUSED, EMFILE, ENOMEM } },
     { "unshare", SYS_unshare, ANYWHERE, ALWAYS, { EPERM, ENOMEM } },
-    { "getdents64", SYS_getdents64, ANYWHERE, ALWAYS, { ENOENT, EIO } },
+    { "getdents64", SYS_getdents64, ANYWHERE, ALWAYS, { ENOENT, EIO, ENOMEM, EINTR } },
     { "faccessat", SYS_faccessat, ANYWHERE, ALWAYS, { ENOENT, EACCES } },
     { "setsid", SYS_setsid, ANYWHERE, ALWAYS, { EPERM } },
     { "setpgid", SYS_setpgid, ANYWHERE, ALWAYS, { EPERM, EACCES, ESRCH } },
@@ -119,12 +119,20 @@ static const struct row rows[] = {
      * believe. By pid and without blocking, the call cannot fail otherwise. */
     { "waitid", SYS_waitid, ANYWHERE, ARGUMENT(0, 3 /* P_PIDFD */), { REFUSED } },
     { "waitid", SYS_waitid, ANYWHERE, 3, WNOHANG, 0, { EINTR } },
+    { "wait4", SYS_wait4, ANYWHERE, 2, WNOHANG, 0, { EINTR } },
+#ifdef SYS_nanosleep
+    { "nanosleep", SYS_nanosleep, ANYWHERE, ALWAYS, { EINTR } },
+#endif
+    { "timerfd_create", SYS_timerfd_create, ANYWHERE, ALWAYS, { EMFILE, ENFILE, ENOMEM } },
+    /* Cannot fail with a timer of one's own, and a time that is one. */
+    { "timerfd_settime", SYS_timerfd_settime, ANYWHERE, ALWAYS, { 0 } },
     { "pidfd_open", SYS_pidfd_open, ANYWHERE, ALWAYS, { REFUSED, EMFILE, ENFILE, ENOMEM } },
     { "pidfd_send_signal", SYS_pidfd_send_signal, ANYWHERE, ALWAYS, { REFUSED } },
     { "kill", SYS_kill, ANYWHERE, ALWAYS, { EPERM } },
     { "ioctl", SYS_ioctl, ANYWHERE, ALWAYS, { ENOTTY, EINVAL, EIO } },
     { "epoll_create1", SYS_epoll_create1, ANYWHERE, ALWAYS, { EMFILE, ENOMEM, ENOSYS } },
-    { "epoll_ctl", SYS_epoll_ctl, ANYWHERE, ALWAYS, { ENOMEM, ENOSPC } },
+    /* To change or to remove what is there takes no memory. */
+    { "epoll_ctl", SYS_epoll_ctl, ANYWHERE, ARGUMENT(1, EPOLL_CTL_ADD), { ENOMEM, ENOSPC } },
     { "epoll_pwait", SYS_epoll_pwait, ANYWHERE, ALWAYS, { EINTR } },
 #ifdef SYS_epoll_wait
     { "epoll_wait", SYS_epoll_wait, ANYWHERE, ALWAYS, { EINTR } },

@@ -227,6 +227,30 @@ static void spawn(void)
     require(pid > 0 && write(1, "x", 1) == 1, "a process more");
 }
 
+/* Three processes more, each the child of the one before, and of other kinds: one in the
+ * group, one with a session of its own, one that no session or group ties to the first.
+ * Writes their pids. */
+static void scatter(void)
+{
+    pid_t pids[3] = { 0 };
+    int ends[2];
+    require(pipe(ends) == 0, "a pipe");
+    for (int i = 0; i < 3 && fork() == 0; i++) {
+        require(i == 0 || setsid() > 0, "a session");
+        pids[i] = getpid();
+        require(write(ends[1], &pids[i], sizeof pids[i]) > 0, "a pid");
+    }
+    if (pids[0] != 0) {
+        alarm(60);
+        pause();
+        _exit(0);
+    }
+    for (int i = 0; i < 3; i++) {
+        require(read(ends[0], &pids[i], sizeof pids[i]) == sizeof pids[i], "a pid");
+    }
+    require(write(1, pids, sizeof pids) == sizeof pids, "its reader");
+}
+
 static void obey(const char *check)
 {
     const char *equals = strchr(check, '=');
@@ -261,6 +285,8 @@ static void obey(const char *check)
         copy();
     } else if (IS("spawn")) {
         spawn();
+    } else if (IS("scatter")) {
+        scatter();
     } else if (IS("gate")) {
         gate();
     } else if (IS("die")) {

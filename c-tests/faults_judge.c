@@ -176,8 +176,8 @@ static bool fits_parent(const struct want *want, const chld_error *error, const 
     case SYS_openat:
         return (step == CHLD_STEP_OPEN && (mode == CHLD_STDIO_NULL || mode == CHLD_STDIO_PATH))
             || (step == CHLD_STEP_PTY && mode == CHLD_STDIO_PTY);
-    case SYS_ioctl:
-        return step == CHLD_STEP_PTY && mode == CHLD_STDIO_PTY;
+    case SYS_ioctl: /* where it fails from there on, the child's does, too */
+        return (step == CHLD_STEP_PTY && mode == CHLD_STDIO_PTY) || step == CHLD_STEP_TERMINAL;
     case SYS_pipe2: /* the pipe that reports failures belongs to the clone */
         return step == CHLD_STEP_CLONE || (step == CHLD_STEP_PIPE && mode == CHLD_STDIO_PIPE);
     case SYS_clone:

@@ -107,9 +107,11 @@ static void try_fault(const struct options *options, int at, int error, struct t
     const struct call *call = &counting.calls[at];
     struct fault fault = { rank(at), call->in_child, call->number, error, options->persist,
                            options->error != 0 };
-    /* A call that is interrupted is made again: forever, if every time. And a
-     * report that can never be written never arrives. */
-    if (options->persist && (error == EINTR || call->number == SYS_write)) {
+    /* A call that is interrupted is made again: forever, if every time. A report that
+     * can never be written never arrives. What a call has taken cannot be given back
+     * where signals can no longer be blocked, which no kernel does. */
+    if (options->persist
+        && (error == EINTR || call->number == SYS_write || call->number == SYS_rt_sigprocmask)) {
         return;
     }
     if (supervise(options->argv, &fault, &run) != 0) {

@@ -68,6 +68,7 @@ TEST(what_is_no_child_is_not_adopted)
 {
     static const int pids[] = { 0, -1, 1, INT32_MAX, INT32_MIN };
     chld_id id;
+    CHECK_CALL(chld_adopt(NULL, 2), -EINVAL);
     for (int i = 0; i < 5; i++) {
         CHECK_CALL(chld_adopt(&id, pids[i]), -ECHILD);
     }
@@ -240,4 +241,38 @@ TEST(a_child_with_the_pid_of_a_stolen_one_is_started)
 {
     need_pidfds();
     IN_NAMESPACE(start_with_a_recycled_pid);
+}
+
+/* Children are found by their pids in a table of BUCKETS places: these share one. */
+static void find_pids_of_one_place(void)
+{
+    enum { BUCKETS = 2048, COUNT = 4 };
+    struct gate gates[COUNT];
+    chld_id ids[COUNT], found;
+    int pids[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        gates[i] = gate_make();
+        if (i > 0) {
+            choose_next_pid(pids[0] + i * BUCKETS);
+        }
+        ids[i] = START_AT(&gates[i], 10 + i);
+        pids[i] = CALL(chld_pid(ids[i]));
+        REQUIRE(pids[i] == pids[0] + i * BUCKETS);
+    }
+    static const int order[COUNT] = { 1, 0, 3, 2 }; /* between two, at an end, at the front */
+    for (int i = 0; i < COUNT; i++) {
+        for (int left = i; left < COUNT; left++) {
+            CHECK_CALL(chld_find(pids[order[left]], &found), 0);
+            CHECK(found == ids[order[left]]);
+        }
+        CHECK_CALL(chld_find(pids[0] + COUNT * BUCKETS, &found), -ECHILD);
+        gate_open(&gates[order[i]]);
+        CHECK_EXITED(FINISH(ids[order[i]]), 10 + order[i]);
+        CHECK_CALL(chld_find(pids[order[i]], &found), -ECHILD);
+    }
+}
+
+TEST(children_whose_pids_share_a_place_are_found)
+{
+    IN_NAMESPACE(find_pids_of_one_place);
 }

@@ -53,6 +53,7 @@ TEST(the_time_ends_with_the_capture)
     chld_capture_id capture = 0;
     chld_id id = START(ACT("exit", "0"), NULL);
     await_end(id);
+    CHECK_CALL(chld_capture_open(id, NULL, NULL), -EINVAL);
     CHECK_CALL(chld_capture_open(id, NULL, &capture), 0);
     long long begin = now_ms();
     CHECK_CALL(chld_capture_step(capture, NULL), 1);

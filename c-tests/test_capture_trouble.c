@@ -1,6 +1,6 @@
 /* Captures when a system call fails, or a descriptor takes its time: nothing is
  * dropped in silence, and no child is left behind. */
-#include "support.h"
+#include "look.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -80,6 +80,36 @@ TEST(bytes_that_cannot_be_read_are_reported)
     CHECK_INT(result.out.error, EAGAIN);
     CHECK_INT(result.out.truncated, 1);
     CHECK_CALL(chld_buffer_free(result.out.data), 0);
+}
+
+/* The child writes to its end all the same. */
+TEST(what_there_is_no_memory_for_is_counted_and_dropped)
+{
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+    SKIP_TEST("a sanitizer needs its address space");
+#endif
+    enum { MIB = 1 << 20, WRITTEN = 64 };
+    if (under_valgrind()) {
+        SKIP_TEST("valgrind needs its address space");
+    }
+    struct rlimit before, low;
+    chld_id id = start_piped(ARGV("head", "-c", "64M", "/dev/zero"));
+    chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
+    chld_capture_result result = { 0 };
+    options.out.mode = CHLD_SINK_GROW;
+    REQUIRE(getrlimit(RLIMIT_AS, &before) == 0);
+    low = (struct rlimit) { (rlim_t) proc_number(getpid(), "VmSize") * 1024 + 16 * MIB,
+                            before.rlim_max };
+    REQUIRE(setrlimit(RLIMIT_AS, &low) == 0);
+    CHECK_CALL(chld_capture(id, &options, &result), 0);
+    REQUIRE(setrlimit(RLIMIT_AS, &before) == 0);
+    CHECK_EXITED(result.status, 0);
+    CHECK_INT(result.out.error, ENOMEM);
+    CHECK_INT(result.out.truncated, 1);
+    CHECK_INT((long long) result.out.total, (long long) WRITTEN * MIB);
+    CHECK(result.out.kept > 0 && result.out.kept < 16 * MIB && result.out.data);
+    CHECK_CALL(chld_buffer_free(result.out.data), 0);
+    CHECK_EXITED(FINISH(id), 0);
 }
 
 /* Each limit is too low for the descriptors that the capture waits for. */

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -297,9 +298,14 @@ static void let_go_of_wait(void)
 
 static bool hold_by_exit_fd(void)
 {
+    char path[40], what[40] = "";
     start_held();
-    CHECK(CALL(chld_exit_fd(holder.id)) > 2);
-    return CALL(chld_engine()) == CHLD_ENGINE_SIGCHLD;
+    int fd = CALL(chld_exit_fd(holder.id));
+    CHECK(fd > 2);
+    /* A child can have a pidfd from clone() although pidfd_open() is refused. */
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    bool known = readlink(path, what, sizeof what - 1) > 0;
+    return known ? !strstr(what, "[pidfd]") : CALL(chld_engine()) == CHLD_ENGINE_SIGCHLD;
 }
 
 static const struct way_to_hold {

@@ -112,6 +112,7 @@ static const struct row {
     { CHLD_STATE_KILLED, SIGTERM, 15, 143, "killed by SIGTERM (terminated)" },
     { CHLD_STATE_KILLED, SIGKILL, 9, 137, "killed by SIGKILL (killed)" },
     { CHLD_STATE_KILLED, SIGSEGV, 11, 139, "killed by SIGSEGV (segmentation fault)" },
+    { CHLD_STATE_KILLED, 32, 32, 160, "killed by signal 32" }, /* one of the C library's */
     { CHLD_STATE_DUMPED, SIGSEGV, 11 | 0x80, 139,
       "killed by SIGSEGV (segmentation fault), core dumped" },
     { CHLD_STATE_DUMPED, SIGABRT, 6 | 0x80, 134, "killed by SIGABRT (aborted), core dumped" },

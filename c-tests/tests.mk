@@ -10,7 +10,7 @@ TEST_NAMES := $(patsubst c-tests/%.c,%,$(wildcard c-tests/test_*.c))
 TEST_HELPERS := $(patsubst c-tests/helpers/%.c,$(T)/helpers/%,$(wildcard c-tests/helpers/*.c))
 TEST_COMMON := harness support scratch probing ends look loops loops_tasks adapters
 HOOK_NAMES := $(patsubst c-tests/hooks/%.c,%,$(wildcard c-tests/hooks/test_*.c))
-TEST_LANES := static shared sanitize no-probes
+TEST_LANES := static shared sanitize no-probes coverage
 TEST_HEADERS := $(wildcard c-tests/*.h c-tests/hooks/*.h c-tests/stress/*.h) $(wildcard include/*.h)
 TEST_CFLAGS ?= -std=c11 -O1 -g -Wall -Wextra -pedantic -Werror
 SANITIZERS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -134,4 +134,4 @@ sandboxes: test-static
 .PRECIOUS: $(T)/plain/%.o $(T)/sanitized/%.o
 .PHONY: test test-all stress sandboxes test-static test-hooks test-sanitize test-no-probes test-programs test-all-programs
 
-include c-tests/kernels.mk c-tests/tsan.mk
+include c-tests/kernels.mk c-tests/tsan.mk c-tests/coverage.mk c-tests/fuzz/fuzz.mk

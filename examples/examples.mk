@@ -9,8 +9,13 @@ $(O)/examples/%: examples/%.c include/chld.h $(O)/libchld.a
 	@mkdir -p $(@D)
 	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude $(LDFLAGS) -o $@ $< $(O)/libchld.a $(EXAMPLE_LIBS)
 
+$(O)/examples/preload.so: $(wildcard examples/preload/*.[ch]) include/chld.h $(O)/libchld.a
+	@mkdir -p $(@D)
+	$(CC) $(EXAMPLE_CFLAGS) $(CFLAGS) -Iinclude $(LDFLAGS) -fPIC -shared -pthread \
+	    -Wl,--exclude-libs,ALL -o $@ $(filter %.c,$^) $(O)/libchld.a
+
 ## examples: build the examples
-examples: $(EXAMPLES:%=$(O)/examples/%)
+examples: $(EXAMPLES:%=$(O)/examples/%) $(O)/examples/preload.so
 
 ## demo: build the library and the examples, and run the examples
 # The output of the build goes to a file, which is shown when the build fails.

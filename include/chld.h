@@ -2206,8 +2206,8 @@ int chld_buffer_free(char *data);
  *
  * Descriptors: a set has two. It has one more when it first needs a timer
  * (chld_set_stop(), chld_set_capture(), stops), and two more when it first reports
- * stops. Each child that it captures or stops costs one, in addition to the pipes of
- * the child.
+ * stops. Each child that it captures or stops costs one, and two more if the child has
+ * no pidfd, in addition to the pipes of the child. A call that fails keeps none.
  */
 typedef uint64_t chld_set;
 

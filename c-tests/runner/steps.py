@@ -42,6 +42,8 @@ def steps(unit):
         Step("faults", python("faults.py", "--short"), 30, quick=True),
         Step("faults: all else", python("faults.py", "--long"), 240),
         Step("container", python("sandboxes/container.py"), 50),
+        Step("fuzz", [*make("fuzz"), "SECONDS=60"], 100),
+        Step("coverage", make("coverage"), 420),
         Step("bench-smoke", make("bench-smoke"), 60),
         Step("peers", make("peers"), 50),
         Step("cross", make("cross"), 300),

@@ -7,6 +7,8 @@ mod act;
 mod ask;
 mod capture;
 mod capture_setup;
+#[cfg(feature = "fuzz")]
+mod fuzz;
 mod growth;
 mod notice;
 mod options;

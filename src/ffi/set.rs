@@ -30,8 +30,8 @@ use core::ffi::{c_int, c_void};
 ///
 /// Descriptors: a set has two. It has one more when it first needs a timer
 /// (chld_set_stop(), chld_set_capture(), stops), and two more when it first reports
-/// stops. Each child that it captures or stops costs one, in addition to the pipes of
-/// the child.
+/// stops. Each child that it captures or stops costs one, and two more if the child has
+/// no pidfd, in addition to the pipes of the child. A call that fails keeps none.
 pub type chld_set = u64;
 
 /// The set depends on the SIGCHLD handler, as where the kernel has no pidfds.

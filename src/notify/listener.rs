@@ -9,14 +9,24 @@ use crate::sys::fd::{self, OwnedFd};
 /// The listener of a call that sleeps where no descriptor reports what it waits for: a
 /// child without a pidfd, or a stop.
 pub struct Alarm {
+    /// Dropped first: the handler must not poke a pipe that nobody can read.
+    listener: Registration,
     read_end: OwnedFd,
-    listener: u32,
 }
+
+struct Registration(u32);
 
 impl Alarm {
     pub fn set() -> Result<Alarm> {
         let (read_end, listener) = open()?;
-        Ok(Alarm { read_end, listener })
+        Ok(Alarm { listener: Registration(listener), read_end })
+    }
+
+    /// For one that outlives the call: see `open`.
+    pub fn into_parts(self) -> (OwnedFd, u32) {
+        let listener = self.listener.0;
+        core::mem::forget(self.listener);
+        (self.read_end, listener)
     }
 
     pub fn fd(&self) -> i32 {
@@ -29,10 +39,10 @@ impl Alarm {
     }
 }
 
-impl Drop for Alarm {
+impl Drop for Registration {
     fn drop(&mut self) {
         if let Some(mut section) = state::enter_surely() {
-            close(&mut section, self.listener);
+            close(&mut section, self.0);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::life;
 use super::member;
+use super::spares::Spares;
 use super::task::{self, NewPlan, Purpose, Task};
 use super::turn::leave_busy;
 use crate::capture::engine::{Capture, Setup};
@@ -20,27 +21,28 @@ pub fn start(
     purpose: Purpose,
     capture: impl FnOnce() -> Result<Capture<'static>>,
 ) -> Result<()> {
-    life::need_timer(set)?;
+    let spares = Spares::for_deadline(set)?;
     let is_new = match member::claim_for_task(set, child) {
         Ok(()) => true,
         Err(Errno::EEXIST) => false,
         Err(errno) => return Err(errno),
     };
     let started = capture().and_then(|capture| task::begin(capture, purpose));
-    let started = started.and_then(|task| enter(set, child, task));
+    let started = started.and_then(|task| enter(set, child, task, spares));
     if started.is_err() && is_new {
         let _ = member::remove(set, child);
     }
     started
 }
 
-fn enter(set: u64, child: u64, task: Paged<Task>) -> Result<()> {
+fn enter(set: u64, child: u64, task: Paged<Task>, mut spares: Spares) -> Result<()> {
     let mut section = state::enter_if_used()?;
     let (set_index, place) = section.find_set(set)?;
     let outer = place.epoll.get().ok_or(Errno::EBADF)?;
     let index = member::find(&mut section, set, child).ok_or(Errno::EBADF)?;
     let handle = section.members.get(index).map_or(0, |member| member.handle);
     epoll::add_once(outer, task.epoll.number(), handle)?;
+    spares.keep(&mut section, set)?;
     section.make_unready(index);
     section.unlink_pidfd(index);
     leave_busy(&mut section, set_index, index);

@@ -7,10 +7,9 @@
 use super::task;
 use crate::children::handle;
 use crate::children::list;
-use crate::children::members::{BELL, Member, PIPE, Set, TIMER};
+use crate::children::members::{BELL, Member, Set};
 use crate::children::state::{self, Section, State};
 use crate::notify::{listener, sigchld};
-use crate::sys::fd::OwnedFd;
 use crate::sys::memory::Erased;
 use crate::sys::{Errno, Result, epoll, fd, host, pidfd, timer};
 
@@ -69,50 +68,6 @@ pub fn wake(set: u64) -> Result<()> {
     set.is_woken = true;
     set.update_bell();
     Ok(())
-}
-
-/// Opens the timer of a set, unless it has one.
-pub fn need_timer(set: u64) -> Result<()> {
-    if state::enter_if_used()?.find_set(set)?.1.timer.get().is_some() {
-        return Ok(());
-    }
-    let timer = timer::create()?;
-    let mut section = state::enter_if_used()?;
-    let (_, set) = section.find_set(set)?;
-    // Else another thread was first.
-    if let (None, Some(epoll)) = (set.timer.get(), set.epoll.get()) {
-        epoll::add(epoll, timer.number(), TIMER)?;
-        set.timer.put(timer);
-    }
-    Ok(())
-}
-
-/// Has every SIGCHLD make the descriptor readable.
-pub fn need_signal(set: u64) -> Result<()> {
-    if state::enter_if_used()?.find_set(set)?.1.listener != 0 {
-        return Ok(());
-    }
-    let (pipe, listener) = listener::open()?;
-    let mut section = state::enter_if_used()?;
-    match keep_pipe(&mut section, set, pipe, listener) {
-        Ok(true) => Ok(()),
-        // Another thread was first.
-        kept => {
-            listener::close(&mut section, listener);
-            kept.map(drop)
-        }
-    }
-}
-
-fn keep_pipe(state: &mut State, set: u64, pipe: OwnedFd, listener: u32) -> Result<bool> {
-    let (_, set) = state.find_set(set)?;
-    let epoll = set.epoll.get().filter(|_| set.listener == 0);
-    if let Some(epoll) = epoll {
-        epoll::add(epoll, pipe.number(), PIPE)?;
-        set.listener = listener.wrapping_add(1);
-        set.pipe.put(pipe);
-    }
-    Ok(epoll.is_some())
 }
 
 /// Sets the timer to the earliest time at which something is due.

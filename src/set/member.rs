@@ -1,6 +1,7 @@
 //! The children of a set: adding, removing, finding.
 
 use super::life;
+use super::spares::Spares;
 use super::task;
 use crate::children::child::Child;
 use crate::children::handle;
@@ -18,30 +19,34 @@ use crate::wait::change::Changes;
 /// changes of `watch`. EEXIST if it is in the set.
 pub fn add(set: u64, child: u64, watch: Changes) -> Result<()> {
     let watches = watch.options() as u32;
-    if watches != 0 {
-        life::need_signal(set)?;
-        life::need_timer(set)?;
+    if watches == 0 {
+        return claim(set, child);
     }
+    let spares = Spares::for_stops(set)?;
     claim(set, child)?;
-    if watches != 0 {
-        let mut section = state::enter_if_used()?;
-        let member = find(&mut section, set, child).ok_or(Errno::EBADF)?;
-        watch_member(&mut section, set, member, watches)?;
+    let watched = watch_member(set, child, watches, spares);
+    if watched.is_err() {
+        let _ = remove(set, child);
     }
-    Ok(())
+    watched
 }
 
-fn watch_member(state: &mut State, set: u64, index: u32, watches: u32) -> Result<()> {
-    let (set_index, _) = state.find_set(set)?;
-    let set = state.sets.get(set_index).ok_or(Errno::EBADF)?;
-    if let Some(member) = state.members.get(index) {
+fn watch_member(set: u64, child: u64, watches: u32, mut spares: Spares) -> Result<()> {
+    let mut section = state::enter_if_used()?;
+    // If it is gone, another thread has taken the event of its exit.
+    let Some(index) = find(&mut section, set, child) else { return Ok(()) };
+    spares.keep(&mut section, set)?;
+    let (set_index, _) = section.find_set(set)?;
+    let State { sets, members, .. } = &mut *section;
+    let set = sets.get(set_index).ok_or(Errno::EBADF)?;
+    if let Some(member) = members.get(index) {
         member.watches = watches;
-        set.watched.append(&mut state.members, index, Member::in_watched);
+        set.watched.append(members, index, Member::in_watched);
         // It may have stopped before the handler was there.
         set.to_look = set.to_look.wrapping_add(1);
         set.update_bell();
     }
-    look_again_later(state, set_index);
+    look_again_later(&mut section, set_index);
     Ok(())
 }
 

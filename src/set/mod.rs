@@ -6,5 +6,6 @@ pub mod event;
 pub mod life;
 pub mod member;
 pub mod next;
+pub mod spares;
 pub mod task;
 pub mod turn;

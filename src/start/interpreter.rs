@@ -65,7 +65,7 @@ fn item(name: &CStr) -> Item {
     item
 }
 
-fn interpreter_of(file: &[u8]) -> Option<&[u8]> {
+pub fn interpreter_of(file: &[u8]) -> Option<&[u8]> {
     match file.strip_prefix(b"#!") {
         Some(line) => first_word(line.get(..FIRST_LINE - 2).unwrap_or(line)),
         None => dynamic_linker(file),

@@ -48,6 +48,8 @@ pub struct Member {
     activity: Activity,
     /// Since when it has not been seen stopped, in nanoseconds.
     since: u64,
+    /// It was sent SIGSTOP.
+    was_stopped: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,7 +64,8 @@ pub enum State {
 impl Member {
     pub fn new(process: Process) -> Member {
         let state = if process.is_dead() { State::Dead } else { State::Living };
-        Member { process, state, activity: Activity::Running, since: clock::now_ns() }
+        let since = clock::now_ns();
+        Member { process, state, activity: Activity::Running, since, was_stopped: false }
     }
 
     pub fn see(&mut self, process: Process) {
@@ -114,16 +117,19 @@ impl Member {
         Ok(())
     }
 
-    /// Notes what came of a signal.
+    /// Notes what came of SIGSTOP.
     pub fn note(&mut self, sent: Result<()>) {
         match sent {
-            Ok(()) => {}
+            Ok(()) => self.was_stopped = true,
             Err(Errno::ESRCH) => self.state = State::Dead,
             Err(_) => self.state = State::OutOfReach,
         }
     }
 
     /// Sends to exactly this process. The inner result is that of the signal.
+    ///
+    /// A process that was stopped must not stay so, even if there is no descriptor left
+    /// to look at it. It does not exit by itself, so its number is still its own.
     #[inline(never)]
     pub fn send(&self, child: &Child, numbers: &[i32]) -> Result<Result<()>> {
         if self.process.pid == child.pid() {
@@ -132,11 +138,17 @@ impl Member {
         if self.state == State::Dead {
             return Ok(Err(Errno::ESRCH));
         }
-        let exact = Exact::open(self.process.pid)?;
-        match process::look(self.process.pid)? {
-            Sight::There(now) if now.is(&self.process) => Ok(exact.send(numbers)),
-            Sight::Hidden(errno) => Ok(Err(errno)),
-            _ => Ok(Err(Errno::ESRCH)),
+        let pid = self.process.pid;
+        let exact = match Exact::open(pid) {
+            Err(_) if self.was_stopped => Exact { pid, fd: None },
+            opened => opened?,
+        };
+        match process::look(pid) {
+            Ok(Sight::There(now)) if now.is(&self.process) => Ok(exact.send(numbers)),
+            Ok(Sight::There(_) | Sight::Gone) => Ok(Err(Errno::ESRCH)),
+            Ok(Sight::Hidden(_)) | Err(_) if self.was_stopped => Ok(exact.send(numbers)),
+            Ok(Sight::Hidden(errno)) => Ok(Err(errno)),
+            Err(errno) => Err(errno),
         }
     }
 }

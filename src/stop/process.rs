@@ -14,9 +14,9 @@ pub struct Process {
     pub session: i32,
     /// When it was started, in ticks: with the pid, this names one process.
     pub start: u64,
-    threads: u32,
+    pub threads: u32,
     /// Of the main thread.
-    state: u8,
+    pub state: u8,
 }
 
 /// What a process, or the busiest of its threads, can still do.
@@ -94,7 +94,7 @@ fn read(path: &[u8], content: &mut [u8]) -> Result<usize> {
 
 /// "pid (name) state parent group session …", the number of threads being field
 /// 20, the start field 22. The name may hold anything, a parenthesis included.
-fn parse(pid: i32, content: &[u8]) -> Option<Process> {
+pub fn parse(pid: i32, content: &[u8]) -> Option<Process> {
     let end = content.iter().rposition(|byte| *byte == b')')?;
     let mut fields = content.get(end.wrapping_add(2)..)?.split(|byte| *byte == b' ');
     let state = *fields.next()?.first()?;

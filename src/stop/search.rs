@@ -142,11 +142,10 @@ impl Search {
         if !shows_init {
             *hidden = hidden.or(Some(Errno::EPERM));
         }
-        self.mark_members();
-        Ok(())
+        self.mark_members()
     }
 
-    fn mark_members(&mut self) {
+    fn mark_members(&mut self) -> Result<()> {
         let Search { all, members, .. } = self;
         for member in members.values_mut() {
             let all = all.values_mut();
@@ -156,9 +155,11 @@ impl Search {
                     one.is_member = true;
                     member.see(one.process);
                 }
-                None => member.state = State::Dead,
+                // It is gone, or hidden now.
+                None => drop(member.is_alive()?),
             }
         }
+        Ok(())
     }
 
     /// Finds members in what was read. Returns whether another round is needed.

@@ -67,7 +67,10 @@ impl Child {
         let peek = wait::EXITED | wait::NO_HANG | wait::PEEK;
         self.with(|state, index| match self.is_private {
             true => state.require_running(index),
-            false => state.ask(index, peek).map(drop).map_err(|_| Errno::ESRCH),
+            false => match state.ask(index, peek) {
+                Err(Errno::ECHILD) => Err(Errno::ESRCH),
+                other => other.map(drop),
+            },
         })
     }
 }

@@ -30,7 +30,7 @@ impl Entry<'_> {
 pub fn each(directory: i32, mut visit: impl FnMut(Entry) -> Result<()>) -> Result<()> {
     let mut buffer = DirectoryBuffer([0; 1024]);
     loop {
-        let size = raw::read_directory(directory, &mut buffer)?;
+        let size = super::retry(|| raw::read_directory(directory, &mut buffer))?;
         if size == 0 {
             return Ok(());
         }

@@ -75,7 +75,7 @@ enum Bell {
     /// The pidfds of a few, each by itself.
     Few,
     Many(OwnedFd),
-    /// One of them has no pidfd.
+    /// One of them has no pidfd, or a sandbox refuses epoll.
     Signal(Watch),
 }
 
@@ -125,7 +125,10 @@ impl Children<'_> {
         if self.each().count() <= FEW {
             return Ok(Bell::Few);
         }
-        let epoll = epoll::create()?;
+        let epoll = match epoll::create() {
+            Err(errno) if errno.means_unsupported() => return Watch::alarm().map(Bell::Signal),
+            created => created?,
+        };
         for child in self.each() {
             match epoll::add_once(epoll.number(), child.pidfd().unwrap_or(-1), child.handle()) {
                 // The same child twice.
