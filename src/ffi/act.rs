@@ -1,6 +1,7 @@
 use super::spawn::chld_id;
 use super::status::chld_status;
 use super::{growth, quietly, to_c, valid, write_out};
+use crate::start::failure::{Failure, OrMisuse, Reason};
 use crate::stop::sequence::{self, Plan, Step, Steps, Target};
 use crate::stop::signal;
 use crate::sys::{Errno, Result};
@@ -203,33 +204,38 @@ pub unsafe extern "C" fn chld_stop(
     })
 }
 
+const PLAN_SIZES: [Reason; 3] = [Reason::PlanSizeZero, Reason::PlanSize, Reason::PlanNewer];
+
 /// # Safety
 /// `plan` must be NULL or what the header says it is.
-pub unsafe fn plan_of(plan: *const chld_stop_plan) -> Result<Plan> {
+pub unsafe fn plan_of(plan: *const chld_stop_plan) -> Result<Plan, Failure> {
     const {
         assert!(size_of::<Step>() == size_of::<chld_stop_step>());
     }
     if plan.is_null() {
-        let steps = Steps::copy(Plan::STEPS)?;
+        let steps = Steps::copy(Plan::STEPS).or_misuse(Reason::PlanSteps)?;
         return Ok(Plan { target: Target::Child, sweep: false, steps });
     }
     // SAFETY: by the contract.
-    let plan = unsafe { growth::copy(plan) }?;
+    let plan = unsafe { growth::checked(plan, PLAN_SIZES) }?;
     let target = match plan.target {
         CHLD_TARGET_CHILD => Target::Child,
         CHLD_TARGET_GROUP => Target::Group,
         CHLD_TARGET_TREE => Target::Tree,
-        _ => return Err(Errno::EINVAL),
+        _ => return Err(Failure::misuse(Reason::PlanTarget, 0)),
     };
     let steps = match plan.steps_count {
         0 => Plan::STEPS,
-        count if plan.steps.is_null() || count > i32::MAX as usize => return Err(Errno::EINVAL),
+        count if plan.steps.is_null() || count > Steps::MOST => {
+            return Err(Failure::misuse(Reason::PlanSteps, 0));
+        }
         // SAFETY: valid by the contract; the two types are both two ints.
         count => unsafe { core::slice::from_raw_parts(plan.steps.cast(), count) },
     };
     if plan.flags & !CHLD_STOP_SWEEP != 0 {
-        return Err(Errno::EINVAL);
+        return Err(Failure::misuse(Reason::PlanFlags, 0));
     }
     let sweep = plan.flags & CHLD_STOP_SWEEP != 0;
-    Ok(Plan { target, sweep, steps: Steps::copy(steps)? })
+    let steps = Steps::copy(steps).or_misuse(Reason::PlanSteps)?;
+    Ok(Plan { target, sweep, steps })
 }

@@ -1,6 +1,6 @@
 use super::capture::{chld_capture_options, chld_capture_result};
 use super::capture_setup::{Kept, nothing, result_of, setup_of};
-use super::set::chld_set;
+use super::set::{chld_set, require_open};
 use super::spawn::{self, chld_error, chld_id, chld_spawn_options};
 use super::status::chld_status;
 use super::wait::{chld_resources, resources_of};
@@ -13,7 +13,7 @@ use crate::pipeline::start;
 use crate::pipeline::started::Started;
 use crate::set::begin;
 use crate::set::task::Purpose;
-use crate::start::failure::{At, Failure, ITEM_BYTES, Item, Reason, Step};
+use crate::start::failure::{Failure, Item, NO_ITEM, Reason, Step};
 use crate::status::word::Status;
 use crate::sys::Result;
 use crate::sys::host::Undisturbed;
@@ -215,7 +215,8 @@ pub unsafe extern "C" fn chld_set_run_pipeline(
     // SAFETY: all is what the header says; what the capture points to stays.
     unsafe {
         let mut item = NO_ITEM;
-        let begun = begin_captured(stages, count, capture_options, &mut item);
+        let begun = require_open(set)
+            .and_then(|()| begin_captured(stages, count, capture_options, &mut item));
         let (started, setup) = match begun {
             Ok(both) => both,
             Err(failure) => return refuse(failure, &item, reterr),
@@ -245,8 +246,6 @@ unsafe fn places<'a>(stages: *mut chld_stage, count: usize) -> &'a mut [chld_sta
     // SAFETY: by this function's contract, and the size is one a slice can have.
     unsafe { core::slice::from_raw_parts_mut(stages, count) }
 }
-
-const NO_ITEM: Item = [0; ITEM_BYTES];
 
 /// # Safety
 /// `stages` must be what the header says, for the length of the call.
@@ -284,7 +283,7 @@ unsafe fn begin_captured<'a>(
 ) -> Result<(Started, Setup<'a>), Failure> {
     // SAFETY: by the contract.
     unsafe {
-        let setup = setup_of(options).at(Step::Capture, 0)?;
+        let setup = setup_of(options).inspect_err(|failure| *item = failure.capture_item())?;
         Ok((begin(stages, count, Some(&setup), item)?, setup))
     }
 }

@@ -12,7 +12,7 @@ use crate::set::event::{Event, Kind};
 use crate::set::next;
 use crate::set::task::{Purpose, Task};
 use crate::set::{life, member};
-use crate::start::failure::{Failure, Step};
+use crate::start::failure::{Failure, Reason, Step};
 use crate::stop::sequence;
 use crate::sys::deadline::Deadline;
 use crate::sys::host::Undisturbed;
@@ -215,6 +215,9 @@ pub unsafe extern "C" fn chld_set_run(
     let _host = Undisturbed::enter();
     // SAFETY: all is what the header says; what the capture points to stays.
     unsafe {
+        if let Err(failure) = require_open(set) {
+            return spawn::failed(failure, b"", reterr);
+        }
         let (child, setup) =
             match capture_setup::start_captured(argv, spawn_options, capture_options, reterr) {
                 Ok(started) => started,
@@ -229,6 +232,11 @@ pub unsafe extern "C" fn chld_set_run(
         write_out(ret, child);
         0
     }
+}
+
+/// Before anything is started.
+pub fn require_open(set: chld_set) -> Result<(), Failure> {
+    life::count(set).map(drop).or(Err(Failure::misuse(Reason::SetClosed, 0)))
 }
 
 /// Takes the result of a capture in a set over from the child's handle. The buffers in

@@ -561,20 +561,12 @@ pub unsafe fn request_of<'a>(
         if options.is_null() {
             return Ok((Request::plain(argv), 0));
         }
-        let size = options.cast::<usize>().read();
-        let options = growth::copy(options).map_err(|errno| wrong_size(size, errno))?;
+        let options = growth::checked(options, SIZES)?;
         Ok((options::request(argv, &options)?, options.user as usize))
     }
 }
 
-fn wrong_size(size: usize, errno: Errno) -> Failure {
-    let reason = match (size, errno) {
-        (0, _) => Reason::SizeZero,
-        (_, Errno::E2BIG) => Reason::Newer,
-        _ => Reason::Size,
-    };
-    Failure::misuse(reason, 0)
-}
+const SIZES: [Reason; 3] = [Reason::SizeZero, Reason::Size, Reason::Newer];
 
 /// Takes over a child that the calling process has started by other means, for example
 /// by fork(). From then on only the library may wait for it.

@@ -123,6 +123,35 @@ reasons! {
     NoPrivate Clone ENOSYS "CHLD_SPAWN_PRIVATE and CHLD_SPAWN_KILL_ON_DEATH need Linux 7.1";
     NoAutokill Clone EPERM "CHLD_SPAWN_KILL_ON_DEATH needs CHLD_SPAWN_NO_NEW_PRIVS or CAP_SYS_ADMIN";
     NoInit Clone EINVAL "the new PID namespace has no init yet; start one before a detached child";
+    CaptureSizeZero Capture EINVAL "size is 0; initialize with CHLD_CAPTURE_OPTIONS_INIT";
+    CaptureSize Capture EINVAL "size is wrong; initialize with CHLD_CAPTURE_OPTIONS_INIT";
+    CaptureNewer Capture E2BIG "a member is set that this version of the library does not have";
+    CaptureFlags Capture EINVAL "flags has a bit that is no CHLD_CAPTURE_*";
+    CaptureReserved Capture EINVAL "reserved must be 0";
+    CaptureTimeout Capture EINVAL "timeout_ms must be -1 or more";
+    CancelFd Capture EBADF "cancel_fd is not open";
+    SetClosed Capture EBADF "set is not the handle of an open set";
+    FeedMode Capture EINVAL "mode is no CHLD_FEED_*";
+    FeedReserved Capture EINVAL "flags and reserved must be 0";
+    FeedData Capture EINVAL "data is NULL, or size too large";
+    StreamCallback Capture EINVAL "callback is NULL";
+    SinkMode Capture EINVAL "mode is no CHLD_SINK_*";
+    SinkFlags Capture EINVAL "flags has a bit that is no CHLD_SINK_TEE";
+    SinkReserved Capture EINVAL "reserved must be 0";
+    SinkTee Capture EINVAL "CHLD_SINK_FD excludes CHLD_SINK_TEE";
+    SinkBuffer Capture EINVAL "buffer is NULL, but size is not 0";
+    SinkSize Capture EINVAL "size is too large";
+    SinkFd Capture EBADF "fd is not open";
+    NoPipe Capture ENOENT "the child has no pipe for this stream; use CHLD_STDIO_PIPE";
+    PlanSizeZero Capture EINVAL "size is 0; initialize with CHLD_STOP_PLAN_INIT";
+    PlanSize Capture EINVAL "size is wrong; initialize with CHLD_STOP_PLAN_INIT";
+    PlanNewer Capture E2BIG "a member is set that this version of the library does not have";
+    PlanTarget Capture EINVAL "target is no CHLD_TARGET_*";
+    PlanFlags Capture EINVAL "flags has a bit that is no CHLD_STOP_*";
+    PlanSteps Capture EINVAL "steps is NULL, or steps_count above 16";
+    PlanGroup Capture EINVAL "CHLD_TARGET_GROUP needs a child that leads a group; use CHLD_GROUP_NEW";
+    StepSignal Capture EINVAL "signal is no number of a signal";
+    StepWait Capture EINVAL "wait_ms must be -1 or more";
 }
 
 /// `None` for a number that is no reason.
@@ -155,6 +184,24 @@ impl Failure {
         Failure { reason: reason as i32, ..Failure::new(step, index, errno) }
     }
 
+    /// The part of the options of a capture that breaks the rule; empty if it is none.
+    pub fn capture_item(self) -> Item {
+        const STREAMS: core::ops::RangeInclusive<i32> =
+            Reason::FeedMode as i32..=Reason::NoPipe as i32;
+        let mut item = NO_ITEM;
+        let mut text = Text::new(&mut item);
+        if STREAMS.contains(&self.reason) {
+            let names = ["stdin", "stdout", "stderr"];
+            text.push(names.get(self.index as usize).copied().unwrap_or_default());
+        } else if self.reason >= Reason::StepSignal as i32 {
+            text.push("stop.steps[").push_number(self.index).push("]");
+        } else if self.reason >= Reason::PlanSizeZero as i32 {
+            text.push("stop");
+        }
+        text.finish();
+        item
+    }
+
     /// Such as "open stdin ./missing: No such file or directory".
     pub fn write(self, item: &[u8], text: &mut Text) {
         if self.stage != 0 {
@@ -177,6 +224,13 @@ impl Failure {
             Some(reason) => reason,
             None => host::errno_text(self.errno, &mut words),
         });
+    }
+}
+
+/// For calls that have no place for more.
+impl From<Failure> for Errno {
+    fn from(failure: Failure) -> Errno {
+        failure.errno
     }
 }
 
