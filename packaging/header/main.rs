@@ -10,13 +10,13 @@ const GROUPS: [(&str, &str); 10] = [
     ("Statuses and signals", "status"),
     ("Starting a child", "spawn"),
     ("Waiting", "wait"),
-    ("SIGCHLD, polling, and the duty of an init", "notice"),
+    ("SIGCHLD, polling, and the tasks of an init", "notice"),
     ("Acting on a child", "act"),
     ("Capturing output", "capture"),
     ("Sets: the process loop", "set"),
     ("Pipelines", "pipeline"),
     ("Terminals", "terminal"),
-    ("Asking, and letting go", "ask"),
+    ("Queries, descriptors and closing", "ask"),
 ];
 
 fn main() {

@@ -104,7 +104,9 @@ pub const CHLD_STEP_EXEC: i32 = 27;
 /// name could be read. Also for a script given by descriptor.
 pub const CHLD_STEP_INTERPRETER: i32 = 28;
 
-/// chld_run() only: the capture, or its options, for which nothing is started.
+/// The capture, or its options. If the options are wrong, nothing was started, and `item`
+/// is the part of them: a stream ("stdout", with `index` 0, 1 or 2), "stop", or a step of
+/// the stop plan ("stop.steps[1]", with its `index`). It is empty for the other members.
 pub const CHLD_STEP_CAPTURE: i32 = 29;
 
 /// The size of the member `item` of chld_error.
@@ -121,15 +123,14 @@ pub struct chld_error {
     pub step: i32,
     /// The position of the item at which the step failed, else 0.
     pub index: i32,
-    /// The path, directory, program, interpreter or entry at which the step
-    /// failed; empty if there is none. It ends with a NUL and is cut if it is
+    /// The path, directory, program, interpreter, entry or part of the options at which
+    /// the step failed; empty if there is none. It ends with a NUL and is cut if it is
     /// longer.
     pub item: [c_char; CHLD_ERROR_ITEM],
     /// The rule that the call has broken, for chld_error_text(); 0 for none. The
     /// numbers belong to the library and change between versions.
     pub reason: i32,
-    /// The stage of a pipeline that could not be started, counted from 1; 0 if it was
-    /// none of them.
+    /// The stage of a pipeline that failed, counted from 1; 0 if it was none of them.
     pub stage: i32,
 }
 
@@ -156,13 +157,13 @@ pub const CHLD_STDIO_STDOUT: u32 = 5;
 /// Closed in the child.
 pub const CHLD_STDIO_CLOSED: u32 = 6;
 
-/// The child's side of a new pseudo-terminal, the same for all streams that ask
-/// for one, with a window of `rows` and `columns`. The child begins a session
-/// whose controlling terminal this is. chld_stdin_fd(), chld_stdout_fd() and
-/// chld_stderr_fd() return the caller's end, one descriptor per stream.
+/// The child's side of a new pseudo-terminal, the same for all streams that ask for one,
+/// with a window of `rows` and `columns`. The child begins a session, and this is its
+/// controlling terminal. chld_stdin_fd(), chld_stdout_fd() and chld_stderr_fd() return
+/// the caller's end, one descriptor per stream.
 ///
-/// The end of what the child writes is EIO: read() returns it once no process has
-/// the other side open any more. Captures take it for the end.
+/// At the end of the output, read() returns EIO: no process has the other side open any
+/// more. Captures treat that as the end.
 pub const CHLD_STDIO_PTY: u32 = 7;
 
 /// The child's stderr. For `out` only.
@@ -185,10 +186,13 @@ pub struct chld_stdio {
     pub open_mode: u32,
 }
 
-/// The caller's descriptor `source` becomes the child's `target`.
+/// A descriptor for the child: the caller's descriptor `source` becomes the child's
+/// `target`.
 #[repr(C)]
 pub struct chld_fd_map {
+    /// A descriptor of the caller. It stays open there.
     pub source: i32,
+    /// Its number in the child.
     pub target: i32,
 }
 
@@ -255,13 +259,13 @@ pub const CHLD_SPAWN_UMASK: u64 = 2048;
 /// capabilities are ignored.
 pub const CHLD_SPAWN_NO_NEW_PRIVS: u64 = 4096;
 
-/// Nobody waits for the child. There is no handle: `ret` receives CHLD_NONE and may be
-/// NULL. Excludes pipes, pseudo-terminals and a death signal.
+/// The program does not wait for the child. There is no handle: `ret` receives CHLD_NONE
+/// and may be NULL. Excludes pipes, pseudo-terminals and a death signal.
 ///
-/// Its parent is init, or the nearest subreaper, which reaps it. Since Linux 7.1 its
-/// parent is the caller until that exits, and the kernel reaps it: it leaves no zombie
-/// and raises no SIGCHLD. Only there can it be the first process of a PID namespace,
-/// after unshare(CLONE_NEWPID).
+/// The parent of the child is init, or the nearest subreaper, which reaps it. Since Linux
+/// 7.1 its parent is the caller until that exits, and the kernel reaps it: it leaves no
+/// zombie and raises no SIGCHLD. Only there can it be the first process of a PID
+/// namespace, after unshare(CLONE_NEWPID).
 pub const CHLD_SPAWN_DETACHED: u64 = 8192;
 
 /// Orphaned descendants of the child become its own children instead of init's.
@@ -277,12 +281,12 @@ pub const CHLD_SPAWN_CGROUP_OWN: u64 = 32768;
 
 /// chld_close() kills the child: it sends SIGKILL to the group if the child leads one
 /// (CHLD_GROUP_NEW, CHLD_SPAWN_SESSION, CHLD_STDIO_PTY), else to the child alone, and
-/// does not wait. If the child has exited, what is left of its group is killed, if the
-/// kernel can signal a group by pidfd (since Linux 6.9).
+/// does not wait. If the child has exited, the rest of its group is killed, if the kernel
+/// can signal a group by pidfd (since Linux 6.9).
 ///
-/// If CHLD_SPAWN_KILL_ON_DEATH can be had, this has the same effect: the child is also
-/// killed when the program dies, and is private. Otherwise a program that exits without
-/// chld_close() kills nobody. Not with CHLD_SPAWN_DETACHED.
+/// If the system supports CHLD_SPAWN_KILL_ON_DEATH, this flag has the same effect: the
+/// child is also killed when the program dies, and is private. Otherwise a program that
+/// exits without chld_close() leaves the child running. Excludes CHLD_SPAWN_DETACHED.
 pub const CHLD_SPAWN_KILL_ON_CLOSE: u64 = 65536;
 
 /// The new pseudo-terminal does not echo: the caller does not read back what it writes.
@@ -302,7 +306,7 @@ pub const CHLD_SPAWN_PTY_NO_ECHO: u64 = 131072;
 /// - Stops and continuations still raise SIGCHLD.
 ///
 /// Needs Linux 7.1. Otherwise the start fails with -ENOSYS at step "clone":
-/// chld_supports() returns that before. Not with CHLD_SPAWN_DETACHED.
+/// chld_supports() returns that before. Excludes CHLD_SPAWN_DETACHED.
 pub const CHLD_SPAWN_PRIVATE: u64 = 262144;
 
 /// The kernel kills the child, by SIGKILL, when the program dies: even when it crashes or
@@ -376,27 +380,31 @@ pub struct chld_spawn_options {
     /// Names to remove.
     pub env_unset: *const *const c_char,
 
-    /// The working directory. NULL inherits the caller's. As a program may, it may
-    /// lead to a descriptor of the caller, as /proc/self/fd/9 does.
+    /// The working directory. NULL inherits the caller's. Like `program`, it may lead to
+    /// a descriptor of the caller, as /proc/self/fd/9 does.
     pub cwd: *const c_char,
     /// For CHLD_SPAWN_CWD_FD.
     pub cwd_fd: i32,
     /// For CHLD_SPAWN_UMASK: the permissions that new files do not get.
     pub umask: u32,
 
-    /// The child's stdin, stdout and stderr.
+    /// The child's stdin.
     pub r#in: chld_stdio,
+    /// The child's stdout.
     pub out: chld_stdio,
+    /// The child's stderr.
     pub err: chld_stdio,
     /// More descriptors for the child. All entries take effect at once: 3 to 4 and
     /// 4 to 3 swaps the two.
     pub fds: *const chld_fd_map,
-    /// The number of entries.
+    /// The number of entries of `fds`.
     pub fds_count: usize,
-    /// For CHLD_STDIO_PTY: the size of the window, in characters. 0: that of the
-    /// caller's terminal (of stdin, stdout or stderr, else the controlling one), or 24
-    /// rows and 80 columns if there is none. See chld_pty_resize().
+    /// For CHLD_STDIO_PTY: the height of the window, in characters. 0: that of the
+    /// caller's terminal (of stdin, stdout or stderr, else the controlling one), or 24 if
+    /// there is none. See chld_pty_resize().
     pub rows: u16,
+    /// For CHLD_STDIO_PTY: the width of the window, in characters. 0: that of the
+    /// caller's terminal, or 80.
     pub columns: u16,
 
     /// One of CHLD_GROUP_*.
@@ -409,21 +417,22 @@ pub struct chld_spawn_options {
     /// Resource limits. They are set while the child still has the caller's
     /// privileges.
     pub limits: *const chld_limit,
-    /// The number of entries.
+    /// The number of entries of `limits`.
     pub limits_count: usize,
     /// The CPUs on which the child may run, as for sched_setaffinity(). NULL
     /// changes nothing.
     pub cpus: *const c_void,
-    /// The number of bytes.
+    /// The number of bytes of `cpus`.
     pub cpus_size: usize,
 
     /// For CHLD_SPAWN_GROUPS. NULL for no supplementary groups.
     pub groups: *const u32,
-    /// The number of entries.
+    /// The number of entries of `groups`.
     pub groups_count: usize,
-    /// For CHLD_SPAWN_GID and CHLD_SPAWN_UID. The child sets groups, gid and uid
-    /// in this order. The calling process keeps its own.
+    /// For CHLD_SPAWN_GID. The child sets groups, gid and uid in this order. The calling
+    /// process keeps its own.
     pub gid: u32,
+    /// For CHLD_SPAWN_UID.
     pub uid: u32,
 
     /// Added to the niceness: a higher value is less urgent.
@@ -437,8 +446,8 @@ pub struct chld_spawn_options {
     pub signals_mode: u32,
     /// One of CHLD_MASK_*: the signals that the child blocks.
     pub mask_mode: u32,
-    /// For CHLD_SIGNALS_IGNORING: bit n - 1 is signal n. chld_sigset_decode()
-    /// makes such a number of a sigset_t.
+    /// For CHLD_SIGNALS_IGNORING: bit n - 1 is signal n. chld_sigset_decode() converts a
+    /// sigset_t to such a number.
     pub ignored: u64,
     /// For CHLD_MASK_BLOCKED: bit n - 1 is signal n.
     pub blocked: u64,
@@ -457,66 +466,76 @@ unsafe impl super::growth::Growing for chld_spawn_options {
 
 /// Starts a child.
 ///
-/// `ret`: where its handle goes. Must not be NULL unless CHLD_SPAWN_DETACHED is set.
-/// `argv`: the arguments, NULL at the end. argv[0] is the program unless the options
-/// name another one. A program without a slash in its name is searched along PATH by
-/// execvp()'s rules: a directory that must not be searched makes the error -EACCES if
-/// no other directory has the program, and else the error of the last directory counts.
-/// `options`: NULL for the defaults. The child then has the caller's environment,
-/// working directory, standard streams, group, session and limits, and no other
-/// descriptors. It starts with an empty signal mask and no handlers. SIGPIPE and SIGCHLD
-/// are reset to their defaults; other signals that the caller ignores stay ignored.
+/// `ret`: where the handle of the child goes. Must not be NULL unless CHLD_SPAWN_DETACHED
+/// is set.
+/// `argv`: the arguments, NULL at the end. argv[0] is the program unless the options name
+/// another one.
+/// `options`: NULL for the defaults. The child then has the caller's environment, working
+/// directory, standard streams, group, session and limits, and no other descriptors. It
+/// starts with an empty signal mask and no handlers. SIGPIPE and SIGCHLD are reset to
+/// their defaults; other signals that the caller ignores stay ignored.
 /// `reterr`: where the step that failed goes; may be NULL. Written on failure only.
 ///
-/// The call returns when the child has executed its program, or when that has failed:
-/// a program that cannot be run is an error of this call, not an exit code later. On
+/// The call returns when the child has executed its program, or when that has failed. A
+/// program that cannot be run is an error of this call, not an exit code later. On
 /// failure nothing is left: no child, no zombie, no descriptor, no handle.
 ///
-/// If a signal kills the child before its exec, or the kernel does (out of memory, a
-/// CPU limit, cgroup.kill), the start succeeds and the status has the signal.
+/// A program without a slash in its name is searched along PATH by execvp()'s rules. If a
+/// directory may not be searched and no other directory has the program, the error is
+/// -EACCES. Otherwise the error of the last directory counts.
+///
+/// If a signal kills the child before its exec, or the kernel does (out of memory, a CPU
+/// limit, cgroup.kill), the start succeeds and the status has the signal.
 ///
 /// All signals are blocked in the calling thread during a start, and in the child until
 /// its exec. A stop signal that comes meanwhile (^Z) stops the program right after its
-/// exec if the child is in the caller's group or has the terminal, and is discarded
-/// otherwise. These can still hold a child before its exec, and with it the calling
+/// exec if the child is in the caller's group or has the terminal. Otherwise it is
+/// discarded. These can still hold a child before its exec, and with it the calling
 /// thread, until SIGCONT or SIGKILL comes: SIGSTOP, a freezer, a debugger.
 ///
 /// A child that changes its user or groups does not share the caller's memory, so that
-/// the new user gets no access to it. The price is that of fork() with a large caller.
-/// The new user can delay the start: by SIGSTOP, or by a file system of their own in
-/// `cwd` or PATH.
+/// the new user gets no access to it. Such a start costs what fork() costs, which is more
+/// if the caller is large. The new user can delay the start by SIGSTOP, or by a file
+/// system of their own in `cwd` or PATH.
 ///
-/// Libraries in LD_PRELOAD that intercept exec functions do not see a start, because
-/// the child makes system calls only. A program that needs them uses posix_spawn() and
+/// Libraries in LD_PRELOAD that intercept exec functions do not see a start, because the
+/// child makes system calls only. A program that needs them uses posix_spawn() and
 /// chld_adopt().
 ///
-/// The call needs 12 KB of stack. Under valgrind and qemu-user a start also waits for
-/// copies of the process that other threads fork() meanwhile, until these exec or
-/// exit.
+/// Under valgrind and qemu-user a start also waits for copies of the process that other
+/// threads fork() meanwhile, until these exec or exit.
+///
+/// The quoted words below are the steps in `reterr`. The section STEPS of the manual
+/// page, and docs/options.md, list every option with its step, errors and kernel version.
 ///
 /// Returns 0, or
-/// -EINVAL if `ret` or `argv` is NULL or empty, or if options do not exist or contradict
-/// each other: "arguments", "options", "environment", "stdio", "map", "terminal",
-/// "group", "limit", "affinity", "setgroups", "setgid", "setuid", "death_signal",
-/// "signals", "clone",
-/// -E2BIG if options of a later version are set ("options"), or if the arguments are too
-/// long for the kernel ("exec"),
-/// -EBADF if a descriptor is not open: "stdio", "map", "chdir", "exec", "cgroup",
-/// -ENOENT, -EACCES, -ENOEXEC, -ENOTDIR, -ELOOP if the program is missing, must not be
-/// executed, or is not a program ("exec"), if that is so of its interpreter
-/// ("interpreter"), or if a path leads nowhere ("open", "chdir"),
-/// -ENOMEM, -EAGAIN, -EMFILE, -ENFILE without memory, processes or descriptors:
-/// "memory", "pipe", "pty", "open", "clone",
-/// -EPERM if the caller must not do what the step is named for,
-/// or another error of the call that the step is named for. The quoted words are the
-/// steps in `reterr`. The section STEPS of the manual page, and docs/options.md, list
-/// every option with its step, errors and kernel version.
+/// -EINVAL: `ret` or `argv` is NULL, or `argv` is empty ("arguments"). Or an option has a
+///   wrong value or contradicts another one; chld_error_text() names the member.
+/// -E2BIG: options of a later version are set ("options"), or the arguments are too long
+///   for the kernel ("exec").
+/// -EBADF: a descriptor in the options is not open ("stdio", "map", "chdir", "exec",
+///   "cgroup").
+/// -ENOENT: there is no such program ("exec"), interpreter ("interpreter"), file ("open")
+///   or directory ("chdir").
+/// -EACCES: the program or its interpreter may not be executed ("exec", "interpreter"),
+///   or a path may not be opened ("open", "chdir").
+/// -ENOEXEC: the file is not a program ("exec").
+/// -ENOTDIR, -ELOOP: a path leads nowhere ("exec", "interpreter", "open", "chdir").
+/// -ENOMEM: no memory left ("memory", "clone").
+/// -EAGAIN: no process or no place in the table of children left ("clone", "memory").
+/// -EMFILE, -ENFILE: no descriptor left ("pipe", "pty", "open", "clone").
+/// -EPERM: the caller may not do what the step is named for.
+/// -ENOSYS: the kernel does not have what a flag needs ("clone", "session"): see
+///   chld_supports().
+/// The errors of the system call that the step is named for.
+///
+/// Thread-safe, but it reads the environment, so do not call setenv() meanwhile. Not
+/// async-signal-safe. Blocks until the exec, and while it opens a path, as open() does.
+/// Not a cancellation point. Stack: 15 KB.
 /// Ownership: the handle is yours until chld_close(). The caller's ends of pipes and
 /// pseudo-terminals belong to the library: chld_close_fd() or chld_close() closes them.
 /// Descriptors that you pass stay yours. The library keeps nothing else that you pass.
-/// Thread-safe, but it reads the environment, so do not call setenv() meanwhile. Not
-/// async-signal-safe. Blocks until the exec, and while it opens a path, as open() does.
-/// Not a cancellation point. Since 0.1.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_spawn(
     ret: *mut chld_id,
@@ -568,23 +587,28 @@ pub unsafe fn request_of<'a>(
 
 const SIZES: [Reason; 3] = [Reason::SizeZero, Reason::Size, Reason::Newer];
 
-/// Takes over a child that the calling process has started by other means, for example
-/// by fork(). From then on only the library may wait for it.
+/// Takes over a child that the calling process has started by other means, for example by
+/// fork().
 ///
-/// `ret`: where its handle goes. Must not be NULL.
+/// `ret`: where the handle of the child goes. Must not be NULL.
 /// `pid`: the child. Nobody may have reaped it.
 ///
-/// Its chld_user() is NULL, and it has no pipes. The library does not know whether it
-/// leads a group, so chld_kill_group() and CHLD_TARGET_GROUP treat it as if it led none.
-/// A handle that was closed while its child ran cannot be had again: -EEXIST.
+/// From then on only the library may wait for the child. Its chld_user() is NULL, and it
+/// has no pipes. The library does not know whether it leads a group, so chld_kill_group()
+/// and CHLD_TARGET_GROUP treat it as if it led none.
 ///
 /// Returns 0, or
-/// -ECHILD if `pid` is no child of this process,
-/// -EEXIST if the library has this child already,
-/// -EINVAL if `ret` is NULL,
-/// -ENOMEM, -EAGAIN without memory, or without room in the table of children.
+/// -ECHILD: `pid` is not a child of this process.
+/// -EEXIST: the library has this child already. This includes a child whose handle was
+///   closed while it ran.
+/// -EINVAL: `ret` is NULL.
+/// -ENOMEM: no memory left.
+/// -EAGAIN: no place in the table of children left.
+///
+/// Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+/// Stack: 3 KB.
 /// Ownership: the handle is yours until chld_close().
-/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_adopt(ret: *mut chld_id, pid: c_int) -> c_int {
     super::quietly(|| {
@@ -598,28 +622,37 @@ pub unsafe extern "C" fn chld_adopt(ret: *mut chld_id, pid: c_int) -> c_int {
     })
 }
 
-/// The name of a CHLD_STEP_*: "exec", "chdir", ... The names do not change.
+/// Returns the name of a step: "exec", "chdir", ...
 ///
-/// Returns a constant string, or NULL if `step` is none.
-/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+/// `step`: one of CHLD_STEP_*.
+///
+/// The names do not change.
+///
+/// Returns a constant string, or NULL if there is no such step.
+///
+/// Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_step_name(step: c_int) -> *const c_char {
     or_null(Step::from_number(step).map(Step::name))
 }
 
-/// Writes what failed, as in "chdir /nowhere: No such file or directory", "stage 2: exec
-/// sotr: No such file or directory" or "options: size is 0; initialize with
+/// Writes in words what failed, as in "chdir /nowhere: No such file or directory", "stage
+/// 2: exec sotr: No such file or directory" or "options: size is 0; initialize with
 /// CHLD_SPAWN_OPTIONS_INIT".
 ///
+/// `error`: as a function has written it.
 /// `buffer`, `size`: as for chld_status_text().
 ///
-/// Control characters in `item`, such as the carriage return of a script with
-/// Windows line ends, are written as ^M.
+/// Control characters in `item` are written as ^M. An example is the carriage return in
+/// the first line of a script with Windows line ends.
 ///
 /// Returns the length of the whole text without its NUL, or
-/// -EINVAL if the step does not exist.
-/// Thread-safe, never blocks. Not async-signal-safe: the words of an errno come from
-/// strerror_r(), in the caller's locale. Since 0.1.
+/// -EINVAL: `error` is NULL, or its step does not exist.
+///
+/// Thread-safe. Not async-signal-safe: the words of an errno come from strerror_r(), in
+/// the caller's locale. Never blocks. Not a cancellation point. Stack: 6 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_error_text(
     error: *const chld_error,
