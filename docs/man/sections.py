@@ -121,9 +121,9 @@ def errors(functions, page):
     return [".SH ERRORS", *lines] if lines else []
 
 
-STEPS = """What is wrong with the options themselves is found before there is a process. Otherwise the
-steps are taken in this order in the child: if one fails, those above it were done, in a child
-that is gone by then. An errno is here as `reterr` has it, positive."""
+STEPS = """Errors in the options themselves are found before there is a process. Otherwise the steps
+are taken in this order. If one fails, those above it were done, the later ones in a child that
+no longer exists. The errnos are positive here, as in `reterr`."""
 
 
 def steps(constants, rows, page):
