@@ -283,7 +283,7 @@ TEST(a_long_item_is_cut)
     CHECK(memcmp(error.item, path, CHLD_ERROR_ITEM - 1) == 0);
 }
 
-TEST(nobody_needs_to_ask_why)
+TEST(the_error_may_be_null)
 {
     chld_id id;
     CHECK_CALL(chld_spawn(&id, ARGV("/nonexistent"), NULL, NULL), -ENOENT);

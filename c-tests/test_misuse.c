@@ -1,4 +1,4 @@
-/* Misuse: the text of an error says which member is wrong, and what to do. */
+/* Misuse: the text of an error names the member that is wrong, and the remedy. */
 #include "support.h"
 
 #include <errno.h>

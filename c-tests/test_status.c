@@ -61,7 +61,7 @@ static void check_word(int word)
     }
 }
 
-TEST(words_decode_as_the_macros_say)
+TEST(words_decode_as_the_macros_do)
 {
     for (int word = 0; word <= 0xffff; word++) {
         check_word(word);

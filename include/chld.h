@@ -6,7 +6,7 @@
  *     errno on failure. It leaves errno itself, the signal mask and the descriptors
  *     of the program as they were, even on failure.
  *   - Outputs are called ret or reterr. They are written on success only (reterr on
- *     failure only). They may be NULL if the comment says so.
+ *     failure only). They may be NULL if the comment allows it.
  *   - Zero is the default in every member of every struct.
  *   - A handle (chld_id) is a number. A wrong or closed one is -EBADF, or -EINVAL if
  *     another argument is wrong as well. It never reaches another child.
@@ -1452,10 +1452,10 @@ int chld_usage(chld_id id,
  *
  * The handler that was there before is still called, as it asked to be (SA_SIGINFO,
  * mask, SA_NOCLDSTOP). The handler leaves errno as it was, even if the earlier one does
- * not. System calls that SIGCHLD interrupts are restarted if signal(7) says that
- * SA_RESTART does that (read(), waitpid(); never poll(), select(), epoll_wait(),
- * nanosleep()), unless an earlier handler was installed without it. The handler needs
- * 4 KB of stack.
+ * not. System calls that SIGCHLD interrupts are restarted as with SA_RESTART (see
+ * signal(7): read() and waitpid(), but never poll(), select(), epoll_wait() or
+ * nanosleep()), unless an earlier handler was installed without that flag. The handler
+ * needs 4 KB of stack.
  *
  * The handler is installed once. A handler that other code installs over it later must
  * call it: if it does not, chld_environment() reports CHLD_ENV_HANDLER_OVERWRITTEN. If
@@ -1926,7 +1926,7 @@ int chld_stop(chld_id id,
 
 /**
  * `cancel_fd` is a descriptor. As soon as it is readable, or at its end, the child
- * is stopped by the stop plan, as at the timeout, and the result says `cancelled`.
+ * is stopped by the stop plan, as at the timeout, and `cancelled` is 1 in the result.
  * The library does not read it. It may be any descriptor, and the same one for any
  * number of captures; a regular file is always readable.
  */

@@ -1,4 +1,4 @@
-"""The manual: made from comments that say all they must, clean to mandoc, found
+"""The manual: made from comments that leave nothing out, clean to mandoc, found
 by man under every name, and with the answers that a reader looks for."""
 
 import errno
@@ -49,7 +49,7 @@ def spoilt(file, old, new):
 
 END = "timeout. Not a cancellation point. Stack: 6 KB.\n * Since 0.1.\n */\nint chld_wait("
 WAIT = " * Thread-safe. Not async-signal-safe: see chld_peek(). Blocks, no longer than the\n * timeout."
-# What a comment may not leave out, and what the generator says then.
+# What a comment may not leave out, and what the generator prints then.
 SPOILT = [
     ("header", WAIT, WAIT.replace("Thread-safe. ", ""), 'does not begin with "Thread-safe"'),
     ("header", WAIT, WAIT.replace("Not async-signal-safe: see chld_peek(). ", ""),
@@ -99,7 +99,7 @@ NO_FAULT = re.compile(r"input text line longer than 80 bytes")
 
 
 def lint(tree):
-    """What mandoc and groff find to say, and references to pages that are not there."""
+    """The complaints of mandoc and groff, and references to pages that do not exist."""
     said = []
     for folder in sorted(tree.glob("man*")):
         pages = {file.name: text for file in sorted(folder.iterdir())
@@ -117,7 +117,7 @@ def lint(tree):
     return [line for line in said if not NO_FAULT.search(line)]
 
 
-@check("mandoc -Wstyle and groff -ww find nothing to say against the manual")
+@check("mandoc -Wstyle and groff -ww have no complaint about the manual")
 def clean():
     tree = made()
     page = tree / "man3/chld_wait.3"
@@ -158,7 +158,7 @@ def section(text, title):
 
 
 def said_of(text, title, name):
-    """What a subsection says of a function: its own item of it, or all."""
+    """What a subsection has about a function: its own item, or all of it."""
     match = re.search(rf"^   {title}\n(.*?)(?=^ {{0,3}}\S|\Z)", text, re.M | re.S)
     if not match:
         return ""
@@ -185,7 +185,7 @@ def unsafe_by_convention():
 
 
 def wrong_about(text, name, unsafe):
-    """What the page that is shown for a function fails to say."""
+    """What the page that is shown for a function lacks."""
     first, *middle, last = text.strip().splitlines()
     titles = [line for line in middle if re.fullmatch("[A-Z ]+", line) and line[0] != " "]
     if [title for title in SECTIONS if title in titles or title not in OPTIONAL] != titles:
@@ -210,7 +210,7 @@ def wrong_about(text, name, unsafe):
 
 
 def compiles(text):
-    """The declarations of SYNOPSIS say what those of the header say."""
+    """The declarations of SYNOPSIS are those of the header."""
     source = scratch() / "synopsis.c"
     source.write_text(re.sub(r"^ +", "", section(text, "SYNOPSIS"), flags=re.M))
     run(*CC, "-std=c11", *WARNINGS, "-fsyntax-only", "-I", HEADER.parent, source)
@@ -337,7 +337,7 @@ def answers(text, steps, seen):
             yield f"what {closer} closes"
 
 
-@check("man chld_spawn says what can fail, whether handlers may call it, and who closes what")
+@check("man chld_spawn shows what can fail, whether handlers may call it, and who closes what")
 def spawn():
     tree, (steps, seen) = installed(), failures()
     named = len(re.findall(r"#define CHLD_STEP_", HEADER.read_text())) - 1

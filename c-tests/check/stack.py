@@ -74,7 +74,7 @@ def wrong(header, measured):
             yield f"{name}: needs {need_now} bytes only, and {said.group(1)} KB are asked for"
 
 
-@check("stack: functions need no more than the header says, and not much less")
+@check("stack: functions need no more than the header promises, and not much less")
 def stack():
     if platform.machine() != "x86_64":
         raise Skipped("the header's figures are those of x86-64")

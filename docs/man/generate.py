@@ -2,7 +2,7 @@
 """The manual: pages of section 3 from the header's comments and from
 docs/options.md, and the hand-written ones with their examples put in.
 
-A comment that does not say what a page needs stops it.
+A comment that lacks what a page needs stops it.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""include/chld.h as data: what each comment says, by the form that it must have.
+"""include/chld.h as data: each comment in its parts, by the form that it must have.
 
 A function's comment has these parts, in this order, with an empty line between:
 
@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 
 class Malformed(Exception):
-    """The header is not as the manual needs it; says where."""
+    """The header is not as the manual needs it; the message names the place."""
 
 
 @dataclass

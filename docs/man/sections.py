@@ -81,7 +81,7 @@ def description(functions, types, constants, page):
 
 
 def shared(functions, say):
-    """{what is said: the names of the functions of which it is}"""
+    """{a text: the names of the functions that have it}"""
     groups = {}
     for one in functions:
         if say(one):
@@ -147,8 +147,8 @@ def steps(constants, rows, page):
 
 
 def each(title, functions, say, page):
-    """A subsection that says one thing of each function, of those together of which it
-    is the same."""
+    """A subsection with one thing about each function. Functions for which it
+    is the same are together."""
     groups = shared(functions, say)
     if not groups:
         return []
@@ -190,8 +190,8 @@ def history(functions):
 
 
 def example(source):
-    """A program of docs/man/examples, and what the comment that it begins with says it
-    prints."""
+    """A program of docs/man/examples, and what it prints by the comment that it begins
+    with."""
     comment, code = source.split(" */\n", 1)
     printed = "\n".join(line[5:] for line in comment.split("Prints:\n")[1].splitlines())
     return [*program(code.strip("\n")), ".PP", "It prints:", *program(printed)]

@@ -210,7 +210,7 @@ pub unsafe extern "C" fn chld_stop(
     ret: *mut chld_status,
 ) -> c_int {
     quietly(|| {
-        // SAFETY: NULL or what the header says, for the length of this call.
+        // SAFETY: NULL or what the header requires, for the length of this call.
         let status = sequence::stop(valid(id)?, unsafe { plan_of(plan) }?)?;
         // SAFETY: NULL or valid, by the header.
         unsafe { write_out(ret, to_c(status)) };
@@ -221,7 +221,7 @@ pub unsafe extern "C" fn chld_stop(
 const PLAN_SIZES: [Reason; 3] = [Reason::PlanSizeZero, Reason::PlanSize, Reason::PlanNewer];
 
 /// # Safety
-/// `plan` must be NULL or what the header says it is.
+/// `plan` must be NULL or what the header requires.
 pub unsafe fn plan_of(plan: *const chld_stop_plan) -> Result<Plan, Failure> {
     const {
         assert!(size_of::<Step>() == size_of::<chld_stop_step>());

@@ -123,7 +123,7 @@ pub struct chld_sink {
 pub const CHLD_CAPTURE_EOF: u32 = 1;
 
 /// `cancel_fd` is a descriptor. As soon as it is readable, or at its end, the child
-/// is stopped by the stop plan, as at the timeout, and the result says `cancelled`.
+/// is stopped by the stop plan, as at the timeout, and `cancelled` is 1 in the result.
 /// The library does not read it. It may be any descriptor, and the same one for any
 /// number of captures; a regular file is always readable.
 pub const CHLD_CAPTURE_CANCEL: u32 = 2;
@@ -294,7 +294,7 @@ pub unsafe extern "C" fn chld_capture(
     ret: *mut chld_capture_result,
 ) -> c_int {
     quietly(|| {
-        // SAFETY: all is what the header says, for the length of this call.
+        // SAFETY: all is what the header requires, for the length of this call.
         unsafe {
             let mut capture = begin(valid(id)?, options)?;
             let result = capture.run();
@@ -343,7 +343,7 @@ pub unsafe extern "C" fn chld_run(
     reterr: *mut chld_error,
 ) -> c_int {
     let _host = Undisturbed::enter();
-    // SAFETY: all is what the header says, for the length of this call.
+    // SAFETY: all is what the header requires, for the length of this call.
     unsafe {
         write_out(ret, nothing());
         let (handle, setup) =
@@ -446,7 +446,7 @@ pub unsafe extern "C" fn chld_capture_open(
         if ret.is_null() {
             return Err(Errno::EINVAL);
         }
-        // SAFETY: what the header says, until the capture is closed.
+        // SAFETY: what the header requires, until the capture is closed.
         unsafe {
             let handle = stepwise::open(begin(valid(id)?, options)?)?;
             write_out(ret, handle);

@@ -36,7 +36,7 @@ pub unsafe fn begin<'a>(
 }
 
 /// # Safety
-/// `options` must be NULL or what the header says it is, and all that it points
+/// `options` must be NULL or what the header requires, and all that it points
 /// to stay for `'a`, the buffers nobody else's.
 #[inline(never)]
 pub unsafe fn setup_of<'a>(options: *const chld_capture_options) -> Result<Setup<'a>, Failure> {
@@ -89,7 +89,7 @@ pub unsafe fn setup_of<'a>(options: *const chld_capture_options) -> Result<Setup
 /// can be known to be wrong with the capture is found before the start.
 ///
 /// # Safety
-/// All must be NULL or what the header says it is; what the capture points to stays for
+/// All must be NULL or what the header requires; what the capture points to stays for
 /// `'a`.
 pub unsafe fn start_captured<'a>(
     argv: chld_argv,
@@ -330,7 +330,7 @@ fn captured(drain: &mut Drain, held: bool) -> chld_stream_result {
     }
 }
 
-/// What there is to tell of a child that was not captured.
+/// The result for a child that was not captured.
 pub fn nothing() -> chld_capture_result {
     const NOTHING: chld_stream_result = chld_stream_result {
         total: 0,
@@ -374,7 +374,7 @@ pub fn wait_of(capture: &Capture, turn: Turn) -> chld_capture_wait {
         count = count.wrapping_add((place.fd < 0) as u32);
         *place = chld_poll { fd: one.fd, events: place.events | one.events, revents: 0 };
     }
-    // A loop that is edge-triggered hears of what is left only by being called.
+    // An edge-triggered loop goes on with what is left only if it is called.
     let timeout_ms = if turn == Turn::Busy { 0 } else { capture.until().left_ms() };
     chld_capture_wait { fds, count, timeout_ms, reserved: [0; 2] }
 }

@@ -20,7 +20,7 @@ const LARGEST_SIZE: usize = 4096;
 /// that never was, E2BIG if the caller uses what this library does not have.
 ///
 /// # Safety
-/// `given` must be valid for as many bytes as its first member says.
+/// `given` must be valid for the number of bytes in its first member.
 unsafe fn copy<T: Growing>(given: *const T) -> Result<T> {
     let mut known = MaybeUninit::<T>::zeroed();
     // SAFETY: `given` by the contract; `known` is a live local of that size.

@@ -23,10 +23,10 @@ pub const CHLD_SIGCHLD_NOTIFY: u32 = 1;
 ///
 /// The handler that was there before is still called, as it asked to be (SA_SIGINFO,
 /// mask, SA_NOCLDSTOP). The handler leaves errno as it was, even if the earlier one does
-/// not. System calls that SIGCHLD interrupts are restarted if signal(7) says that
-/// SA_RESTART does that (read(), waitpid(); never poll(), select(), epoll_wait(),
-/// nanosleep()), unless an earlier handler was installed without it. The handler needs
-/// 4 KB of stack.
+/// not. System calls that SIGCHLD interrupts are restarted as with SA_RESTART (see
+/// signal(7): read() and waitpid(), but never poll(), select(), epoll_wait() or
+/// nanosleep()), unless an earlier handler was installed without that flag. The handler
+/// needs 4 KB of stack.
 ///
 /// The handler is installed once. A handler that other code installs over it later must
 /// call it: if it does not, chld_environment() reports CHLD_ENV_HANDLER_OVERWRITTEN. If
@@ -273,7 +273,7 @@ pub unsafe extern "C" fn chld_reap_foreign(
     quietly(|| {
         let count = foreign::reap(|pid, status| {
             if let Some(callback) = callback {
-                // SAFETY: the caller's function, called as the header says.
+                // SAFETY: the caller's function, called as the header promises.
                 unsafe { callback(pid, &to_c(status), argument) };
             }
         });

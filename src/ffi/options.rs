@@ -14,7 +14,7 @@ use core::mem::size_of;
 pub const FLAGS: u64 = CHLD_SPAWN_KILL_ON_DEATH | (CHLD_SPAWN_KILL_ON_DEATH - 1);
 
 /// # Safety
-/// Every pointer in `options` must be NULL or what the header says it is, and
+/// Every pointer in `options` must be NULL or what the header requires, and
 /// stay so for `'a`.
 #[inline(never)]
 pub unsafe fn request<'a>(
@@ -35,7 +35,7 @@ pub unsafe fn request<'a>(
         return Err(Failure::misuse(Reason::StdioCircle, 2));
     }
     let terminal = stdio.iter().position(|stdio| matches!(stdio, Stdio::Pty));
-    // SAFETY: all by the contract: NULL or what the header says.
+    // SAFETY: all by the contract: NULL or what the header requires.
     unsafe {
         Ok(Request {
             argv,

@@ -117,7 +117,7 @@ pub unsafe extern "C" fn chld_pipeline(
     reterr: *mut chld_error,
 ) -> c_int {
     let _host = Undisturbed::enter();
-    // SAFETY: all is what the header says, for the length of this call.
+    // SAFETY: all is what the header requires, for the length of this call.
     unsafe {
         let mut item = NO_ITEM;
         let started = match begin(stages, count, None, &mut item) {
@@ -174,7 +174,7 @@ pub unsafe extern "C" fn chld_run_pipeline(
     reterr: *mut chld_error,
 ) -> c_int {
     let _host = Undisturbed::enter();
-    // SAFETY: all is what the header says, for the length of this call.
+    // SAFETY: all is what the header requires, for the length of this call.
     unsafe {
         write_out(ret, nothing_of_all());
         let mut item = NO_ITEM;
@@ -230,7 +230,7 @@ pub unsafe extern "C" fn chld_set_run_pipeline(
     reterr: *mut chld_error,
 ) -> c_int {
     let _host = Undisturbed::enter();
-    // SAFETY: all is what the header says; what the capture points to stays.
+    // SAFETY: all is what the header requires; what the capture points to stays.
     unsafe {
         let mut item = NO_ITEM;
         let begun = require_open(set)
@@ -266,7 +266,7 @@ unsafe fn places<'a>(stages: *mut chld_stage, count: usize) -> &'a mut [chld_sta
 }
 
 /// # Safety
-/// `stages` must be what the header says, for the length of the call.
+/// `stages` must be what the header requires, for the length of the call.
 unsafe fn begin(
     stages: *mut chld_stage,
     count: usize,
@@ -291,7 +291,7 @@ unsafe fn begin(
 }
 
 /// # Safety
-/// All must be NULL or what the header says it is; what the capture points to stays for
+/// All must be NULL or what the header requires; what the capture points to stays for
 /// `'a`.
 unsafe fn begin_captured<'a>(
     stages: *mut chld_stage,
@@ -307,7 +307,7 @@ unsafe fn begin_captured<'a>(
 }
 
 /// # Safety
-/// What the stages point to must be what the header says, for the length of the call.
+/// What the stages point to must be what the header requires, for the length of the call.
 unsafe fn requests_of<'a>(stages: &[chld_stage]) -> impl Stages<'a> {
     move |number| {
         let stage = stages.get(number).ok_or(Failure::misuse(Reason::Stages, 0))?;

@@ -6,7 +6,7 @@
  *     errno on failure. It leaves errno itself, the signal mask and the descriptors
  *     of the program as they were, even on failure.
  *   - Outputs are called ret or reterr. They are written on success only (reterr on
- *     failure only). They may be NULL if the comment says so.
+ *     failure only). They may be NULL if the comment allows it.
  *   - Zero is the default in every member of every struct.
  *   - A handle (chld_id) is a number. A wrong or closed one is -EBADF, or -EINVAL if
  *     another argument is wrong as well. It never reaches another child.

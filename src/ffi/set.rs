@@ -190,7 +190,7 @@ pub unsafe extern "C" fn chld_set_stop(
         if after_ms < 0 {
             return Err(Errno::EINVAL);
         }
-        // SAFETY: NULL or what the header says.
+        // SAFETY: NULL or what the header requires.
         let plan = unsafe { plan_of(plan) }?;
         let first = Deadline::after_ms(after_ms)?;
         begin::stop(valid(set)?, valid(id)?, plan, first).map(|()| 0)
@@ -270,7 +270,7 @@ pub unsafe extern "C" fn chld_set_run(
     reterr: *mut chld_error,
 ) -> c_int {
     let _host = Undisturbed::enter();
-    // SAFETY: all is what the header says; what the capture points to stays.
+    // SAFETY: all is what the header requires; what the capture points to stays.
     unsafe {
         if let Err(failure) = require_open(set) {
             return spawn::failed(failure, b"", reterr);

@@ -544,7 +544,7 @@ pub unsafe extern "C" fn chld_spawn(
     reterr: *mut chld_error,
 ) -> c_int {
     let _host = Undisturbed::enter();
-    // SAFETY: all of it is what the header says, for the length of this call.
+    // SAFETY: all of it is what the header requires, for the length of this call.
     unsafe {
         // By reference: a request is large.
         match &request_of(argv, options) {
@@ -566,7 +566,7 @@ pub unsafe extern "C" fn chld_spawn(
 /// What to start, and the `user` pointer.
 ///
 /// # Safety
-/// All must be NULL or what the header says it is, and stay so for `'a`.
+/// All must be NULL or what the header requires, and stay so for `'a`.
 pub unsafe fn request_of<'a>(
     argv: chld_argv,
     options: *const chld_spawn_options,

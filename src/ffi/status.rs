@@ -213,7 +213,7 @@ pub unsafe extern "C" fn chld_sigset_decode(set: *const c_void, ret: *mut u64) -
     if set.is_null() || ret.is_null() {
         return Errno::EINVAL.0.wrapping_neg();
     }
-    // SAFETY: both are what the header says.
+    // SAFETY: both are what the header requires.
     unsafe { ret.write(signal::bits_of(&*set.cast())) };
     0
 }
@@ -236,7 +236,7 @@ pub unsafe extern "C" fn chld_sigset_encode(signals: u64, ret: *mut c_void) -> c
         return Errno::EINVAL.0.wrapping_neg();
     }
     let _errno = KeptErrno::enter();
-    // SAFETY: what the header says.
+    // SAFETY: what the header requires.
     unsafe { ret.cast::<signal::Set>().write(signal::set_of(signals)) };
     0
 }
