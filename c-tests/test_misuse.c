@@ -90,7 +90,7 @@ TEST(a_later_versions_member_is_named_as_such)
         uint64_t more;
     } later = { .known = CHLD_SPAWN_OPTIONS_INIT, .more = 1 };
     later.known.size = sizeof later;
-    check_text(&later.known, "options: a member is set that this version of the library does not have");
+    check_text(&later.known, "options: a member of a later version is set");
 }
 
 TEST(missing_arguments_are_named)
@@ -182,7 +182,7 @@ TEST(a_later_versions_member_of_a_capture_is_named_as_such)
     } later = { .known = CHLD_CAPTURE_OPTIONS_INIT, .more = 1 };
     later.known.size = sizeof later;
     check_captured(&later.known, E2BIG, "",
-                   "capture: a member is set that this version of the library does not have");
+                   "capture: a member of a later version is set");
 }
 
 TEST(misuse_of_a_feed_names_stdin)
@@ -288,7 +288,7 @@ TEST(a_later_versions_member_of_a_plan_is_named_as_such)
     } later = { .known = CHLD_STOP_PLAN_INIT, .more = 1 };
     later.known.size = sizeof later;
     check_captured(CAPTURE(.stop = &later.known), E2BIG, "stop",
-                   "capture stop: a member is set that this version of the library does not have");
+                   "capture stop: a member of a later version is set");
 }
 
 /* Functions that have no place for an error return the same errnos. */

@@ -183,6 +183,7 @@ fn outlet_of(sink: &chld_sink, stream: usize) -> Result<Option<Outlet>, Failure>
     outlet.map_err(|errno| not_open(errno, Reason::SinkFd, stream))
 }
 
+#[inline(never)]
 fn require(is_right: bool, reason: Reason, index: usize) -> Result<(), Failure> {
     if is_right { Ok(()) } else { Err(Failure::misuse(reason, index)) }
 }

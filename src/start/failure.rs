@@ -68,7 +68,8 @@ macro_rules! reasons {
         #[derive(Clone, Copy, PartialEq, Eq)]
         pub enum Reason { None, $($reason),* }
 
-        const FAILURES: &[(Step, Errno)] = &[$((Step::$step, Errno::$errno)),*];
+        /// Its step and its errno, a byte each.
+        const FAILURES: &[(u8, u8)] = &[$((Step::$step as u8, Errno::$errno.0 as u8)),*];
         /// One after the other: a table of pointers would have to be relocated
         /// in every process.
         const TEXTS: &[u8] = concat!($($text, "\0"),*).as_bytes();
@@ -81,7 +82,7 @@ reasons! {
     RetNull Arguments EINVAL "ret is NULL; only CHLD_SPAWN_DETACHED needs no handle";
     SizeZero Options EINVAL "size is 0; initialize with CHLD_SPAWN_OPTIONS_INIT";
     Size Options EINVAL "size is wrong; initialize with CHLD_SPAWN_OPTIONS_INIT";
-    Newer Options E2BIG "a member is set that this version of the library does not have";
+    Newer Options E2BIG "a member of a later version is set";
     Flags Options EINVAL "flags has a bit that is no CHLD_SPAWN_*";
     Search Options EINVAL "search is no CHLD_SEARCH_*";
     DetachedStream Options EINVAL "CHLD_SPAWN_DETACHED excludes pipes and pseudo-terminals";
@@ -125,7 +126,7 @@ reasons! {
     NoInit Clone EINVAL "the new PID namespace has no init yet; start one before a detached child";
     CaptureSizeZero Capture EINVAL "size is 0; initialize with CHLD_CAPTURE_OPTIONS_INIT";
     CaptureSize Capture EINVAL "size is wrong; initialize with CHLD_CAPTURE_OPTIONS_INIT";
-    CaptureNewer Capture E2BIG "a member is set that this version of the library does not have";
+    CaptureNewer Capture E2BIG "a member of a later version is set";
     CaptureFlags Capture EINVAL "flags has a bit that is no CHLD_CAPTURE_*";
     CaptureReserved Capture EINVAL "reserved must be 0";
     CaptureTimeout Capture EINVAL "timeout_ms must be -1 or more";
@@ -145,7 +146,7 @@ reasons! {
     NoPipe Capture ENOENT "the child has no pipe for this stream; use CHLD_STDIO_PIPE";
     PlanSizeZero Capture EINVAL "size is 0; initialize with CHLD_STOP_PLAN_INIT";
     PlanSize Capture EINVAL "size is wrong; initialize with CHLD_STOP_PLAN_INIT";
-    PlanNewer Capture E2BIG "a member is set that this version of the library does not have";
+    PlanNewer Capture E2BIG "a member of a later version is set";
     PlanTarget Capture EINVAL "target is no CHLD_TARGET_*";
     PlanFlags Capture EINVAL "flags has a bit that is no CHLD_STOP_*";
     PlanSteps Capture EINVAL "steps is NULL, or steps_count above 16";
@@ -178,10 +179,12 @@ impl Failure {
     }
 
     /// The call breaks a rule.
+    #[cold]
     pub fn misuse(reason: Reason, index: usize) -> Failure {
         let failure = FAILURES.get((reason as usize).wrapping_sub(1));
-        let (step, errno) = *failure.unwrap_or(&(Step::Options, Errno::EINVAL));
-        Failure { reason: reason as i32, ..Failure::new(step, index, errno) }
+        let (step, errno) = failure.copied().unwrap_or_default();
+        let step = Step::from_number(i32::from(step)).unwrap_or(Step::Options);
+        Failure { reason: reason as i32, ..Failure::new(step, index, Errno(i32::from(errno))) }
     }
 
     /// The part of the options of a capture that breaks the rule; empty if it is none.
