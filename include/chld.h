@@ -276,170 +276,6 @@ int chld_sigset_encode(uint64_t signals,
  */
 
 /**
- * No child. Never a valid handle.
- */
-#define CHLD_NONE 0
-
-/**
- * Nothing failed.
- */
-#define CHLD_STEP_NONE 0
-
-/**
- * `ret` or `argv`: NULL or empty.
- */
-#define CHLD_STEP_ARGUMENTS 1
-
-/**
- * chld_spawn_options: `size`, unknown flags or modes, or a contradiction.
- */
-#define CHLD_STEP_OPTIONS 2
-
-/**
- * `env_set` or `env_unset`. `index` is the entry, `item` its text.
- */
-#define CHLD_STEP_ENVIRONMENT 3
-
-/**
- * No memory, or no room in the table of children.
- */
-#define CHLD_STEP_MEMORY 4
-
-/**
- * A descriptor or mode for stdin, stdout or stderr (`index` 0, 1, 2).
- */
-#define CHLD_STEP_STDIO 5
-
-/**
- * Opening a path for stdin, stdout or stderr (`index` 0, 1, 2).
- */
-#define CHLD_STEP_OPEN 6
-
-/**
- * Making a pipe for stdin, stdout or stderr (`index` 0, 1, 2).
- */
-#define CHLD_STEP_PIPE 7
-
-/**
- * Making a pseudo-terminal for stdin, stdout or stderr (`index` 0, 1, 2).
- */
-#define CHLD_STEP_PTY 8
-
-/**
- * Placing the child into its cgroup.
- */
-#define CHLD_STEP_CGROUP 9
-
-/**
- * Making the process.
- */
-#define CHLD_STEP_CLONE 10
-
-/**
- * Giving the child a descriptor table of its own.
- */
-#define CHLD_STEP_DESCRIPTORS 11
-
-/**
- * An entry of `fds`. `index` is the entry.
- */
-#define CHLD_STEP_MAP 12
-
-/**
- * setsid(), or becoming a subreaper.
- */
-#define CHLD_STEP_SESSION 13
-
-/**
- * Making the terminal on the child's stdin its controlling terminal.
- */
-#define CHLD_STEP_TERMINAL 14
-
-/**
- * setpgid().
- */
-#define CHLD_STEP_GROUP 15
-
-/**
- * Putting the child's group into the foreground of its terminal.
- */
-#define CHLD_STEP_FOREGROUND 16
-
-/**
- * An entry of `limits`. `index` is the entry.
- */
-#define CHLD_STEP_LIMIT 17
-
-/**
- * setpriority().
- */
-#define CHLD_STEP_NICE 18
-
-/**
- * sched_setaffinity().
- */
-#define CHLD_STEP_AFFINITY 19
-
-/**
- * prctl(PR_SET_NO_NEW_PRIVS).
- */
-#define CHLD_STEP_NO_NEW_PRIVS 20
-
-/**
- * setgroups().
- */
-#define CHLD_STEP_SETGROUPS 21
-
-/**
- * setresgid().
- */
-#define CHLD_STEP_SETGID 22
-
-/**
- * setresuid().
- */
-#define CHLD_STEP_SETUID 23
-
-/**
- * Changing to the working directory.
- */
-#define CHLD_STEP_CHDIR 24
-
-/**
- * prctl(PR_SET_PDEATHSIG). ESRCH if the parent has exited meanwhile.
- */
-#define CHLD_STEP_DEATH_SIGNAL 25
-
-/**
- * Signal dispositions and mask.
- */
-#define CHLD_STEP_SIGNALS 26
-
-/**
- * execve(): the program is missing, is not executable, or is not a program.
- */
-#define CHLD_STEP_EXEC 27
-
-/**
- * The program is there, but its interpreter keeps it from running: the one in the
- * first line of a script, or the dynamic linker. `item` is the interpreter if its
- * name could be read. Also for a script given by descriptor.
- */
-#define CHLD_STEP_INTERPRETER 28
-
-/**
- * The capture, or its options. If the options are wrong, nothing was started, and `item`
- * is the part of them: a stream ("stdout", with `index` 0, 1 or 2), "stop", or a step of
- * the stop plan ("stop.steps[1]", with its `index`). It is empty for the other members.
- */
-#define CHLD_STEP_CAPTURE 29
-
-/**
- * The size of the member `item` of chld_error.
- */
-#define CHLD_ERROR_ITEM 112
-
-/**
  * The caller's stream.
  */
 #define CHLD_STDIO_INHERIT 0
@@ -698,6 +534,170 @@ int chld_sigset_encode(uint64_t signals,
  * The child blocks the signals in `blocked`.
  */
 #define CHLD_MASK_BLOCKED 2
+
+/**
+ * No child. Never a valid handle.
+ */
+#define CHLD_NONE 0
+
+/**
+ * Nothing failed.
+ */
+#define CHLD_STEP_NONE 0
+
+/**
+ * `ret` or `argv`: NULL or empty.
+ */
+#define CHLD_STEP_ARGUMENTS 1
+
+/**
+ * chld_spawn_options: `size`, unknown flags or modes, or a contradiction.
+ */
+#define CHLD_STEP_OPTIONS 2
+
+/**
+ * `env_set` or `env_unset`. `index` is the entry, `item` its text.
+ */
+#define CHLD_STEP_ENVIRONMENT 3
+
+/**
+ * No memory, or no room in the table of children.
+ */
+#define CHLD_STEP_MEMORY 4
+
+/**
+ * A descriptor or mode for stdin, stdout or stderr (`index` 0, 1, 2).
+ */
+#define CHLD_STEP_STDIO 5
+
+/**
+ * Opening a path for stdin, stdout or stderr (`index` 0, 1, 2).
+ */
+#define CHLD_STEP_OPEN 6
+
+/**
+ * Making a pipe for stdin, stdout or stderr (`index` 0, 1, 2).
+ */
+#define CHLD_STEP_PIPE 7
+
+/**
+ * Making a pseudo-terminal for stdin, stdout or stderr (`index` 0, 1, 2).
+ */
+#define CHLD_STEP_PTY 8
+
+/**
+ * Placing the child into its cgroup.
+ */
+#define CHLD_STEP_CGROUP 9
+
+/**
+ * Making the process.
+ */
+#define CHLD_STEP_CLONE 10
+
+/**
+ * Giving the child a descriptor table of its own.
+ */
+#define CHLD_STEP_DESCRIPTORS 11
+
+/**
+ * An entry of `fds`. `index` is the entry.
+ */
+#define CHLD_STEP_MAP 12
+
+/**
+ * setsid(), or becoming a subreaper.
+ */
+#define CHLD_STEP_SESSION 13
+
+/**
+ * Making the terminal on the child's stdin its controlling terminal.
+ */
+#define CHLD_STEP_TERMINAL 14
+
+/**
+ * setpgid().
+ */
+#define CHLD_STEP_GROUP 15
+
+/**
+ * Putting the child's group into the foreground of its terminal.
+ */
+#define CHLD_STEP_FOREGROUND 16
+
+/**
+ * An entry of `limits`. `index` is the entry.
+ */
+#define CHLD_STEP_LIMIT 17
+
+/**
+ * setpriority().
+ */
+#define CHLD_STEP_NICE 18
+
+/**
+ * sched_setaffinity().
+ */
+#define CHLD_STEP_AFFINITY 19
+
+/**
+ * prctl(PR_SET_NO_NEW_PRIVS).
+ */
+#define CHLD_STEP_NO_NEW_PRIVS 20
+
+/**
+ * setgroups().
+ */
+#define CHLD_STEP_SETGROUPS 21
+
+/**
+ * setresgid().
+ */
+#define CHLD_STEP_SETGID 22
+
+/**
+ * setresuid().
+ */
+#define CHLD_STEP_SETUID 23
+
+/**
+ * Changing to the working directory.
+ */
+#define CHLD_STEP_CHDIR 24
+
+/**
+ * prctl(PR_SET_PDEATHSIG). ESRCH if the parent has exited meanwhile.
+ */
+#define CHLD_STEP_DEATH_SIGNAL 25
+
+/**
+ * Signal dispositions and mask.
+ */
+#define CHLD_STEP_SIGNALS 26
+
+/**
+ * execve(): the program is missing, is not executable, or is not a program.
+ */
+#define CHLD_STEP_EXEC 27
+
+/**
+ * The program is there, but its interpreter keeps it from running: the one in the
+ * first line of a script, or the dynamic linker. `item` is the interpreter if its
+ * name could be read. Also for a script given by descriptor.
+ */
+#define CHLD_STEP_INTERPRETER 28
+
+/**
+ * The capture, or its options. If the options are wrong, nothing was started, and `item`
+ * is the part of them: a stream ("stdout", with `index` 0, 1 or 2), "stop", or a step of
+ * the stop plan ("stop.steps[1]", with its `index`). It is empty for the other members.
+ */
+#define CHLD_STEP_CAPTURE 29
+
+/**
+ * The size of the member `item` of chld_error.
+ */
+#define CHLD_ERROR_ITEM 112
 
 /**
  * The handle of a child: a number that you can copy, store and pass to other
@@ -2548,6 +2548,92 @@ int chld_set_count(chld_set set);
 int chld_set_fd(chld_set set);
 
 /**
+ * Wakes a set: one CHLD_EVENT_WOKEN is reported to one waiter.
+ *
+ * `set`: the set.
+ *
+ * The event is kept if nobody waits. Several calls before it is reported are one.
+ *
+ * Returns 0, or
+ * -EBADF: `set` is not a valid handle.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Since 0.1.
+ */
+int chld_set_wake(chld_set set);
+
+/**
+ * Returns the next event of a set, without blocking.
+ *
+ * `set`: the set.
+ * `ret`: where the event goes; may be NULL. Written on success only.
+ *
+ * Captures and stop sequences of the set go on in this call: a bounded number of bytes
+ * is moved.
+ *
+ * Returns 0, or
+ * -EAGAIN: there is no event now. If there is work left, the descriptor has become
+ *   readable anew.
+ * -EDEADLK: the call was made in a callback of a capture of this set.
+ * -EBADF: `set` is not a valid handle.
+ * -ENOMEM: no memory left.
+ *
+ * Thread-safe: several threads share the events of a set, and each event is reported
+ * once. Not async-signal-safe. Never blocks, except in your callbacks. Not a
+ * cancellation point. Stack: 6 KB, and what the callbacks need.
+ * Ownership: `event.capture` and `event.pipeline` belong to the handle of the child: see
+ * chld_event.
+ * Since 0.1.
+ */
+int chld_set_next(chld_set set,
+                  chld_event *ret);
+
+/**
+ * Waits for the next event of a set.
+ *
+ * `set`: the set.
+ * `timeout_ms`: as for chld_wait().
+ * `ret`: where the event goes; may be NULL. Written on success only.
+ *
+ * Signal handlers run during the wait, and the call goes on after them. There is no
+ * -EINTR.
+ *
+ * Returns 0, or
+ * -ETIMEDOUT: there was no event before the timeout.
+ * -EINVAL: `timeout_ms` is below -1.
+ * -EBADF: `set` is not a valid handle, or was closed while the call waited.
+ * -EDEADLK: the call was made in a callback of a capture of this set.
+ * -ENOMEM: no memory left.
+ *
+ * Thread-safe, as chld_set_next() is. Not async-signal-safe. Blocks, no longer than the
+ * timeout. Not a cancellation point. Stack: 6 KB, and what the callbacks need.
+ * Ownership: as for chld_set_next().
+ * Since 0.1.
+ */
+int chld_set_wait(chld_set set,
+                  int timeout_ms,
+                  chld_event *ret);
+
+/**
+ * Closes a set.
+ *
+ * `set`: the set.
+ *
+ * Its children go on, and their handles stay valid. Captures and stop sequences of the
+ * set end where they are. Every chld_set_wait() returns -EBADF.
+ *
+ * In a callback of a capture of this set, the capture ends when the callback returns.
+ *
+ * Returns 0, or
+ * -EBADF: `set` is not a valid handle.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 2 KB.
+ * Since 0.1.
+ */
+int chld_set_close(chld_set set);
+
+/**
  * Stops a child in a set, without blocking.
  *
  * `set`: the set.
@@ -2662,92 +2748,6 @@ int chld_set_run(chld_set set,
  */
 int chld_capture_take(chld_id id,
                       chld_capture_result *ret);
-
-/**
- * Wakes a set: one CHLD_EVENT_WOKEN is reported to one waiter.
- *
- * `set`: the set.
- *
- * The event is kept if nobody waits. Several calls before it is reported are one.
- *
- * Returns 0, or
- * -EBADF: `set` is not a valid handle.
- *
- * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
- * Since 0.1.
- */
-int chld_set_wake(chld_set set);
-
-/**
- * Returns the next event of a set, without blocking.
- *
- * `set`: the set.
- * `ret`: where the event goes; may be NULL. Written on success only.
- *
- * Captures and stop sequences of the set go on in this call: a bounded number of bytes
- * is moved.
- *
- * Returns 0, or
- * -EAGAIN: there is no event now. If there is work left, the descriptor has become
- *   readable anew.
- * -EDEADLK: the call was made in a callback of a capture of this set.
- * -EBADF: `set` is not a valid handle.
- * -ENOMEM: no memory left.
- *
- * Thread-safe: several threads share the events of a set, and each event is reported
- * once. Not async-signal-safe. Never blocks, except in your callbacks. Not a
- * cancellation point. Stack: 6 KB, and what the callbacks need.
- * Ownership: `event.capture` and `event.pipeline` belong to the handle of the child: see
- * chld_event.
- * Since 0.1.
- */
-int chld_set_next(chld_set set,
-                  chld_event *ret);
-
-/**
- * Waits for the next event of a set.
- *
- * `set`: the set.
- * `timeout_ms`: as for chld_wait().
- * `ret`: where the event goes; may be NULL. Written on success only.
- *
- * Signal handlers run during the wait, and the call goes on after them. There is no
- * -EINTR.
- *
- * Returns 0, or
- * -ETIMEDOUT: there was no event before the timeout.
- * -EINVAL: `timeout_ms` is below -1.
- * -EBADF: `set` is not a valid handle, or was closed while the call waited.
- * -EDEADLK: the call was made in a callback of a capture of this set.
- * -ENOMEM: no memory left.
- *
- * Thread-safe, as chld_set_next() is. Not async-signal-safe. Blocks, no longer than the
- * timeout. Not a cancellation point. Stack: 6 KB, and what the callbacks need.
- * Ownership: as for chld_set_next().
- * Since 0.1.
- */
-int chld_set_wait(chld_set set,
-                  int timeout_ms,
-                  chld_event *ret);
-
-/**
- * Closes a set.
- *
- * `set`: the set.
- *
- * Its children go on, and their handles stay valid. Captures and stop sequences of the
- * set end where they are. Every chld_set_wait() returns -EBADF.
- *
- * In a callback of a capture of this set, the capture ends when the callback returns.
- *
- * Returns 0, or
- * -EBADF: `set` is not a valid handle.
- *
- * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
- * Stack: 2 KB.
- * Since 0.1.
- */
-int chld_set_close(chld_set set);
 
 /*
  * Pipelines

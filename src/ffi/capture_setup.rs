@@ -1,8 +1,11 @@
 //! Between the C structs of a capture and its own types.
 
 use super::act::plan_of;
-use super::capture::*;
-use super::spawn::{self, chld_error, chld_spawn_options};
+use super::capture::{CHLD_CAPTURE_FDS, chld_capture_wait, chld_poll};
+use super::capture_options::*;
+use super::error::{self, chld_error};
+use super::spawn;
+use super::spawn_options::chld_spawn_options;
 use super::wait::{chld_resources, resources_of};
 use super::pipeline::{self, chld_pipeline_result, chld_stage};
 use super::{chld_argv, growth, to_c, write_out};
@@ -99,7 +102,7 @@ pub unsafe fn start_captured<'a>(
 ) -> Result<(u64, Setup<'a>), c_int> {
     // SAFETY: by the contract.
     unsafe {
-        let refuse = |failure: Failure| spawn::failed(failure, &failure.capture_item(), reterr);
+        let refuse = |failure: Failure| error::failed(failure, &failure.capture_item(), reterr);
         let setup = setup_of(capture_options).map_err(refuse)?;
         let (mut request, user) = spawn::request_of(argv, spawn_options).map_err(refuse)?;
         if request.detached {
@@ -108,7 +111,7 @@ pub unsafe fn start_captured<'a>(
         request.add_pipes(setup.wanted());
         setup.check(request.leads_group(), request.pipes()).map_err(refuse)?;
         let started = start::spawn(&request, user);
-        let handle = started.map_err(|failure| spawn::failed(failure, request.item(&failure), reterr))?;
+        let handle = started.map_err(|failure| error::failed(failure, request.item(&failure), reterr))?;
         Ok((handle, setup))
     }
 }

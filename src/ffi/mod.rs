@@ -6,13 +6,17 @@
 mod act;
 mod ask;
 mod capture;
+mod capture_options;
 mod capture_setup;
+mod error;
 mod growth;
 mod notice;
 mod options;
 mod pipeline;
 mod set;
+mod set_capture;
 mod spawn;
+mod spawn_options;
 mod status;
 mod terminal;
 mod wait;

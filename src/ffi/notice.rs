@@ -1,5 +1,7 @@
 use super::options::FLAGS;
-use super::spawn::{CHLD_SPAWN_KILL_ON_DEATH, CHLD_SPAWN_NO_NEW_PRIVS, CHLD_SPAWN_PRIVATE};
+use super::spawn_options::{
+    CHLD_SPAWN_KILL_ON_DEATH, CHLD_SPAWN_NO_NEW_PRIVS, CHLD_SPAWN_PRIVATE,
+};
 use super::status::chld_status;
 use super::{quietly, to_c, write_out};
 use crate::children::all;

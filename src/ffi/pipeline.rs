@@ -1,7 +1,10 @@
-use super::capture::{chld_capture_options, chld_capture_result};
+use super::capture_options::{chld_capture_options, chld_capture_result};
 use super::capture_setup::{Kept, nothing, result_of, setup_of};
-use super::set::{chld_set, require_open};
-use super::spawn::{self, chld_error, chld_id, chld_spawn_options};
+use super::error::{self, chld_error};
+use super::set::chld_set;
+use super::set_capture::require_open;
+use super::spawn::{self, chld_id};
+use super::spawn_options::chld_spawn_options;
 use super::status::chld_status;
 use super::wait::{chld_resources, resources_of};
 use super::{to_c, valid, write_out};
@@ -324,7 +327,7 @@ unsafe fn requests_of<'a>(stages: &[chld_stage]) -> impl Stages<'a> {
 unsafe fn refuse(failure: Failure, item: &Item, reterr: *mut chld_error) -> c_int {
     let item = item.split(|byte| *byte == 0).next().unwrap_or_default();
     // SAFETY: by this function's contract.
-    unsafe { spawn::failed(failure, item, reterr) }
+    unsafe { error::failed(failure, item, reterr) }
 }
 
 /// For stages whose handles nobody else has: they must not go on running, unless the

@@ -1,4 +1,4 @@
-use super::capture::chld_capture_result as LaterCaptureResult;
+use super::capture_options::chld_capture_result as LaterCaptureResult;
 use super::pipeline::chld_pipeline_result as LaterPipelineResult;
 use super::spawn::chld_id;
 use super::status::chld_status;
