@@ -91,9 +91,9 @@ static const struct stream_row {
     { EINVAL, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_PATH, .path = NULL }, "", "stdio %s",
       "CHLD_STDIO_PATH needs path, which is NULL" },
     { EINVAL, CHLD_STEP_STDIO, { .mode = CHLD_STDIO_STDERR + 1 }, "", "stdio %s",
-      "mode is no CHLD_STDIO_*" },
+      "mode must be one of CHLD_STDIO_*" },
     { EINVAL, CHLD_STEP_STDIO, { .mode = 0xffffffff }, "", "stdio %s",
-      "mode is no CHLD_STDIO_*" },
+      "mode must be one of CHLD_STDIO_*" },
 };
 
 TEST(streams_are_named)

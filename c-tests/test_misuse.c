@@ -38,8 +38,8 @@ TEST(misuse_names_the_member_and_the_remedy)
     check_text(&wrong, "options: size is 0; initialize with CHLD_SPAWN_OPTIONS_INIT");
     wrong.size = 4097;
     check_text(&wrong, "options: size is wrong; initialize with CHLD_SPAWN_OPTIONS_INIT");
-    check_text(SET(.flags = 1ull << 63), "options: flags has a bit that is no CHLD_SPAWN_*");
-    check_text(SET(.search = 9), "options: search is no CHLD_SEARCH_*");
+    check_text(SET(.flags = 1ull << 63), "options: flags must be CHLD_SPAWN_* bits");
+    check_text(SET(.search = 9), "options: search must be one of CHLD_SEARCH_*");
     check_text(SET(.flags = CHLD_SPAWN_DETACHED, .out.mode = CHLD_STDIO_PIPE),
                "options: CHLD_SPAWN_DETACHED excludes pipes and pseudo-terminals");
     check_text(SET(.flags = CHLD_SPAWN_DETACHED, .death_signal = 9),
@@ -64,7 +64,7 @@ TEST(misuse_names_the_member_and_the_remedy)
                "map 1: another entry has the same target");
     check_text(SET(.flags = CHLD_SPAWN_TERMINAL),
                "terminal: CHLD_SPAWN_TERMINAL needs CHLD_SPAWN_SESSION");
-    check_text(SET(.group_mode = 9), "group: group_mode is no CHLD_GROUP_*");
+    check_text(SET(.group_mode = 9), "group: group_mode must be one of CHLD_GROUP_*");
     check_text(SET(.group_mode = CHLD_GROUP_JOIN, .group = 1),
                "group: CHLD_GROUP_JOIN needs a group above 1");
     check_text(SET(.group_mode = CHLD_GROUP_JOIN, .group = 9, .flags = CHLD_SPAWN_SESSION),
@@ -79,8 +79,8 @@ TEST(misuse_names_the_member_and_the_remedy)
     check_text(SET(.flags = CHLD_SPAWN_GID, .gid = ~0u), "setgid: gid must not be -1");
     check_text(SET(.flags = CHLD_SPAWN_UID, .uid = ~0u), "setuid: uid must not be -1");
     check_text(SET(.death_signal = 65), "death_signal: death_signal must be 0 to 64");
-    check_text(SET(.signals_mode = 9), "signals: signals_mode is no CHLD_SIGNALS_*");
-    check_text(SET(.mask_mode = 9), "signals: mask_mode is no CHLD_MASK_*");
+    check_text(SET(.signals_mode = 9), "signals: signals_mode must be one of CHLD_SIGNALS_*");
+    check_text(SET(.mask_mode = 9), "signals: mask_mode must be one of CHLD_MASK_*");
 }
 
 TEST(a_later_versions_member_is_named_as_such)
@@ -98,7 +98,7 @@ TEST(missing_arguments_are_named)
     chld_error error;
     chld_id id;
     CHECK_CALL(chld_spawn(&id, NULL, NULL, &error), -EINVAL);
-    CHECK_STR(text_of(&error), "arguments: argv is NULL");
+    CHECK_STR(text_of(&error), "arguments: argv is NULL; argv[0] must name the program");
     CHECK_CALL(chld_spawn(&id, (const char *[]) { NULL }, NULL, &error), -EINVAL);
     CHECK_STR(text_of(&error), "arguments: argv is empty; argv[0] must name the program");
     CHECK_CALL(chld_spawn(NULL, ACT("exit", "0"), NULL, &error), -EINVAL);
@@ -166,7 +166,7 @@ TEST(misuse_of_capture_options_names_the_member)
     check_captured(&captured, EINVAL, "",
                    "capture: size is wrong; initialize with CHLD_CAPTURE_OPTIONS_INIT");
     check_captured(CAPTURE(.flags = 1u << 31), EINVAL, "",
-                   "capture: flags has a bit that is no CHLD_CAPTURE_*");
+                   "capture: flags must be CHLD_CAPTURE_* bits");
     check_captured(CAPTURE(.reserved = 1), EINVAL, "", "capture: reserved must be 0");
     check_captured(CAPTURE(.timeout_ms = -2), EINVAL, "",
                    "capture: timeout_ms must be -1 or more");
@@ -188,7 +188,7 @@ TEST(a_later_versions_member_of_a_capture_is_named_as_such)
 TEST(misuse_of_a_feed_names_stdin)
 {
     check_captured(CAPTURE(.in.mode = 9), EINVAL, "stdin",
-                   "capture stdin: mode is no CHLD_FEED_*");
+                   "capture stdin: mode must be one of CHLD_FEED_*");
     check_captured(CAPTURE(.in.flags = 1), EINVAL, "stdin",
                    "capture stdin: flags and reserved must be 0");
     check_captured(CAPTURE(.in.reserved = { 0, 1 }), EINVAL, "stdin",
@@ -204,8 +204,8 @@ static const struct sink_row {
     int errnum;
     const char *text;
 } sink_rows[] = {
-    { { .mode = 99 }, EINVAL, "mode is no CHLD_SINK_*" },
-    { { .flags = 2 }, EINVAL, "flags has a bit that is no CHLD_SINK_TEE" },
+    { { .mode = 99 }, EINVAL, "mode must be one of CHLD_SINK_*" },
+    { { .flags = 2 }, EINVAL, "flags must be CHLD_SINK_TEE or 0" },
     { { .reserved = { 1 } }, EINVAL, "reserved must be 0" },
     { { .mode = CHLD_SINK_FD, .flags = CHLD_SINK_TEE }, EINVAL,
       "CHLD_SINK_FD excludes CHLD_SINK_TEE" },
@@ -264,15 +264,15 @@ TEST(misuse_of_a_stop_plan_names_the_member)
     check_captured(options, EINVAL, "stop",
                    "capture stop: size is wrong; initialize with CHLD_STOP_PLAN_INIT");
     check_captured(PLAN(.target = 9), EINVAL, "stop",
-                   "capture stop: target is no CHLD_TARGET_*");
+                   "capture stop: target must be one of CHLD_TARGET_*");
     check_captured(PLAN(.flags = 8), EINVAL, "stop",
-                   "capture stop: flags has a bit that is no CHLD_STOP_*");
+                   "capture stop: flags must be CHLD_STOP_* bits");
     check_captured(PLAN(.steps_count = 1), EINVAL, "stop",
                    "capture stop: steps is NULL, or steps_count above 16");
     check_captured(PLAN(.steps = many, .steps_count = 17), EINVAL, "stop",
                    "capture stop: steps is NULL, or steps_count above 16");
     check_captured(PLAN(.steps = no_signal, .steps_count = 2), EINVAL, "stop.steps[1]",
-                   "capture stop.steps[1]: signal is no number of a signal");
+                   "capture stop.steps[1]: signal must be 0 or a signal");
     check_captured(PLAN(.steps = no_time, .steps_count = 1), EINVAL, "stop.steps[0]",
                    "capture stop.steps[0]: wait_ms must be -1 or more");
     check_captured(PLAN(.target = CHLD_TARGET_GROUP), EINVAL, "stop",
@@ -320,7 +320,7 @@ TEST(the_same_misuse_without_an_error_has_the_same_errno)
 TEST(a_set_that_is_closed_is_named_before_anything_starts)
 {
     chld_stage stages[] = { { .argv = ACT("exit", "0") } };
-    static const char want[] = "capture: set is not the handle of an open set";
+    static const char want[] = "capture: set is not an open set";
     chld_error error;
     chld_set set;
     REQUIRE(chld_set_open(0, &set) == 0 && chld_set_close(set) == 0);
@@ -350,7 +350,7 @@ TEST(misuse_of_a_pipeline_names_the_stage)
     check_stages(NULL, 1, 0, "arguments: stages is NULL, or count is 0 or too large");
     check_stages(&none, 0, 0, "arguments: stages is NULL, or count is 0 or too large");
     check_stages((chld_stage[]) { { .argv = argv }, none }, 2, 2,
-                 "stage 2: arguments: argv is NULL");
+                 "stage 2: arguments: argv is NULL; argv[0] must name the program");
     check_stages((chld_stage[]) { { .argv = argv, .flags = 1 }, { .argv = argv } }, 2, 1,
                  "stage 1: options: flags and reserved of a stage must be 0");
     check_stages((chld_stage[]) { { .argv = argv }, { .argv = argv, .reserved = { 1 } } }, 2, 2,
@@ -366,5 +366,5 @@ TEST(misuse_of_a_pipeline_names_the_stage)
                  "stage 1: stdio stdout: only the last stage can have a stdout of its own");
     options = SET(.group_mode = 9);
     check_stages((chld_stage[]) { { .argv = argv }, { .argv = argv, .options = options } }, 2, 2,
-                 "stage 2: group: group_mode is no CHLD_GROUP_*");
+                 "stage 2: group: group_mode must be one of CHLD_GROUP_*");
 }

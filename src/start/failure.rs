@@ -77,14 +77,14 @@ macro_rules! reasons {
 }
 
 reasons! {
-    ArgvNull Arguments EINVAL "argv is NULL";
+    ArgvNull Arguments EINVAL "argv is NULL; argv[0] must name the program";
     ArgvEmpty Arguments EINVAL "argv is empty; argv[0] must name the program";
     RetNull Arguments EINVAL "ret is NULL; only CHLD_SPAWN_DETACHED needs no handle";
     SizeZero Options EINVAL "size is 0; initialize with CHLD_SPAWN_OPTIONS_INIT";
     Size Options EINVAL "size is wrong; initialize with CHLD_SPAWN_OPTIONS_INIT";
     Newer Options E2BIG "a member of a later version is set";
-    Flags Options EINVAL "flags has a bit that is no CHLD_SPAWN_*";
-    Search Options EINVAL "search is no CHLD_SEARCH_*";
+    Flags Options EINVAL "flags must be CHLD_SPAWN_* bits";
+    Search Options EINVAL "search must be one of CHLD_SEARCH_*";
     DetachedStream Options EINVAL "CHLD_SPAWN_DETACHED excludes pipes and pseudo-terminals";
     DetachedDeathSignal Options EINVAL "CHLD_SPAWN_DETACHED excludes death_signal";
     DetachedKill Options EINVAL "CHLD_SPAWN_DETACHED excludes CHLD_SPAWN_KILL_ON_CLOSE and CHLD_SPAWN_KILL_ON_DEATH";
@@ -92,7 +92,7 @@ reasons! {
     DetachedRun Options EINVAL "chld_run() waits for the child; detach with chld_spawn()";
     EnvSet Environment EINVAL "an entry of env_set must be NAME=VALUE";
     EnvUnset Environment EINVAL "an entry of env_unset must be a name";
-    StdioMode Stdio EINVAL "mode is no CHLD_STDIO_*";
+    StdioMode Stdio EINVAL "mode must be one of CHLD_STDIO_*";
     StdioPath Stdio EINVAL "CHLD_STDIO_PATH needs path, which is NULL";
     StdioStdout Stdio EINVAL "only err can have CHLD_STDIO_STDOUT";
     StdioStderr Stdio EINVAL "only out can have CHLD_STDIO_STDERR";
@@ -108,7 +108,7 @@ reasons! {
     StageStdout Stdio EINVAL "only the last stage can have a stdout of its own";
     StageStderr Stdio EINVAL "only the last stage can have an end that is captured";
     TerminalSession Terminal EINVAL "CHLD_SPAWN_TERMINAL needs CHLD_SPAWN_SESSION";
-    GroupMode Group EINVAL "group_mode is no CHLD_GROUP_*";
+    GroupMode Group EINVAL "group_mode must be one of CHLD_GROUP_*";
     GroupNumber Group EINVAL "CHLD_GROUP_JOIN needs a group above 1";
     GroupSession Group EINVAL "the leader of a session cannot join a group";
     Limits Limit EINVAL "limits is NULL, or limits_count too large";
@@ -119,25 +119,25 @@ reasons! {
     Gid Setgid EINVAL "gid must not be -1";
     Uid Setuid EINVAL "uid must not be -1";
     DeathSignal DeathSignal EINVAL "death_signal must be 0 to 64";
-    SignalsMode Signals EINVAL "signals_mode is no CHLD_SIGNALS_*";
-    MaskMode Signals EINVAL "mask_mode is no CHLD_MASK_*";
+    SignalsMode Signals EINVAL "signals_mode must be one of CHLD_SIGNALS_*";
+    MaskMode Signals EINVAL "mask_mode must be one of CHLD_MASK_*";
     NoPrivate Clone ENOSYS "CHLD_SPAWN_PRIVATE and CHLD_SPAWN_KILL_ON_DEATH need Linux 7.1";
     NoAutokill Clone EPERM "CHLD_SPAWN_KILL_ON_DEATH needs CHLD_SPAWN_NO_NEW_PRIVS or CAP_SYS_ADMIN";
     NoInit Clone EINVAL "the new PID namespace has no init yet; start one before a detached child";
     CaptureSizeZero Capture EINVAL "size is 0; initialize with CHLD_CAPTURE_OPTIONS_INIT";
     CaptureSize Capture EINVAL "size is wrong; initialize with CHLD_CAPTURE_OPTIONS_INIT";
     CaptureNewer Capture E2BIG "a member of a later version is set";
-    CaptureFlags Capture EINVAL "flags has a bit that is no CHLD_CAPTURE_*";
+    CaptureFlags Capture EINVAL "flags must be CHLD_CAPTURE_* bits";
     CaptureReserved Capture EINVAL "reserved must be 0";
     CaptureTimeout Capture EINVAL "timeout_ms must be -1 or more";
     CancelFd Capture EBADF "cancel_fd is not open";
-    SetClosed Capture EBADF "set is not the handle of an open set";
-    FeedMode Capture EINVAL "mode is no CHLD_FEED_*";
+    SetClosed Capture EBADF "set is not an open set";
+    FeedMode Capture EINVAL "mode must be one of CHLD_FEED_*";
     FeedReserved Capture EINVAL "flags and reserved must be 0";
     FeedData Capture EINVAL "data is NULL, or size too large";
     StreamCallback Capture EINVAL "callback is NULL";
-    SinkMode Capture EINVAL "mode is no CHLD_SINK_*";
-    SinkFlags Capture EINVAL "flags has a bit that is no CHLD_SINK_TEE";
+    SinkMode Capture EINVAL "mode must be one of CHLD_SINK_*";
+    SinkFlags Capture EINVAL "flags must be CHLD_SINK_TEE or 0";
     SinkReserved Capture EINVAL "reserved must be 0";
     SinkTee Capture EINVAL "CHLD_SINK_FD excludes CHLD_SINK_TEE";
     SinkBuffer Capture EINVAL "buffer is NULL, but size is not 0";
@@ -147,11 +147,11 @@ reasons! {
     PlanSizeZero Capture EINVAL "size is 0; initialize with CHLD_STOP_PLAN_INIT";
     PlanSize Capture EINVAL "size is wrong; initialize with CHLD_STOP_PLAN_INIT";
     PlanNewer Capture E2BIG "a member of a later version is set";
-    PlanTarget Capture EINVAL "target is no CHLD_TARGET_*";
-    PlanFlags Capture EINVAL "flags has a bit that is no CHLD_STOP_*";
+    PlanTarget Capture EINVAL "target must be one of CHLD_TARGET_*";
+    PlanFlags Capture EINVAL "flags must be CHLD_STOP_* bits";
     PlanSteps Capture EINVAL "steps is NULL, or steps_count above 16";
     PlanGroup Capture EINVAL "CHLD_TARGET_GROUP needs a child that leads a group; use CHLD_GROUP_NEW";
-    StepSignal Capture EINVAL "signal is no number of a signal";
+    StepSignal Capture EINVAL "signal must be 0 or a signal";
     StepWait Capture EINVAL "wait_ms must be -1 or more";
 }
 
