@@ -787,9 +787,8 @@ typedef struct chld_spawn_options {
      */
     uint64_t flags;
     /**
-     * The program to run, if it differs from argv[0]. Relative paths, including
-     * those in PATH, are resolved in the child after it has changed to `cwd`.
-     * Stream paths are resolved in the caller's working directory.
+     * The program to run, if it differs from argv[0]. Relative paths, including those in
+     * PATH, are resolved in the child after it has changed to `cwd`.
      */
     const char *program;
     /**
@@ -817,8 +816,8 @@ typedef struct chld_spawn_options {
      */
     const char *const *env_unset;
     /**
-     * The working directory. NULL inherits the caller's. Like `program`, it may lead to
-     * a descriptor of the caller, as /proc/self/fd/9 does.
+     * The working directory; NULL inherits the caller's. It may lead to a descriptor of
+     * the caller, as /proc/self/fd/9 does; so may `program`.
      */
     const char *cwd;
     /**
@@ -900,8 +899,7 @@ typedef struct chld_spawn_options {
      */
     size_t groups_count;
     /**
-     * For CHLD_SPAWN_GID. The child sets groups, gid and uid in this order. The calling
-     * process keeps its own.
+     * For CHLD_SPAWN_GID. The child sets groups, gid and uid in this order.
      */
     uint32_t gid;
     /**
@@ -1225,9 +1223,8 @@ typedef struct chld_resources {
      */
     uint64_t system_us;
     /**
-     * The largest resident set, in KiB. The kernel counts from the start of the process,
-     * which shares its parent's memory until exec. So the figure is at least the
-     * parent's own size at that time.
+     * The largest resident set, in KiB. It is at least the parent's own size at the
+     * start, because the process shares its parent's memory until exec.
      */
     uint64_t max_resident_kib;
     /**
@@ -1858,7 +1855,11 @@ int chld_stop(chld_id id,
 #define CHLD_FEED_BUFFER 1
 
 /**
- * The bytes that `callback` returns.
+ * The bytes that `callback` returns. It may be called before the child has read what it
+ * returned last. It must not block, because nothing else happens meanwhile.
+ *
+ * A negative errno from the callback ends the input and becomes `feed_error`. -EAGAIN,
+ * -EINTR and values that are no errno become EIO. More than `size` becomes EINVAL.
  */
 #define CHLD_FEED_CALLBACK 2
 
@@ -1891,12 +1892,23 @@ int chld_stop(chld_id id,
 #define CHLD_SINK_GROW 4
 
 /**
- * Gives everything to `callback`, in pieces of any size.
+ * Gives everything to `callback`, in pieces of any size. If it returns anything but 0,
+ * it is not called again, and the child is stopped by the stop plan. It must not block,
+ * because nothing else happens meanwhile.
  */
 #define CHLD_SINK_CALLBACK 5
 
 /**
- * Passes everything on to the descriptor `fd`.
+ * Passes everything on to the descriptor `fd`. It stays yours, in the mode that it is
+ * in, and must stay open.
+ *
+ * While the descriptor takes nothing, the stream is not read, so the child waits. The
+ * timeout still holds: what was read by then and not taken is lost, and `truncated` is
+ * 1.
+ *
+ * A pipe in blocking mode holds nobody up. Before Linux 6.4 it gets at most PIPE_BUF
+ * bytes at once, when it has room for them. There, put a pipe that other processes write
+ * to as well into non-blocking mode.
  */
 #define CHLD_SINK_FD 6
 
@@ -1958,12 +1970,8 @@ typedef struct chld_feed {
      */
     size_t size;
     /**
-     * For CHLD_FEED_CALLBACK: puts up to `size` bytes into `buffer` and returns
-     * the number of bytes. 0 is the end of the input. A negative errno ends the
-     * input, too, and becomes `feed_error`; -EAGAIN, -EINTR and values that are no
-     * errno become EIO, more than `size` becomes EINVAL. The library may call it
-     * before the child has read what it returned last. It must not block, because
-     * nothing else happens meanwhile.
+     * For CHLD_FEED_CALLBACK: puts up to `size` bytes into `buffer` and returns the
+     * number of bytes. 0 or a negative errno ends the input.
      */
     int (*callback)(void *argument, char *buffer, size_t size);
     /**
@@ -1998,9 +2006,8 @@ typedef struct chld_sink {
      */
     size_t size;
     /**
-     * For CHLD_SINK_CALLBACK, CHLD_SINK_LINES: takes the bytes. If it returns
-     * anything but 0, it is not called again, and the child is stopped by the stop
-     * plan. It must not block, because nothing else happens meanwhile.
+     * For CHLD_SINK_CALLBACK and CHLD_SINK_LINES: takes the bytes, and returns 0 to go
+     * on.
      */
     int (*callback)(void *argument, const char *data, size_t size);
     /**
@@ -2008,13 +2015,7 @@ typedef struct chld_sink {
      */
     void *argument;
     /**
-     * For CHLD_SINK_FD and CHLD_SINK_TEE: the descriptor. It stays yours, in the
-     * mode that it is in, and must stay open. While it takes nothing, the stream is
-     * not read, so the child waits; the timeout still holds. What was read by the
-     * timeout and not taken is lost: `truncated` is 1. A pipe in blocking mode holds
-     * nobody up. Before Linux 6.4 it gets at most PIPE_BUF bytes at once, when it has
-     * room for them; there, put a pipe that other processes write to as well into
-     * non-blocking mode.
+     * For CHLD_SINK_FD and CHLD_SINK_TEE: the descriptor.
      */
     int32_t fd;
     /**
@@ -2804,6 +2805,9 @@ typedef struct chld_stage {
 
 /**
  * The result of a pipeline.
+ *
+ * `pipefail` is `$?` in a shell with `set -o pipefail`. A stage that SIGPIPE killed,
+ * because the next one did not read everything, counts as failed.
  */
 typedef struct chld_pipeline_result {
     /**
@@ -2812,9 +2816,8 @@ typedef struct chld_pipeline_result {
      */
     chld_capture_result capture;
     /**
-     * The status of the rightmost stage that did not exit with 0. If all did, the
-     * status of the last stage. This is `$?` in a shell with `set -o pipefail`. A stage
-     * that SIGPIPE killed, because the next one did not read everything, counts.
+     * The status of the rightmost stage that did not exit with 0. If all did, the status
+     * of the last stage.
      */
     chld_status pipefail;
     /**

@@ -12,7 +12,11 @@ pub const CHLD_FEED_NONE: u32 = 0;
 /// The `size` bytes at `data`, then the end of the input.
 pub const CHLD_FEED_BUFFER: u32 = 1;
 
-/// The bytes that `callback` returns.
+/// The bytes that `callback` returns. It may be called before the child has read what it
+/// returned last. It must not block, because nothing else happens meanwhile.
+///
+/// A negative errno from the callback ends the input and becomes `feed_error`. -EAGAIN,
+/// -EINTR and values that are no errno become EIO. More than `size` becomes EINVAL.
 pub const CHLD_FEED_CALLBACK: u32 = 2;
 
 /// The input of a child: what it reads on its stdin.
@@ -26,12 +30,8 @@ pub struct chld_feed {
     pub data: *const c_char,
     /// For CHLD_FEED_BUFFER: the number of bytes.
     pub size: usize,
-    /// For CHLD_FEED_CALLBACK: puts up to `size` bytes into `buffer` and returns
-    /// the number of bytes. 0 is the end of the input. A negative errno ends the
-    /// input, too, and becomes `feed_error`; -EAGAIN, -EINTR and values that are no
-    /// errno become EIO, more than `size` becomes EINVAL. The library may call it
-    /// before the child has read what it returned last. It must not block, because
-    /// nothing else happens meanwhile.
+    /// For CHLD_FEED_CALLBACK: puts up to `size` bytes into `buffer` and returns the
+    /// number of bytes. 0 or a negative errno ends the input.
     pub callback:
         Option<extern "C" fn(argument: *mut c_void, buffer: *mut c_char, size: usize) -> c_int>,
     /// The first argument of `callback`.
@@ -58,10 +58,21 @@ pub const CHLD_SINK_HEAD_TAIL: u32 = 3;
 /// Free it with chld_buffer_free().
 pub const CHLD_SINK_GROW: u32 = 4;
 
-/// Gives everything to `callback`, in pieces of any size.
+/// Gives everything to `callback`, in pieces of any size. If it returns anything but 0,
+/// it is not called again, and the child is stopped by the stop plan. It must not block,
+/// because nothing else happens meanwhile.
 pub const CHLD_SINK_CALLBACK: u32 = 5;
 
-/// Passes everything on to the descriptor `fd`.
+/// Passes everything on to the descriptor `fd`. It stays yours, in the mode that it is
+/// in, and must stay open.
+///
+/// While the descriptor takes nothing, the stream is not read, so the child waits. The
+/// timeout still holds: what was read by then and not taken is lost, and `truncated` is
+/// 1.
+///
+/// A pipe in blocking mode holds nobody up. Before Linux 6.4 it gets at most PIPE_BUF
+/// bytes at once, when it has room for them. There, put a pipe that other processes write
+/// to as well into non-blocking mode.
 pub const CHLD_SINK_FD: u32 = 6;
 
 /// Gives everything to `callback`, one line per call. A line is any bytes up to and
@@ -89,20 +100,13 @@ pub struct chld_sink {
     pub buffer: *mut c_char,
     /// The size of `buffer`. For CHLD_SINK_GROW and CHLD_SINK_LINES: the limit.
     pub size: usize,
-    /// For CHLD_SINK_CALLBACK, CHLD_SINK_LINES: takes the bytes. If it returns
-    /// anything but 0, it is not called again, and the child is stopped by the stop
-    /// plan. It must not block, because nothing else happens meanwhile.
+    /// For CHLD_SINK_CALLBACK and CHLD_SINK_LINES: takes the bytes, and returns 0 to go
+    /// on.
     pub callback:
         Option<extern "C" fn(argument: *mut c_void, data: *const c_char, size: usize) -> c_int>,
     /// The first argument of `callback`.
     pub argument: *mut c_void,
-    /// For CHLD_SINK_FD and CHLD_SINK_TEE: the descriptor. It stays yours, in the
-    /// mode that it is in, and must stay open. While it takes nothing, the stream is
-    /// not read, so the child waits; the timeout still holds. What was read by the
-    /// timeout and not taken is lost: `truncated` is 1. A pipe in blocking mode holds
-    /// nobody up. Before Linux 6.4 it gets at most PIPE_BUF bytes at once, when it has
-    /// room for them; there, put a pipe that other processes write to as well into
-    /// non-blocking mode.
+    /// For CHLD_SINK_FD and CHLD_SINK_TEE: the descriptor.
     pub fd: i32,
     /// Must be 0.
     pub reserved: [u32; 5],

@@ -57,15 +57,17 @@ pub struct chld_stage {
 }
 
 /// The result of a pipeline.
+///
+/// `pipefail` is `$?` in a shell with `set -o pipefail`. A stage that SIGPIPE killed,
+/// because the next one did not read everything, counts as failed.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct chld_pipeline_result {
     /// The result of the capture. `status`, `pid` and `usage` are those of the last stage;
     /// `in` is the first stage's.
     pub capture: chld_capture_result,
-    /// The status of the rightmost stage that did not exit with 0. If all did, the
-    /// status of the last stage. This is `$?` in a shell with `set -o pipefail`. A stage
-    /// that SIGPIPE killed, because the next one did not read everything, counts.
+    /// The status of the rightmost stage that did not exit with 0. If all did, the status
+    /// of the last stage.
     pub pipefail: chld_status,
     /// The stages with their pids, statuses and resource usage: those of the call; with an
     /// event, a copy, which belongs to the handle as the whole result does. NULL if nothing

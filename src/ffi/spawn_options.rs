@@ -228,9 +228,8 @@ pub struct chld_spawn_options {
     /// CHLD_SPAWN_* bits.
     pub flags: u64,
 
-    /// The program to run, if it differs from argv[0]. Relative paths, including
-    /// those in PATH, are resolved in the child after it has changed to `cwd`.
-    /// Stream paths are resolved in the caller's working directory.
+    /// The program to run, if it differs from argv[0]. Relative paths, including those in
+    /// PATH, are resolved in the child after it has changed to `cwd`.
     pub program: *const c_char,
     /// For CHLD_SPAWN_PROGRAM_FD. A script cannot be run in this way, because its
     /// interpreter finds the descriptor closed.
@@ -248,8 +247,8 @@ pub struct chld_spawn_options {
     /// Names to remove.
     pub env_unset: *const *const c_char,
 
-    /// The working directory. NULL inherits the caller's. Like `program`, it may lead to
-    /// a descriptor of the caller, as /proc/self/fd/9 does.
+    /// The working directory; NULL inherits the caller's. It may lead to a descriptor of
+    /// the caller, as /proc/self/fd/9 does; so may `program`.
     pub cwd: *const c_char,
     /// For CHLD_SPAWN_CWD_FD.
     pub cwd_fd: i32,
@@ -297,8 +296,7 @@ pub struct chld_spawn_options {
     pub groups: *const u32,
     /// The number of entries of `groups`.
     pub groups_count: usize,
-    /// For CHLD_SPAWN_GID. The child sets groups, gid and uid in this order. The calling
-    /// process keeps its own.
+    /// For CHLD_SPAWN_GID. The child sets groups, gid and uid in this order.
     pub gid: u32,
     /// For CHLD_SPAWN_UID.
     pub uid: u32,

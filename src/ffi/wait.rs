@@ -20,9 +20,8 @@ pub struct chld_resources {
     pub user_us: u64,
     /// CPU time in the kernel, in microseconds.
     pub system_us: u64,
-    /// The largest resident set, in KiB. The kernel counts from the start of the process,
-    /// which shares its parent's memory until exec. So the figure is at least the
-    /// parent's own size at that time.
+    /// The largest resident set, in KiB. It is at least the parent's own size at the
+    /// start, because the process shares its parent's memory until exec.
     pub max_resident_kib: u64,
     /// The number of page faults that needed no reading.
     pub minor_faults: u64,
