@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 
 from check import tools
 # These register their checks.
-from check import tests, source, header, built, linking, reach, stops
+from check import tests, source, header, built, linking, reach, stack, stops
 from check import manual, documented, makefile
 from check import imports, prose
 from check import installed, abi, packages

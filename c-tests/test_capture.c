@@ -166,7 +166,7 @@ static void check_nothing(const chld_capture_result *result)
     CHECK(result->fed == 0 && result->timed_out == 0 && result->step == 0);
 }
 
-TEST(a_child_that_cannot_start_says_so)
+TEST(a_child_that_cannot_start_is_an_error)
 {
     chld_capture_options options = growing("", 0);
     chld_capture_result result;

@@ -63,7 +63,7 @@ static void interrupt(int signal)
 }
 
 /* As Ctrl-C does: the handler pokes a pipe. */
-TEST(a_signal_handler_can_end_a_run)
+TEST(a_signal_handler_can_cancel_a_run)
 {
     struct sigaction action = { .sa_handler = interrupt, .sa_flags = SA_RESTART }, before;
     struct itimerval soon = { .it_value = { 0, 100000 } };
@@ -252,7 +252,7 @@ TEST(waiting_for_the_end_of_a_pipe_can_be_cancelled)
 enum { MANY = 8 };
 
 /* In steps: each of them names the descriptor, and one poke ends all. */
-TEST(one_descriptor_can_end_many_captures)
+TEST(one_descriptor_can_cancel_many_captures)
 {
     int ends[2], left = MANY;
     chld_id ids[MANY];

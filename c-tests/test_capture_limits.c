@@ -79,7 +79,7 @@ TEST(the_end_of_the_pipe_can_be_waited_for)
 }
 
 /* A descendant goes on reading when the child has exited. */
-TEST(with_eof_the_input_goes_to_whoever_reads_it)
+TEST(with_eof_the_input_goes_to_any_reader)
 {
     static char input[300000];
     memset(input, 'z', sizeof input);
@@ -156,7 +156,7 @@ static void check_killed(const char *const *argv, int signal, int step, const ch
     }
 }
 
-TEST(a_limit_ends_the_child_and_keeps_what_it_wrote)
+TEST(a_timeout_stops_the_child_and_keeps_its_output)
 {
     check_killed(ARGV("sh", "-c", "echo start; exec sleep 60; echo end"), SIGTERM, 1, "start\n");
 }
@@ -171,7 +171,7 @@ TEST(a_stopped_child_acts_on_the_first_signal)
     check_killed(ARGV(helper("flow"), "stop"), SIGTERM, 1, "start\n");
 }
 
-TEST(a_child_that_hangs_on_a_fifo_is_ended)
+TEST(a_child_that_hangs_on_a_fifo_is_stopped)
 {
     const char *fifo = scratch("fifo");
     REQUIRE(mkfifo(fifo, 0700) == 0);
@@ -198,7 +198,7 @@ TEST(a_storm_of_signals_does_not_move_the_limit)
     REQUIRE(sigaction(SIGVTALRM, &before, NULL) == 0);
 }
 
-TEST(a_child_that_no_step_ends_is_reported_and_not_waited_for)
+TEST(a_child_that_survives_every_step_is_reported_and_not_waited_for)
 {
     static const chld_stop_step only_term[] = { { SIGTERM, 100 } };
     chld_stop_plan plan = plan_of(only_term, 1);
@@ -243,7 +243,7 @@ static uint64_t pour_into_a_full_sink(int timeout_ms)
     return result.out.kept;
 }
 
-TEST(a_sink_that_takes_nothing_ends_at_the_limit)
+TEST(a_sink_that_takes_nothing_is_given_up_at_the_timeout)
 {
     /* On a slow machine the child has not begun when a short timeout is over. */
     int timeout_ms = 200;

@@ -215,7 +215,7 @@ TEST(a_line_may_be_long)
     CHECK_INT(halves.bytes, 100000);
 }
 
-TEST(a_callback_that_has_seen_its_line_ends_the_child)
+TEST(a_callback_that_has_seen_its_line_stops_the_child)
 {
     struct lines lines = { .stop_at = 2 };
     const char *const *argv = ARGV("sh", "-c", "printf '1\\n2\\n3\\n'; exec sleep 60");

@@ -103,7 +103,7 @@ TEST(a_full_descriptor_gets_the_rest_later)
     CHECK_EXITED(FINISH(id), 0);
 }
 
-TEST(what_a_full_descriptor_has_not_got_at_the_limit_is_told)
+TEST(what_a_full_descriptor_has_not_got_at_the_timeout_is_reported)
 {
     chld_id id = start_piped(ACT("say", "the rest", ""));
     chld_capture_result result = { 0 };

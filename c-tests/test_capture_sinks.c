@@ -122,7 +122,7 @@ TEST(a_callback_gets_every_byte)
     CHECK_INT((long long) result.out.kept, 3000 * 1024);
 }
 
-TEST(a_callback_that_has_enough_ends_the_child)
+TEST(a_callback_that_has_enough_stops_the_child)
 {
     struct taken taken = { .limit = 100000 };
     chld_sink sink = { .mode = CHLD_SINK_CALLBACK, .callback = take, .argument = &taken };

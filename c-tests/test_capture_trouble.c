@@ -139,7 +139,7 @@ TEST(a_low_limit_on_descriptors_does_not_fail_a_capture)
 }
 
 /* Nobody has its handle: a child that went on running would be unknown. */
-TEST(a_run_that_fails_in_the_middle_ends_its_child)
+TEST(a_run_that_fails_in_the_middle_kills_its_child)
 {
     struct gate held = gate_make(); /* the child has one end of it */
     chld_fd_map map = { held.hold_end, 3 };

@@ -115,7 +115,7 @@ static void fail_to_start(void)
     }
 }
 
-TEST(failures_are_told)
+TEST(failures_are_reported)
 {
     for_all_sets(fail_to_start);
 }

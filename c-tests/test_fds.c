@@ -101,7 +101,7 @@ TEST(all_low_numbers_can_be_targets_at_the_first_start)
     close(60);
 }
 
-TEST(a_failure_is_told_though_all_low_numbers_are_targets)
+TEST(a_failure_is_reported_even_if_all_low_numbers_are_targets)
 {
     chld_fd_map maps[20];
     file_at(60);

@@ -105,7 +105,7 @@ static void on_sigchld(int signal)
     errno = saved;
 }
 
-TEST(kill_in_a_sigchld_handler_says_that_it_has_ended)
+TEST(kill_in_a_sigchld_handler_returns_that_it_has_exited)
 {
     struct sigaction old, action = { .sa_handler = on_sigchld, .sa_flags = SA_RESTART };
     struct gate gate = gate_make();

@@ -230,7 +230,7 @@ static void by_capture_id(void)
     CHECK_CALL(chld_capture_close(capturing, NULL), 0);
 }
 
-TEST(the_next_call_reaps_a_closed_child_that_has_ended)
+TEST(the_next_call_reaps_a_closed_child_that_has_exited)
 {
     void (*const calls[])(void) = { by_starting, by_adopting, by_waiting, by_waiting_for_any,
                                     by_waiting_for_a_change, by_a_set, by_capture_id, by_closing };

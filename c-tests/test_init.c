@@ -155,7 +155,7 @@ static void as_pid_1(void (*part)(void))
     CHECK_INT(WIFEXITED(word) ? WEXITSTATUS(word) : -1, 0);
 }
 
-TEST(as_pid_1_orphans_are_reaped_and_told)
+TEST(as_pid_1_orphans_are_reaped_and_reported)
 {
     as_pid_1(check_orphans_are_reaped);
 }
@@ -190,7 +190,7 @@ static void end_many_at_once(void)
     }
 }
 
-TEST(as_pid_1_own_children_that_end_meanwhile_keep_theirs)
+TEST(as_pid_1_own_children_that_exit_meanwhile_keep_theirs)
 {
     as_pid_1(end_many_at_once);
 }
@@ -267,7 +267,7 @@ TEST(a_start_that_waits_for_a_stream_holds_up_nobody)
     close(end);
 }
 
-TEST(nobody_needs_to_be_told)
+TEST(the_callback_may_be_null)
 {
     foreign_zombie(8);
     foreign_zombie(9);

@@ -65,7 +65,7 @@ TEST(a_stopped_child_can_be_killed)
     gate_open(&gate);
 }
 
-TEST(after_the_end_there_is_nobody_to_kill)
+TEST(after_the_exit_there_is_nobody_to_kill)
 {
     chld_id id = START(ACT("exit", "5"), NULL);
     await_end(id);

@@ -108,7 +108,7 @@ TEST_EACH_ENGINE(beside_epoll_everybody_gets_their_own)
 }
 
 /* Why chld_reap() is needed there, and what shows that. */
-TEST(beside_a_signalfd_the_sigchld_engine_is_deaf_and_says_so)
+TEST(beside_a_signalfd_the_sigchld_engine_is_deaf_and_reports_that)
 {
     uint32_t surroundings = 0;
     chld_event event = { 0 };

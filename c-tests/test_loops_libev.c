@@ -162,7 +162,7 @@ static const struct loop with_tamed = {
     .disarm = disarm, .turn = turn,
 };
 
-TEST_EACH_ENGINE(beside_libevs_default_loop_nothing_wrong_is_told)
+TEST_EACH_ENGINE(beside_libevs_default_loop_nothing_wrong_is_reported)
 {
     loop_run(&with_default, flags, false);
 }
@@ -215,7 +215,7 @@ static void leave_one_to_libev(int state)
     end();
 }
 
-TEST(what_libevs_default_loop_took_is_recovered_where_the_kernel_tells)
+TEST(what_libevs_default_loop_took_is_recovered_if_the_kernel_has_it)
 {
     leave_one_to_libev(ends_can_be_recovered() ? CHLD_STATE_EXITED : 0);
 }

@@ -142,7 +142,7 @@ TEST(a_wait_waits_though_a_loop_has_made_the_descriptor_non_blocking)
 
 /* Others reap by waitpid(-1), libev for one, and signals merge: that one SIGCHLD
  * names one child does not name the other. */
-TEST(both_children_are_told_of_whom_others_have_reaped_and_one_signal_came)
+TEST(both_children_that_others_reaped_are_reported_after_one_signal)
 {
     struct gate stays = gate_make(), ends_now = gate_make();
     chld_set set = SET_OPEN(CHLD_SET_SIGCHLD);

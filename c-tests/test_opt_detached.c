@@ -149,7 +149,7 @@ TEST(a_caller_that_is_subreaper_reaps_it_as_a_foreign_child)
 }
 
 /* The library's SIGCHLD handler has nothing to report. */
-TEST(its_end_is_not_told)
+TEST(its_exit_is_not_reported)
 {
     CHECK_CALL(chld_sigchld_install(CHLD_SIGCHLD_NOTIFY), 0);
     struct line line = line_make();
@@ -201,7 +201,7 @@ TEST(all_other_options_go_with_it)
 
 /* Failures */
 
-TEST(failures_are_told_as_those_of_any_child)
+TEST(failures_are_reported_as_for_any_child)
 {
     const char *script = scratch_file("script", "#!/no/shell\n", 0755);
     chld_spawn_options options = detached(NULL);

@@ -90,17 +90,17 @@ TEST(directories_and_detached_children)
 {
     RUN_EMULATED("test_opt_cwd", "a_descriptor_that_is_no_directory_is_refused",
                  "a_directory_that_the_new_user_may_not_enter_is_refused");
-    RUN_EMULATED("test_opt_detached", "failures_are_told_as_those_of_any_child",
+    RUN_EMULATED("test_opt_detached", "failures_are_reported_as_for_any_child",
                  "it_is_no_child_of_the_callers", "contradictions_are_refused");
 }
 
 TEST(rights_and_limits)
 {
-    RUN_EMULATED("test_opt_ids", "who_is_not_root_may_not_change_them",
+    RUN_EMULATED("test_opt_ids", "only_root_may_change_them",
                  "groups_that_are_none_are_refused",
                  "a_program_that_the_new_user_may_not_run_is_refused");
     RUN_EMULATED("test_opt_limits", "a_wrong_limit_is_refused_with_its_index",
-                 "who_is_not_root_may_not_be_less_nice", "an_empty_set_of_cpus_is_refused");
+                 "only_root_may_be_less_nice", "an_empty_set_of_cpus_is_refused");
 }
 
 TEST(terminals)
@@ -121,8 +121,8 @@ TEST(groups_and_maps)
 }
 
 /* The report pipe lies where the caller wants a descriptor to be. */
-TEST(a_failure_is_told_though_all_low_numbers_are_targets)
+TEST(a_failure_is_reported_even_if_all_low_numbers_are_targets)
 {
     RUN_EMULATED("test_fds", "all_low_numbers_can_be_targets_at_the_first_start",
-                 "a_failure_is_told_though_all_low_numbers_are_targets");
+                 "a_failure_is_reported_even_if_all_low_numbers_are_targets");
 }

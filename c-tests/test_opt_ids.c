@@ -89,7 +89,7 @@ TEST(there_may_be_no_supplementary_groups_at_all)
     IN_COPY(start_without_groups);
 }
 
-TEST(the_program_id_says_the_same)
+TEST(the_program_id_prints_the_same)
 {
     need_root();
     chld_spawn_options options = as(all_three);
@@ -249,7 +249,7 @@ static void change_ids_as_nobody(void)
     CHECK_EXITED(RUN(ARGV("/bin/true"), &options), 0);
 }
 
-TEST(who_is_not_root_may_not_change_them)
+TEST(only_root_may_change_them)
 {
     need_nobody();
     IN_COPY(change_ids_as_nobody);

@@ -178,14 +178,14 @@ static void raise_as_nobody(void)
     }
 }
 
-TEST(who_is_not_root_may_not_raise_a_hard_limit)
+TEST(only_root_may_raise_a_hard_limit)
 {
     need_nobody();
     IN_COPY(raise_as_nobody);
 }
 
 /* The kernel lets the change of user pass, and fails the exec. */
-TEST(a_user_with_too_many_processes_is_told_at_exec)
+TEST(a_user_with_too_many_processes_fails_at_exec)
 {
     need_real_kernel();
     need_root();
@@ -241,7 +241,7 @@ static void be_less_nice_as_nobody(void)
     CHECK_FAILS(ARGV("/bin/true"), &options, EACCES, CHLD_STEP_NICE, 0);
 }
 
-TEST(who_is_not_root_may_not_be_less_nice)
+TEST(only_root_may_be_less_nice)
 {
     need_nobody();
     IN_COPY(be_less_nice_as_nobody);

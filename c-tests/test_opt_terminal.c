@@ -191,7 +191,7 @@ static void run_out_of_descriptors(void)
     CHECK_INT(after, before);
 }
 
-TEST(a_pty_that_cannot_be_made_is_told_with_its_stream)
+TEST(a_pty_that_cannot_be_made_is_reported_with_its_stream)
 {
     need_real_kernel();
     need_terminals();

@@ -33,7 +33,7 @@ TEST(a_larger_struct_is_accepted_while_its_tail_is_zero)
     }
 }
 
-TEST(a_larger_struct_is_refused_if_its_tail_says_something)
+TEST(a_larger_struct_is_refused_if_its_tail_is_not_zero)
 {
     for (size_t more = 1; more <= 64; more++) {
         struct later later = { .known = { .size = sizeof(chld_spawn_options) + more } };

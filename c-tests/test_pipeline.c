@@ -208,7 +208,7 @@ TEST(what_a_stage_may_not_have_is_found_before_anything_is_started)
                             CHLD_STEP_DEATH_SIGNAL, 0,
                             "stage 2: death_signal: death_signal must be 0 to 64");
     check_second_is_refused((chld_stage) { .argv = NULL }, last, CHLD_STEP_ARGUMENTS, 0,
-                            "stage 2: arguments: argv is NULL");
+                            "stage 2: arguments: argv is NULL; argv[0] must name the program");
     check_second_is_refused((chld_stage) { .argv = exits, .flags = 1 }, last, CHLD_STEP_OPTIONS, 0,
                             "stage 2: options: flags and reserved of a stage must be 0");
     check_second_is_refused((chld_stage) { .argv = exits, .reserved = { 0, 0, 0, 1 } }, last,

@@ -246,7 +246,7 @@ TEST(a_stage_that_is_read_no_more_gets_sigpipe)
     CHECK_INT(result.failed, 1);
 }
 
-TEST(a_chain_of_stages_ends_from_its_end)
+TEST(a_chain_of_stages_exits_from_its_last_stage_on)
 {
     chld_stage stages[] = { STAGE("yes"), STAGE("cat"), STAGE("cat"), STAGE("true") };
     chld_pipeline_result result = run(stages, 4, NULL);

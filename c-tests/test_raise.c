@@ -190,7 +190,7 @@ TEST(no_atexit_function_runs)
     check_raise(register_atexit, CHLD_STATE_EXITED, 5);
 }
 
-TEST(what_is_no_end_returns)
+TEST(what_is_not_an_exit_returns)
 {
     static const int states[] = { CHLD_STATE_RUNNING, CHLD_STATE_STOPPED, CHLD_STATE_CONTINUED,
                                   CHLD_STATE_LOST };
@@ -203,7 +203,7 @@ TEST(what_is_no_end_returns)
     }
 }
 
-TEST(a_signal_that_ends_nobody_returns)
+TEST(a_signal_that_terminates_nobody_returns)
 {
     static const int signals[] = { SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGCHLD, SIGURG,
                                    SIGWINCH };

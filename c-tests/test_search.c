@@ -180,7 +180,7 @@ static void try_long_entries(void)
 }
 
 /* As execvp() returns it, in every kind of search. */
-TEST(a_name_too_long_for_a_file_is_told)
+TEST(a_name_too_long_for_a_file_is_reported)
 {
     static char name[5001];
     setenv("PATH", "/no/such/place:/bin", 1);

@@ -25,7 +25,7 @@ static void check_told(chld_set set, chld_id id, int code)
     }
 }
 
-TEST_EACH_ENGINE(a_set_tells_of_an_end)
+TEST_EACH_ENGINE(a_set_reports_an_exit)
 {
     int mark;
     struct gate gate = gate_make();
@@ -73,7 +73,7 @@ TEST_EACH_ENGINE(the_descriptor_is_level_triggered)
     CHECK_CALL(chld_set_close(set), 0);
 }
 
-TEST_EACH_ENGINE(an_end_before_the_adding_is_told)
+TEST_EACH_ENGINE(an_exit_before_the_adding_is_reported)
 {
     chld_set set = SET_OPEN(flags);
     chld_id unseen = START(ACT("exit", "1"), NULL);
@@ -92,7 +92,7 @@ TEST_EACH_ENGINE(an_end_before_the_adding_is_told)
     CHECK_CALL(chld_set_close(set), 0);
 }
 
-TEST_EACH_ENGINE(an_end_that_a_wait_has_seen_is_told)
+TEST_EACH_ENGINE(an_exit_that_a_wait_has_seen_is_reported)
 {
     struct gate gate = gate_make();
     chld_set set = SET_OPEN(flags);
@@ -181,7 +181,7 @@ TEST_EACH_ENGINE(closing_a_set_leaves_its_children_alone)
     }
 }
 
-TEST_EACH_ENGINE(ends_that_nobody_took_go_with_the_set)
+TEST_EACH_ENGINE(exits_that_nobody_took_go_with_the_set)
 {
     chld_set set = SET_OPEN(flags);
     chld_id id = START(ACT("exit", "5"), NULL);
@@ -252,7 +252,7 @@ TEST_EACH_ENGINE(a_set_can_be_polled_inside_another_epoll)
     CHECK_CALL(chld_set_close(set), 0);
 }
 
-TEST_EACH_ENGINE(stops_are_no_ends)
+TEST_EACH_ENGINE(stops_are_not_exits)
 {
     struct gate gate = gate_make();
     chld_set set = SET_OPEN(flags);

@@ -57,7 +57,7 @@ static void close_all(int count)
     }
 }
 
-TEST_EACH_ENGINE(many_children_with_all_kinds_of_ends)
+TEST_EACH_ENGINE(many_children_with_all_kinds_of_statuses)
 {
     int count = scaled(MOST);
     struct gate gate = gate_make();
@@ -162,7 +162,7 @@ static void *take(void *argument)
     return NULL;
 }
 
-TEST_EACH_ENGINE(threads_that_take_from_one_set_get_each_end_once)
+TEST_EACH_ENGINE(threads_that_take_from_one_set_get_each_exit_once)
 {
     enum { THREADS = 4 };
     pthread_t threads[THREADS];
@@ -235,7 +235,7 @@ static void *add_and_take(void *argument)
 }
 
 /* All of them are ending while they are put in. */
-TEST_EACH_ENGINE(an_end_during_the_adding_is_told_once)
+TEST_EACH_ENGINE(an_exit_during_the_adding_is_reported_once)
 {
     struct gate gate = gate_make();
     struct crew crews[2] = { { .set = SET_OPEN(flags), .count = scaled(100) } };

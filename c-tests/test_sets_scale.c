@@ -82,7 +82,7 @@ static void close_all(int count)
     }
 }
 
-TEST_EACH_ENGINE(thousands_of_ends_at_once_are_all_told)
+TEST_EACH_ENGINE(thousands_of_exits_at_once_are_all_reported)
 {
     storm_begin();
     struct gate gate = gate_make();
@@ -96,7 +96,7 @@ TEST_EACH_ENGINE(thousands_of_ends_at_once_are_all_told)
     CHECK(storm_end() > 0);
 }
 
-TEST(thousands_of_ends_at_once_are_all_kept_in_reap_mode)
+TEST(thousands_of_exits_at_once_are_all_kept_in_reap_mode)
 {
     storm_begin();
     struct gate gate = gate_make();
@@ -195,7 +195,7 @@ static void require_tracing(void)
     }
 }
 
-TEST_EACH_ENGINE(one_end_costs_the_same_however_many_live)
+TEST_EACH_ENGINE(one_exit_costs_the_same_however_many_live)
 {
     require_tracing();
     int among_few = cost_of_one_end(flags, 20);

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-TEST_EACH_ENGINE(what_has_ended_is_told_without_waiting)
+TEST_EACH_ENGINE(what_has_exited_is_reported_without_waiting)
 {
     chld_set set = SET_OPEN(flags);
     chld_id id = START(ACT("exit", "3"), NULL);
@@ -109,7 +109,7 @@ static void *take_all(void *argument)
     return NULL;
 }
 
-TEST_EACH_ENGINE(threads_share_the_ends_of_a_set)
+TEST_EACH_ENGINE(threads_share_the_exits_of_a_set)
 {
     static struct crew crew;
     if (under_valgrind()) {
@@ -186,7 +186,7 @@ static long long cpu_ms(void)
     return time.tv_sec * 1000LL + time.tv_nsec / 1000000;
 }
 
-TEST_EACH_ENGINE(an_end_that_a_debugger_keeps_costs_no_time)
+TEST_EACH_ENGINE(an_exit_that_a_debugger_keeps_costs_no_time)
 {
     if (under_valgrind()) {
         SKIP_TEST("valgrind's own time would be counted");

@@ -36,7 +36,7 @@ static void finish_blocked(chld_id id, struct gate *gate)
     CHECK(!is_reported());
 }
 
-TEST(a_wait_with_a_limit_returns_at_the_end)
+TEST(a_wait_with_a_timeout_returns_at_the_exit)
 {
     struct gate gate;
     struct later later;
@@ -47,7 +47,7 @@ TEST(a_wait_with_a_limit_returns_at_the_end)
     finish_blocked(id, &gate);
 }
 
-TEST(a_wait_for_any_returns_at_the_end)
+TEST(a_wait_for_any_returns_at_the_exit)
 {
     struct gate gate;
     struct later later;
@@ -58,7 +58,7 @@ TEST(a_wait_for_any_returns_at_the_end)
     finish_blocked(id, &gate);
 }
 
-TEST(a_wait_for_any_without_limit_returns_at_the_end)
+TEST(a_wait_for_any_without_timeout_returns_at_the_exit)
 {
     struct gate gate;
     struct later later;

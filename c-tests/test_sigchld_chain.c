@@ -154,7 +154,7 @@ static void stop_and_continue(chld_id id)
     AWAIT(CALL(chld_sigchld_pending()) == 1);
 }
 
-TEST(stops_are_not_told_to_a_handler_that_wants_none)
+TEST(stops_are_not_reported_to_a_handler_that_wants_none)
 {
     struct sigaction previous = action_of(plain, SA_RESTART | SA_NOCLDSTOP);
     struct gate gate = gate_make();
@@ -168,7 +168,7 @@ TEST(stops_are_not_told_to_a_handler_that_wants_none)
     remove_from(&previous);
 }
 
-TEST(stops_are_told_to_a_handler_that_wants_them)
+TEST(stops_are_reported_to_a_handler_that_wants_them)
 {
     struct sigaction previous = action_of(plain, SA_RESTART);
     struct gate gate = gate_make();
@@ -184,7 +184,7 @@ TEST(stops_are_told_to_a_handler_that_wants_them)
 
 /* The kernel keeps one pending SIGCHLD: that of the stop, though the child has
  * exited by then. Without ours it would have sent the handler one for the exit. */
-TEST(an_end_that_a_stop_has_swallowed_is_told)
+TEST(an_exit_that_a_stop_has_swallowed_is_reported)
 {
     struct sigaction previous = action_of(plain, SA_RESTART | SA_NOCLDSTOP);
     install_over(&previous);
@@ -278,7 +278,7 @@ TEST(sa_onstack_is_kept)
 }
 
 /* Its alternate stack may be a small one, made for SIGSEGV alone. */
-TEST(who_has_not_asked_for_the_alternate_stack_is_not_moved_there)
+TEST(a_handler_without_the_alternate_stack_is_not_moved_there)
 {
     check_stack(0, false);
 }
@@ -335,7 +335,7 @@ static ssize_t read_under_sigchld(int *error)
     return got;
 }
 
-TEST(calls_are_restarted_where_nobody_said_otherwise)
+TEST(calls_are_restarted_unless_an_earlier_handler_forbids_it)
 {
     struct sigaction previous = action_of(SIG_DFL, 0);
     int error;

@@ -53,7 +53,7 @@ TEST(other_signals_do_not_shorten_or_lengthen_the_limit)
 }
 
 /* The ends of others poke the waiting call, which goes on waiting. */
-TEST(the_ends_of_others_are_not_taken)
+TEST(the_exits_of_others_are_not_taken)
 {
     struct gate gate = gate_make();
     chld_id id = START_AT(&gate, 5);

@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-TEST(what_is_not_installed_tells_nothing)
+TEST(without_a_handler_nothing_is_reported)
 {
     CHECK_CALL(chld_sigchld_fd(), -ENOENT);
     CHECK_CALL(chld_sigchld_pending(), -ENOENT);
@@ -97,7 +97,7 @@ TEST(the_status_is_there_for_everybody_later)
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGTERM);
 }
 
-TEST(before_the_end_a_peek_says_running)
+TEST(before_the_exit_a_peek_returns_running)
 {
     struct gate gate = gate_make();
     CHECK_CALL(chld_sigchld_install(0), 0);
@@ -108,7 +108,7 @@ TEST(before_the_end_a_peek_says_running)
     CHECK_CALL(chld_sigchld_remove(), 0);
 }
 
-TEST(what_ended_before_is_reaped_by_installing)
+TEST(what_exited_before_is_reaped_by_installing)
 {
     chld_id id = START(ACT("exit", "4"), NULL);
     int pid = CALL(chld_pid(id));
@@ -233,7 +233,7 @@ TEST(a_full_pipe_is_no_harm_in_notify_mode)
     check_full_pipe(CHLD_SIGCHLD_NOTIFY);
 }
 
-TEST(every_signal_is_told_also_of_a_stop)
+TEST(every_signal_is_reported_even_of_a_stop)
 {
     struct gate gate = gate_make();
     CHECK_CALL(chld_sigchld_install(0), 0);

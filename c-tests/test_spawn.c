@@ -13,7 +13,7 @@ TEST(no_options_are_the_defaults)
     CHECK_EXITED(RUN(ACT("exit", "42"), NULL), 42);
 }
 
-TEST(exit_codes_are_told)
+TEST(exit_codes_are_reported)
 {
     static const struct {
         const char *text;

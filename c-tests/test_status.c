@@ -61,7 +61,7 @@ static void check_word(int word)
     }
 }
 
-TEST(words_decode_as_the_macros_say)
+TEST(words_decode_as_the_macros_do)
 {
     for (int word = 0; word <= 0xffff; word++) {
         check_word(word);
@@ -110,16 +110,16 @@ static const struct row {
     { CHLD_STATE_EXITED, 42, 42 << 8, 42, "exited with code 42" },
     { CHLD_STATE_EXITED, 255, 255 << 8, 255, "exited with code 255" },
     { CHLD_STATE_KILLED, SIGTERM, 15, 143, "killed by SIGTERM (terminated)" },
-    { CHLD_STATE_KILLED, SIGKILL, 9, 137, "killed by SIGKILL (killed)" },
+    { CHLD_STATE_KILLED, SIGKILL, 9, 137, "killed by SIGKILL" },
     { CHLD_STATE_KILLED, SIGSEGV, 11, 139, "killed by SIGSEGV (segmentation fault)" },
     { CHLD_STATE_KILLED, 32, 32, 160, "killed by signal 32" }, /* one of the C library's */
     { CHLD_STATE_DUMPED, SIGSEGV, 11 | 0x80, 139,
       "killed by SIGSEGV (segmentation fault), core dumped" },
     { CHLD_STATE_DUMPED, SIGABRT, 6 | 0x80, 134, "killed by SIGABRT (aborted), core dumped" },
-    { CHLD_STATE_STOPPED, SIGSTOP, 19 << 8 | 0x7f, 147, "stopped by SIGSTOP (stopped)" },
+    { CHLD_STATE_STOPPED, SIGSTOP, 19 << 8 | 0x7f, 147, "stopped by SIGSTOP" },
     { CHLD_STATE_CONTINUED, SIGCONT, 0xffff, -EINVAL, "continued" },
     { CHLD_STATE_RUNNING, 0, -EINVAL, -EINVAL, "running" },
-    { CHLD_STATE_LOST, 0, -EINVAL, -ENODATA, "ended, status lost: somebody else reaped it" },
+    { CHLD_STATE_LOST, 0, -EINVAL, -ENODATA, "exited, status unknown (reaped by other code)" },
 };
 
 TEST(statuses_have_words_shell_codes_and_texts)

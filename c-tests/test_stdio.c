@@ -62,7 +62,7 @@ TEST(pipes_carry_what_is_written)
     CHECK_EXITED(FINISH(id), 0);
 }
 
-TEST(stdout_and_stderr_are_told_apart)
+TEST(stdout_and_stderr_are_kept_apart)
 {
     chld_spawn_options options = with_modes(CHLD_STDIO_NULL, CHLD_STDIO_PIPE, CHLD_STDIO_PIPE);
     chld_id id = START(ACT("say", "out", "err"), &options);

@@ -73,7 +73,7 @@ TEST(a_status_that_waitpid_took_is_recovered_or_lost)
     }
 }
 
-TEST(other_functions_see_a_stolen_end_too)
+TEST(other_functions_see_a_stolen_exit_too)
 {
     for (int i = 0; i < ENDS; i++) {
         chld_id id = START(ACT(ends[i].how, ends[i].with), NULL);
@@ -249,7 +249,7 @@ static void wait_without_zombies(void)
     }
 }
 
-TEST(without_zombies_the_end_is_recovered_or_lost)
+TEST(without_zombies_the_status_is_recovered_or_lost)
 {
     for_all_surroundings(wait_without_zombies);
 }
@@ -298,7 +298,7 @@ static void fail_without_zombies(void)
     CHECK_FAILS(ACT("exit", "0"), &options, ENOENT, CHLD_STEP_CHDIR, 0);
 }
 
-TEST(without_zombies_failures_are_told)
+TEST(without_zombies_failures_are_reported)
 {
     for_all_surroundings(fail_without_zombies);
 }
@@ -391,7 +391,7 @@ TEST(a_child_stolen_behind_another_is_reported_by_its_set)
     steal_one_of_pair(1, check_set_is_told);
 }
 
-TEST(a_child_stolen_behind_another_ends_the_wait_of_its_set)
+TEST(a_child_stolen_behind_another_completes_the_wait_of_its_set)
 {
     steal_one_of_pair(0, check_set_wait_returns);
     steal_one_of_pair(1, check_set_wait_returns);

@@ -32,7 +32,7 @@ static int stop_with(chld_id id, const chld_stop_step *steps, size_t count, uint
     return CALL(chld_stop(id, &plan, status));
 }
 
-TEST(a_child_that_obeys_is_ended_by_the_first_step)
+TEST(a_child_that_obeys_is_stopped_by_the_first_step)
 {
     chld_status status;
     long long begin = now_ms();

@@ -56,7 +56,7 @@ TEST(foreign_children_in_front_are_not_reaped_in_notify_mode)
 }
 
 /* The signal names one child, and the kernel shows the foreign child in front. */
-TEST(one_signal_finds_all_that_ended_behind_a_foreign_child)
+TEST(one_signal_finds_all_that_exited_behind_a_foreign_child)
 {
     enum { COUNT = 8 };
     chld_id ids[COUNT];
@@ -336,7 +336,7 @@ static int (*const ways[])(chld_id, chld_status *) = {
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
-TEST(ignored_every_wait_returns_and_none_says_exit_0)
+TEST(ignored_every_wait_returns_and_none_reports_exit_0)
 {
     set_sigchld(SIG_IGN, 0);
     CHECK_INT(environment() & CHLD_ENV_SIGCHLD_IGNORED, CHLD_ENV_SIGCHLD_IGNORED);
@@ -347,7 +347,7 @@ TEST(ignored_every_wait_returns_and_none_says_exit_0)
     CHECK_INT(environment() & CHLD_ENV_SIGCHLD_IGNORED, 0);
 }
 
-TEST(no_child_wait_every_wait_returns_and_none_says_exit_0)
+TEST(no_child_wait_every_wait_returns_and_none_reports_exit_0)
 {
     set_sigchld(SIG_DFL, SA_NOCLDWAIT);
     CHECK_INT(environment() & CHLD_ENV_NOCLDWAIT, CHLD_ENV_NOCLDWAIT);
@@ -369,7 +369,7 @@ static void steal(int signal)
     errno = saved;
 }
 
-TEST(stolen_every_wait_returns_and_none_says_exit_0)
+TEST(stolen_every_wait_returns_and_none_reports_exit_0)
 {
     set_sigchld(steal, SA_RESTART);
     for (int i = 0; i < WAYS; i++) {
@@ -395,7 +395,7 @@ TEST(stolen_from_under_our_handler)
 }
 
 /* Deaf from the start of the wait, which must at least look when it gives up. */
-TEST(overwritten_a_wait_tells_the_truth_when_its_limit_is_over)
+TEST(overwritten_a_wait_returns_the_truth_after_its_timeout)
 {
     struct gate gate = gate_make();
     struct later later;

@@ -86,7 +86,7 @@ TEST(a_window_is_as_large_as_that_of_the_callers_terminal)
     IN_COPY(with_a_terminal);
 }
 
-TEST(a_window_can_be_resized_and_the_foreground_is_told)
+TEST(a_window_can_be_resized_and_the_foreground_gets_sigwinch)
 {
     need_terminals();
     chld_spawn_options options = with_pty();

@@ -54,7 +54,7 @@ static void *fail_and_start(void *argument)
     return NULL;
 }
 
-TEST(failures_of_several_threads_are_told_apart)
+TEST(failures_of_several_threads_are_kept_apart)
 {
     run_threads(fail_and_start);
 }

@@ -174,7 +174,7 @@ static void after_the_end(void)
     CHECK_EXITED(FINISH(id), 0);
 }
 
-TEST(the_session_of_a_child_that_has_ended_can_be_killed)
+TEST(the_session_of_a_child_that_has_exited_can_be_killed)
 {
     IN_NAMESPACE(after_the_end);
 }
@@ -211,7 +211,7 @@ static void stop_at_a_limit(void)
     }
 }
 
-TEST(a_limit_can_end_the_tree)
+TEST(a_timeout_can_stop_the_tree)
 {
     IN_NAMESPACE(stop_at_a_limit);
 }

@@ -50,7 +50,7 @@ TEST(a_limit_is_kept)
     CHECK_EXITED(FINISH(id), 3);
 }
 
-TEST(an_end_within_the_limit_is_told_at_once)
+TEST(an_exit_before_the_timeout_is_reported_at_once)
 {
     chld_id id = START(ACT("exit", "7"), NULL);
     chld_status status;
@@ -135,7 +135,7 @@ TEST(a_debuggers_child_is_waited_for_without_haste)
     CHECK(used < 150); /* of 300 */
 }
 
-TEST(a_death_by_signal_is_told)
+TEST(a_termination_by_a_signal_is_reported)
 {
     chld_id id = START(ACT("die", "15"), NULL);
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGTERM);
@@ -267,7 +267,7 @@ TEST(peek_knows_what_a_call_has_seen)
     CHECK_CALL(chld_peek(id, &status), -EBADF);
 }
 
-TEST(usage_is_known_after_the_end)
+TEST(usage_is_known_after_the_exit)
 {
     struct gate gate = gate_make();
     chld_id id = START_AT(&gate, 0);

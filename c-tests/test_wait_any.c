@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-TEST(the_one_that_has_ended_is_told)
+TEST(the_one_that_has_exited_is_reported)
 {
     struct gate gates[3] = { gate_make(), gate_make(), gate_make() };
     chld_id ids[3];
@@ -29,7 +29,7 @@ TEST(the_one_that_has_ended_is_told)
     }
 }
 
-TEST(of_several_the_first_in_the_list_is_told)
+TEST(of_several_the_first_in_the_list_is_reported)
 {
     chld_id ids[4];
     for (int i = 0; i < 4; i++) {
@@ -86,7 +86,7 @@ TEST(one_child_may_be_in_the_list_twice)
     CHECK_EXITED(FINISH(id), 5);
 }
 
-TEST(two_hundred_children_are_each_told_once)
+TEST(two_hundred_children_are_each_reported_once)
 {
     const int count = scaled(200);
     chld_id *ids = calloc((size_t) count, sizeof *ids);
@@ -128,7 +128,7 @@ static void *wait_for_all(void *unused)
     return unused;
 }
 
-TEST(several_threads_are_told_of_the_same_ends)
+TEST(several_threads_get_the_same_exits)
 {
     struct gate gate = gate_make();
     pthread_t threads[3];

@@ -24,7 +24,7 @@ static void check_change(chld_id id, uint32_t changes, int state, int code)
     CHECK_STATUS(status, state, code);
 }
 
-TEST(stops_continuations_and_the_end_are_told)
+TEST(stops_continuations_and_the_exit_are_reported)
 {
     static const int stops[] = { SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU };
     struct gate gate = gate_make();
@@ -56,7 +56,7 @@ TEST(the_words_are_those_of_the_macros)
     FINISH(id);
 }
 
-TEST(each_change_is_told_once)
+TEST(each_change_is_reported_once)
 {
     struct gate gate = gate_make();
     chld_id id = start_own_group(&gate);
@@ -78,7 +78,7 @@ static void await_change(chld_id id, int options)
     REQUIRE(waitid(P_PID, (id_t) CALL(chld_pid(id)), &info, options | WNOWAIT) == 0);
 }
 
-TEST(only_the_changes_asked_for_are_told)
+TEST(only_the_watched_changes_are_reported)
 {
     struct gate gate = gate_make();
     chld_id id = start_own_group(&gate);
@@ -109,7 +109,7 @@ TEST(a_look_sees_a_change_that_is_there)
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
 }
 
-TEST(a_stop_is_no_end)
+TEST(a_stop_is_not_an_exit)
 {
     struct gate gate = gate_make();
     chld_id id = start_own_group(&gate);
@@ -135,7 +135,7 @@ TEST(a_child_can_stop_itself)
     CHECK_EXITED(FINISH(id), 4);
 }
 
-TEST(an_end_that_was_told_is_told_again)
+TEST(an_exit_that_was_reported_is_reported_again)
 {
     chld_id id = START(ACT("die", "9"), NULL);
     check_change(id, 0, CHLD_STATE_KILLED, SIGKILL);

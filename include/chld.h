@@ -1,17 +1,19 @@
 /*
- * chld.h - child processes: start them, wait for them, say how they ended.
+ * chld.h - child processes: start them, wait for them, get their statuses.
  *
- * Conventions, for all functions:
- *   - They return an int: >= 0 is success, < 0 is a negative errno (but for a few
- *     that return a name, or NULL). They leave errno itself, the signal mask and
- *     every descriptor that is not theirs as they found them, also when they fail.
- *   - Outputs are called ret or reterr. They are written on success only
- *     (reterr on failure only), and may be NULL where it says so.
+ * Conventions for all functions:
+ *   - A function that returns an int returns 0 or more on success, and a negative
+ *     errno on failure. It leaves errno itself, the signal mask and the descriptors
+ *     of the program as they were, even on failure.
+ *   - Outputs are called ret or reterr. They are written on success only (reterr on
+ *     failure only). They may be NULL if the comment allows it.
  *   - Zero is the default in every member of every struct.
- *   - A handle (chld_id) is a number. A wrong or closed one is -EBADF, always, or
- *     -EINVAL if another argument is wrong as well: never another child.
- *   - After fork() without exec the library of the copy is empty: handles of
- *     the original are -EBADF there.
+ *   - A handle (chld_id) is a number. A wrong or closed one is -EBADF, or -EINVAL if
+ *     another argument is wrong as well. It never reaches another child.
+ *   - After fork() without exec, the library of the copy is empty: handles of the
+ *     original are -EBADF there.
+ *   - "Stack" is the most that a call needs of the stack on x86-64. A signal handler
+ *     that interrupts the call comes on top.
  *
  * Generated from src/ffi by `make header`; do not edit.
  */
@@ -21,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The version of this header; chld_version() is that of the library. */
+/** The version of this header. chld_version() returns that of the library. */
 #define CHLD_VERSION_MAJOR 0
 #define CHLD_VERSION_MINOR 1
 #define CHLD_VERSION_PATCH 0
@@ -33,9 +35,9 @@ extern "C" {
 /**
  * The arguments of a program, NULL at the end: char *argv[], as main() has it, or
  * const char *argv[]. In C++ both convert to one pointer. In C they do not, but gcc
- * and clang pass either of them as it is. Define CHLD_PLAIN_ARGV before you include
- * this header to have the pointer in C, too, as tools do that call C functions from
- * another language.
+ * and clang pass either of them as it is. Tools that call C functions from another
+ * language need the pointer in C as well: define CHLD_PLAIN_ARGV before you include
+ * this header.
  */
 #if defined(__GNUC__) && !defined(__cplusplus) && !defined(CHLD_PLAIN_ARGV)
 /* gcc's -Wpedantic objects to each such call, except to functions from here on. */
@@ -53,43 +55,44 @@ typedef const char *const *chld_argv;
  */
 
 /**
- * It has not ended.
+ * The child has not exited.
  */
 #define CHLD_STATE_RUNNING 0
 
 /**
- * It ended by itself; `code` is its exit code, 0 to 255. (CLD_EXITED)
+ * The child has exited by itself. `code` is its exit code, 0 to 255. (CLD_EXITED)
  */
 #define CHLD_STATE_EXITED 1
 
 /**
- * A signal ended it; `code` is the signal. (CLD_KILLED)
+ * A signal has terminated the child. `code` is the signal. (CLD_KILLED)
  */
 #define CHLD_STATE_KILLED 2
 
 /**
- * The same, and a core file was written. (CLD_DUMPED)
+ * A signal has terminated the child, and a core file was written. `code` is the signal.
+ * (CLD_DUMPED)
  */
 #define CHLD_STATE_DUMPED 3
 
 /**
- * A signal stopped it; `code` is the signal. (CLD_STOPPED)
+ * A signal has stopped the child. `code` is the signal. (CLD_STOPPED)
  */
 #define CHLD_STATE_STOPPED 5
 
 /**
- * It was continued; `code` is SIGCONT. (CLD_CONTINUED)
+ * The child was continued. `code` is SIGCONT. (CLD_CONTINUED)
  */
 #define CHLD_STATE_CONTINUED 6
 
 /**
- * It has ended, but somebody else reaped it and the kernel no longer tells
- * how. Never reported as an exit code.
+ * The child has exited, but other code reaped it and the kernel no longer has its
+ * status. This is never reported as an exit code.
  */
 #define CHLD_STATE_LOST 15
 
 /**
- * How a child is, or how it ended.
+ * The state of a child, and how it exited.
  */
 typedef struct chld_status {
     /**
@@ -97,8 +100,8 @@ typedef struct chld_status {
      */
     int32_t state;
     /**
-     * The exit code or the signal, as `state` says; else -1, so that `code == 0`
-     * is never true of anything but an exit with 0.
+     * The exit code or the signal, depending on `state`; else -1. So `code == 0` is true
+     * only of an exit with code 0.
      */
     int32_t code;
     /**
@@ -106,8 +109,8 @@ typedef struct chld_status {
      */
     int32_t core;
     /**
-     * What waitpid() would have stored, for the W* macros of <sys/wait.h>;
-     * -1 where there is none (running, lost).
+     * The status word that waitpid() stores, for the W* macros of <sys/wait.h>. -1 if
+     * there is none (running, lost).
      */
     int32_t wait_word;
 } chld_status;
@@ -118,105 +121,152 @@ typedef struct chld_status {
  * `wait_word`: any int.
  * `ret`: where the status goes; may be NULL.
  *
- * Returns 0, or -EINVAL for a word that none of the W* macros knows.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * Returns 0, or
+ * -EINVAL: none of the W* macros of <sys/wait.h> recognizes the word.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+ * Since 0.1.
  */
-int chld_status_decode(int wait_word, struct chld_status *ret);
+int chld_status_decode(int wait_word,
+                       struct chld_status *ret);
 
 /**
- * Makes a wait status word from `state` and `code`; the other members are not
- * looked at.
+ * Makes a wait status word from a status.
  *
- * Returns the word, 0 to 0xffff, or -EINVAL if there is none for this (still
- * running, lost, a code out of range, NULL).
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * `status`: only `state` and `code` are read.
+ *
+ * Returns the word, 0 to 0xffff, or
+ * -EINVAL: `status` is NULL, the child is running or lost, or `code` is out of range.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+ * Since 0.1.
  */
 int chld_status_encode(const struct chld_status *status);
 
 /**
- * What a shell's `$?` would be: the exit code, or 128 + n for signal n.
+ * Returns what a shell has in `$?` for a status: the exit code, or 128 + n for signal n.
  *
- * Returns that number, -EINVAL for a child that has not ended or stopped or a code
- * out of range, or -ENODATA for CHLD_STATE_LOST.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * `status`: the status of a child that has exited or stopped.
+ *
+ * Returns the number, 0 to 255, or
+ * -EINVAL: `status` is NULL, the child has neither exited nor stopped, or `code` is out
+ *   of range.
+ * -ENODATA: the state is CHLD_STATE_LOST.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+ * Since 0.1.
  */
 int chld_status_shell_code(const struct chld_status *status);
 
 /**
- * Says it in words: "exited with code 42", "killed by SIGSEGV (segmentation
- * fault), core dumped".
+ * Writes a status in words, as in "exited with code 42", "killed by SIGKILL" or "killed
+ * by SIGSEGV (segmentation fault), core dumped".
  *
- * `buffer`, `size`: where to; what does not fit is cut, and a NUL always ends
- * it. NULL with 0 asks for the length.
+ * `status`: any status.
+ * `buffer`, `size`: the memory for the text. A longer text is cut, and always ends with
+ * a NUL. NULL with 0 returns the length alone.
  *
- * Returns the length of the whole text without its NUL, as snprintf() does,
- * or -EINVAL for a state that does not exist or a code out of range.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * The text is English and does not depend on the locale. For CHLD_STATE_LOST it is
+ * "exited, status unknown (reaped by other code)".
+ *
+ * Returns the length of the whole text without its NUL, as snprintf() does, or
+ * -EINVAL: `status` is NULL, the state does not exist, or `code` is out of range.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Since 0.1.
  */
 int chld_status_text(const struct chld_status *status,
                      char *buffer,
                      size_t size);
 
 /**
- * Ends the calling process in the way that `status` tells: the same exit code,
- * or the same signal (no core file is written unless there was one). Meant for
- * a program that stands in for its child: its own parent then learns what
- * really happened. No atexit() function runs.
+ * Terminates the calling process in the same way as a child: with the same exit code, or
+ * by the same signal.
  *
- * Returns only if it cannot: -EINVAL if the status is not that of an end, its code
- * is out of range, or its signal one that ends nobody (SIGSTOP, SIGCHLD).
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * `status`: the status of a child that has exited.
+ *
+ * Use this in a program that stands in for its child, so that its own parent gets the
+ * true status. A core file is written only if the child wrote one. No atexit() function
+ * runs.
+ *
+ * Returns only on failure:
+ * -EINVAL: `status` is NULL, it is not that of an exit, `code` is out of range, or the
+ *   default action of the signal does not terminate (SIGSTOP, SIGCHLD).
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+ * Since 0.1.
  */
 int chld_status_raise(const struct chld_status *status);
 
 /**
- * The name of a signal: "SIGKILL" for 9, "SIGRTMIN+3", "SIGRTMAX".
+ * Returns the name of a signal: "SIGKILL" for 9, "SIGRTMIN+3", "SIGRTMAX".
  *
- * Returns a constant string, or NULL if `signal` is no signal, or one that the
- * C library keeps for itself.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * `signal`: any int.
+ *
+ * Returns a constant string, or NULL if `signal` is not a signal, or one that the C
+ * library keeps for itself.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+ * Since 0.1.
  */
 const char *chld_signal_name(int signal);
 
 /**
- * The same in words: "segmentation fault" for SIGSEGV. English always.
+ * Returns a signal in words: "segmentation fault" for SIGSEGV.
+ *
+ * `signal`: any int.
+ *
+ * The words are English and do not depend on the locale.
  *
  * Returns a constant string, or NULL as chld_signal_name() does.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+ * Since 0.1.
  */
 const char *chld_signal_text(int signal);
 
 /**
- * The signal that a name means: "KILL", "SIGKILL", "sigkill", "9", "RTMIN+3",
- * "SIGRTMAX-1".
+ * Returns the number of a signal that is given by name: "KILL", "SIGKILL", "sigkill",
+ * "9", "RTMIN+3", "SIGRTMAX-1".
  *
- * Returns its number, or -EINVAL if it names none.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * `name`: the name.
+ *
+ * Returns the number, 1 or more, or
+ * -EINVAL: `name` is NULL or does not name a signal.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+ * Since 0.1.
  */
 int chld_signal_number(const char *name);
 
 /**
- * The signals of a sigset_t as a number, as chld_spawn_options has them: bit n - 1
- * is signal n.
+ * Converts a sigset_t to a number, as chld_spawn_options has it: bit n - 1 is signal n.
  *
  * `set`: a sigset_t. Must not be NULL.
  * `ret`: where the number goes. Must not be NULL.
  *
- * Returns 0, -EINVAL if an argument is NULL.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * Returns 0, or
+ * -EINVAL: an argument is NULL.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+ * Since 0.1.
  */
 int chld_sigset_decode(const void *set,
                        uint64_t *ret);
 
 /**
- * The reverse: makes a sigset_t of a number. Signals that the C library keeps for
- * itself are left out.
+ * Converts a number to a sigset_t.
  *
  * `signals`: bit n - 1 is signal n.
  * `ret`: a sigset_t, which need not be initialized. Must not be NULL.
  *
- * Returns 0, -EINVAL if `ret` is NULL.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * Signals that the C library keeps for itself are left out.
+ *
+ * Returns 0, or
+ * -EINVAL: `ret` is NULL.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+ * Since 0.1.
  */
 int chld_sigset_encode(uint64_t signals,
                        void *ret);
@@ -224,6 +274,266 @@ int chld_sigset_encode(uint64_t signals,
 /*
  * Starting a child
  */
+
+/**
+ * The caller's stream.
+ */
+#define CHLD_STDIO_INHERIT 0
+
+/**
+ * /dev/null.
+ */
+#define CHLD_STDIO_NULL 1
+
+/**
+ * A new pipe. chld_stdin_fd(), chld_stdout_fd() and chld_stderr_fd() return the
+ * caller's ends.
+ */
+#define CHLD_STDIO_PIPE 2
+
+/**
+ * A copy of the caller's descriptor `fd`. You still have to close `fd`.
+ */
+#define CHLD_STDIO_FD 3
+
+/**
+ * The file at `path`. The calling process opens it with `open_flags` and
+ * `open_mode`; a relative path begins at the caller's working directory.
+ */
+#define CHLD_STDIO_PATH 4
+
+/**
+ * The child's stdout. For `err` only.
+ */
+#define CHLD_STDIO_STDOUT 5
+
+/**
+ * Closed in the child.
+ */
+#define CHLD_STDIO_CLOSED 6
+
+/**
+ * The child's side of a new pseudo-terminal, the same for all streams that ask for one,
+ * with a window of `rows` and `columns`. The child begins a session, and this is its
+ * controlling terminal. chld_stdin_fd(), chld_stdout_fd() and chld_stderr_fd() return
+ * the caller's end, one descriptor per stream.
+ *
+ * At the end of the output, read() returns EIO: no process has the other side open any
+ * more. Captures treat that as the end.
+ */
+#define CHLD_STDIO_PTY 7
+
+/**
+ * The child's stderr. For `out` only.
+ */
+#define CHLD_STDIO_STDERR 8
+
+/**
+ * The caller's process group.
+ */
+#define CHLD_GROUP_INHERIT 0
+
+/**
+ * A new group. The child is its leader.
+ */
+#define CHLD_GROUP_NEW 1
+
+/**
+ * The existing group `group` in the caller's session.
+ */
+#define CHLD_GROUP_JOIN 2
+
+/**
+ * Search the PATH of the calling process.
+ */
+#define CHLD_SEARCH_PARENT 0
+
+/**
+ * Search the PATH in the child's environment.
+ */
+#define CHLD_SEARCH_CHILD 1
+
+/**
+ * Do not search: the name is a path.
+ */
+#define CHLD_SEARCH_NONE 2
+
+/**
+ * The child begins a new session, as its leader and without a terminal.
+ */
+#define CHLD_SPAWN_SESSION 1
+
+/**
+ * The terminal on the child's stdin becomes the controlling terminal of its
+ * session. Needs CHLD_SPAWN_SESSION.
+ */
+#define CHLD_SPAWN_TERMINAL 2
+
+/**
+ * The child's group becomes the foreground group of its terminal. If the start
+ * fails, the group before has the terminal again.
+ */
+#define CHLD_SPAWN_FOREGROUND 4
+
+/**
+ * The child keeps every descriptor that is not close-on-exec. Without this flag
+ * it has 0, 1, 2 and those in `fds`.
+ */
+#define CHLD_SPAWN_INHERIT_FDS 8
+
+/**
+ * The program is the file that is open at `program_fd`.
+ */
+#define CHLD_SPAWN_PROGRAM_FD 16
+
+/**
+ * /bin/sh runs a file that is executable but not a program (ENOEXEC), as with
+ * execvp().
+ */
+#define CHLD_SPAWN_SHELL 32
+
+/**
+ * The working directory is the directory that is open at `cwd_fd`.
+ */
+#define CHLD_SPAWN_CWD_FD 64
+
+/**
+ * The child is in the cgroup (v2) whose directory is open at `cgroup_fd`. It is
+ * created there if the kernel supports that (5.7).
+ */
+#define CHLD_SPAWN_CGROUP 128
+
+/**
+ * The child's supplementary groups are `groups` and no others.
+ */
+#define CHLD_SPAWN_GROUPS 256
+
+/**
+ * The child's real, effective and saved group is `gid`.
+ */
+#define CHLD_SPAWN_GID 512
+
+/**
+ * The child's real, effective and saved user is `uid`.
+ */
+#define CHLD_SPAWN_UID 1024
+
+/**
+ * The child's umask is `umask`.
+ */
+#define CHLD_SPAWN_UMASK 2048
+
+/**
+ * No program that the child executes gains privileges: set-user-id bits and file
+ * capabilities are ignored.
+ */
+#define CHLD_SPAWN_NO_NEW_PRIVS 4096
+
+/**
+ * The program does not wait for the child. There is no handle: `ret` receives CHLD_NONE
+ * and may be NULL. Excludes pipes, pseudo-terminals and a death signal.
+ *
+ * The parent of the child is init, or the nearest subreaper, which reaps it. Since Linux
+ * 7.1 its parent is the caller until that exits, and the kernel reaps it: it leaves no
+ * zombie and raises no SIGCHLD. Only there can it be the first process of a PID
+ * namespace, after unshare(CLONE_NEWPID).
+ */
+#define CHLD_SPAWN_DETACHED 8192
+
+/**
+ * Orphaned descendants of the child become its own children instead of init's.
+ * chld_kill_tree() then finds all of them while the child lives. A program that
+ * does not wait for children it did not start has zombies until it exits. Linux
+ * only; elsewhere -ENOSYS.
+ */
+#define CHLD_SPAWN_SUBREAPER 16384
+
+/**
+ * As CHLD_SPAWN_CGROUP, and only the child and its descendants are ever in that
+ * cgroup. chld_kill_tree() with SIGKILL then kills all processes in it, and
+ * none escapes.
+ */
+#define CHLD_SPAWN_CGROUP_OWN 32768
+
+/**
+ * chld_close() kills the child: it sends SIGKILL to the group if the child leads one
+ * (CHLD_GROUP_NEW, CHLD_SPAWN_SESSION, CHLD_STDIO_PTY), else to the child alone, and
+ * does not wait. If the child has exited, the rest of its group is killed, if the kernel
+ * can signal a group by pidfd (since Linux 6.9).
+ *
+ * If the system supports CHLD_SPAWN_KILL_ON_DEATH, this flag has the same effect: the
+ * child is also killed when the program dies, and is private. Otherwise a program that
+ * exits without chld_close() leaves the child running. Excludes CHLD_SPAWN_DETACHED.
+ */
+#define CHLD_SPAWN_KILL_ON_CLOSE 65536
+
+/**
+ * The new pseudo-terminal does not echo: the caller does not read back what it writes.
+ * The child can turn that on again.
+ */
+#define CHLD_SPAWN_PTY_NO_ECHO 131072
+
+/**
+ * The child is private to its handle. It never becomes a zombie and raises no SIGCHLD
+ * when it exits, so no other code of the program can reap it, lose its status, or be
+ * woken by it. Waits, sets, captures and signals work as for any child, with every
+ * engine and whatever is done with SIGCHLD.
+ *
+ * What differs:
+ * - chld_usage() returns -ENODATA.
+ * - chld_find() does not find it, chld_release() returns -EINVAL.
+ * - After its exit, its group can still be signalled, but chld_kill_tree() no longer
+ *   finds its descendants.
+ * - Stops and continuations still raise SIGCHLD.
+ *
+ * Needs Linux 7.1. Otherwise the start fails with -ENOSYS at step "clone":
+ * chld_supports() returns that before. Excludes CHLD_SPAWN_DETACHED.
+ */
+#define CHLD_SPAWN_PRIVATE 262144
+
+/**
+ * The kernel kills the child, by SIGKILL, when the program dies: even when it crashes or
+ * is killed by SIGKILL itself. Implies CHLD_SPAWN_KILL_ON_CLOSE and CHLD_SPAWN_PRIVATE.
+ *
+ * The child lives as long as any process has its pidfd open. A forked copy of the
+ * program has it, until the copy execs, exits, or calls chld_after_fork(). Only the
+ * child itself is killed, not its group.
+ *
+ * Needs Linux 7.1, else the start fails with -ENOSYS at step "clone"; and
+ * CHLD_SPAWN_NO_NEW_PRIVS or the capability CAP_SYS_ADMIN, else with -EPERM. See
+ * chld_supports().
+ */
+#define CHLD_SPAWN_KILL_ON_DEATH 524288
+
+/**
+ * The child ignores what the caller ignores, but not SIGPIPE and SIGCHLD.
+ */
+#define CHLD_SIGNALS_USUAL 0
+
+/**
+ * The child ignores what the caller ignores.
+ */
+#define CHLD_SIGNALS_INHERIT 1
+
+/**
+ * The child ignores the signals in `ignored` and no others.
+ */
+#define CHLD_SIGNALS_IGNORING 2
+
+/**
+ * The child blocks no signal.
+ */
+#define CHLD_MASK_EMPTY 0
+
+/**
+ * The child blocks what the calling thread blocks.
+ */
+#define CHLD_MASK_INHERIT 1
+
+/**
+ * The child blocks the signals in `blocked`.
+ */
+#define CHLD_MASK_BLOCKED 2
 
 /**
  * No child. Never a valid handle.
@@ -378,7 +688,9 @@ int chld_sigset_encode(uint64_t signals,
 #define CHLD_STEP_INTERPRETER 28
 
 /**
- * chld_run() only: the capture, or its options, for which nothing is started.
+ * The capture, or its options. If the options are wrong, nothing was started, and `item`
+ * is the part of them: a stream ("stdout", with `index` 0, 1 or 2), "stop", or a step of
+ * the stop plan ("stop.steps[1]", with its `index`). It is empty for the other members.
  */
 #define CHLD_STEP_CAPTURE 29
 
@@ -386,266 +698,6 @@ int chld_sigset_encode(uint64_t signals,
  * The size of the member `item` of chld_error.
  */
 #define CHLD_ERROR_ITEM 112
-
-/**
- * The caller's stream.
- */
-#define CHLD_STDIO_INHERIT 0
-
-/**
- * /dev/null.
- */
-#define CHLD_STDIO_NULL 1
-
-/**
- * A new pipe. chld_stdin_fd(), chld_stdout_fd() and chld_stderr_fd() return the
- * caller's ends.
- */
-#define CHLD_STDIO_PIPE 2
-
-/**
- * A copy of the caller's descriptor `fd`. You still have to close `fd`.
- */
-#define CHLD_STDIO_FD 3
-
-/**
- * The file at `path`. The calling process opens it with `open_flags` and
- * `open_mode`; a relative path begins at the caller's working directory.
- */
-#define CHLD_STDIO_PATH 4
-
-/**
- * The child's stdout. For `err` only.
- */
-#define CHLD_STDIO_STDOUT 5
-
-/**
- * Closed in the child.
- */
-#define CHLD_STDIO_CLOSED 6
-
-/**
- * The child's side of a new pseudo-terminal, the same for all streams that ask
- * for one, with a window of `rows` and `columns`. The child begins a session
- * whose controlling terminal this is. chld_stdin_fd(), chld_stdout_fd() and
- * chld_stderr_fd() return the caller's end, one descriptor per stream.
- *
- * The end of what the child writes is EIO: read() returns it once no process has
- * the other side open any more. Captures take it for the end.
- */
-#define CHLD_STDIO_PTY 7
-
-/**
- * The child's stderr. For `out` only.
- */
-#define CHLD_STDIO_STDERR 8
-
-/**
- * The caller's process group.
- */
-#define CHLD_GROUP_INHERIT 0
-
-/**
- * A new group. The child is its leader.
- */
-#define CHLD_GROUP_NEW 1
-
-/**
- * The existing group `group` in the caller's session.
- */
-#define CHLD_GROUP_JOIN 2
-
-/**
- * Search the PATH of the calling process.
- */
-#define CHLD_SEARCH_PARENT 0
-
-/**
- * Search the PATH in the child's environment.
- */
-#define CHLD_SEARCH_CHILD 1
-
-/**
- * Do not search: the name is a path.
- */
-#define CHLD_SEARCH_NONE 2
-
-/**
- * The child begins a new session, as its leader and without a terminal.
- */
-#define CHLD_SPAWN_SESSION 1
-
-/**
- * The terminal on the child's stdin becomes the controlling terminal of its
- * session. Needs CHLD_SPAWN_SESSION.
- */
-#define CHLD_SPAWN_TERMINAL 2
-
-/**
- * The child's group becomes the foreground group of its terminal. If the start
- * fails, the group before has the terminal again.
- */
-#define CHLD_SPAWN_FOREGROUND 4
-
-/**
- * The child keeps every descriptor that is not close-on-exec. Without this flag
- * it has 0, 1, 2 and those in `fds`.
- */
-#define CHLD_SPAWN_INHERIT_FDS 8
-
-/**
- * The program is the file that is open at `program_fd`.
- */
-#define CHLD_SPAWN_PROGRAM_FD 16
-
-/**
- * /bin/sh runs a file that is executable but not a program (ENOEXEC), as with
- * execvp().
- */
-#define CHLD_SPAWN_SHELL 32
-
-/**
- * The working directory is the directory that is open at `cwd_fd`.
- */
-#define CHLD_SPAWN_CWD_FD 64
-
-/**
- * The child is in the cgroup (v2) whose directory is open at `cgroup_fd`. It is
- * created there if the kernel supports that (5.7).
- */
-#define CHLD_SPAWN_CGROUP 128
-
-/**
- * The child's supplementary groups are `groups` and no others.
- */
-#define CHLD_SPAWN_GROUPS 256
-
-/**
- * The child's real, effective and saved group is `gid`.
- */
-#define CHLD_SPAWN_GID 512
-
-/**
- * The child's real, effective and saved user is `uid`.
- */
-#define CHLD_SPAWN_UID 1024
-
-/**
- * The child's umask is `umask`.
- */
-#define CHLD_SPAWN_UMASK 2048
-
-/**
- * No program that the child executes gains privileges: set-user-id bits and file
- * capabilities are ignored.
- */
-#define CHLD_SPAWN_NO_NEW_PRIVS 4096
-
-/**
- * Nobody waits for the child. There is no handle: `ret` receives CHLD_NONE and may be
- * NULL. Excludes pipes, pseudo-terminals and a death signal.
- *
- * Its parent is init, or the nearest subreaper, which reaps it. Since Linux 7.1 its
- * parent is the caller until that exits, and the kernel reaps it: it leaves no zombie
- * and raises no SIGCHLD. Only there can it be the first process of a PID namespace,
- * after unshare(CLONE_NEWPID).
- */
-#define CHLD_SPAWN_DETACHED 8192
-
-/**
- * Orphaned descendants of the child become its own children instead of init's.
- * chld_kill_tree() then finds all of them while the child lives. A program that
- * does not wait for children it did not start has zombies until it exits. Linux
- * only; elsewhere -ENOSYS.
- */
-#define CHLD_SPAWN_SUBREAPER 16384
-
-/**
- * As CHLD_SPAWN_CGROUP, and only the child and its descendants are ever in that
- * cgroup. chld_kill_tree() with SIGKILL then kills all processes in it, and
- * none escapes.
- */
-#define CHLD_SPAWN_CGROUP_OWN 32768
-
-/**
- * chld_close() kills the child: it sends SIGKILL to the group if the child leads one
- * (CHLD_GROUP_NEW, CHLD_SPAWN_SESSION, CHLD_STDIO_PTY), else to the child alone, and
- * does not wait. If the child has exited, what is left of its group is killed, if the
- * kernel can signal a group by pidfd (since Linux 6.9).
- *
- * If CHLD_SPAWN_KILL_ON_DEATH can be had, this has the same effect: the child is also
- * killed when the program dies, and is private. Otherwise a program that exits without
- * chld_close() kills nobody. Not with CHLD_SPAWN_DETACHED.
- */
-#define CHLD_SPAWN_KILL_ON_CLOSE 65536
-
-/**
- * The new pseudo-terminal does not echo: the caller does not read back what it writes.
- * The child can turn that on again.
- */
-#define CHLD_SPAWN_PTY_NO_ECHO 131072
-
-/**
- * The child is private to its handle. It never becomes a zombie and raises no SIGCHLD
- * when it exits, so no other code of the program can reap it, lose its status, or be
- * woken by it. Waits, sets, captures and signals work as for any child, with every
- * engine and whatever is done with SIGCHLD.
- *
- * What differs:
- * - chld_usage() returns -ENODATA.
- * - chld_find() does not find it, chld_release() returns -EINVAL.
- * - After its exit, its group can still be signalled, but chld_kill_tree() no longer
- *   finds its descendants.
- * - Stops and continuations still raise SIGCHLD.
- *
- * Needs Linux 7.1. Otherwise the start fails with -ENOSYS at step "clone":
- * chld_supports() returns that before. Not with CHLD_SPAWN_DETACHED.
- */
-#define CHLD_SPAWN_PRIVATE 262144
-
-/**
- * The kernel kills the child, by SIGKILL, when the program dies: even when it crashes or
- * is killed by SIGKILL itself. Implies CHLD_SPAWN_KILL_ON_CLOSE and CHLD_SPAWN_PRIVATE.
- *
- * The child lives as long as any process has its pidfd open. A forked copy of the
- * program has it, until the copy execs, exits, or calls chld_after_fork(). Only the
- * child itself is killed, not its group.
- *
- * Needs Linux 7.1, else the start fails with -ENOSYS at step "clone"; and
- * CHLD_SPAWN_NO_NEW_PRIVS or the capability CAP_SYS_ADMIN, else with -EPERM. See
- * chld_supports().
- */
-#define CHLD_SPAWN_KILL_ON_DEATH 524288
-
-/**
- * The child ignores what the caller ignores, but not SIGPIPE and SIGCHLD.
- */
-#define CHLD_SIGNALS_USUAL 0
-
-/**
- * The child ignores what the caller ignores.
- */
-#define CHLD_SIGNALS_INHERIT 1
-
-/**
- * The child ignores the signals in `ignored` and no others.
- */
-#define CHLD_SIGNALS_IGNORING 2
-
-/**
- * The child blocks no signal.
- */
-#define CHLD_MASK_EMPTY 0
-
-/**
- * The child blocks what the calling thread blocks.
- */
-#define CHLD_MASK_INHERIT 1
-
-/**
- * The child blocks the signals in `blocked`.
- */
-#define CHLD_MASK_BLOCKED 2
 
 /**
  * The handle of a child: a number that you can copy, store and pass to other
@@ -682,10 +734,17 @@ typedef struct chld_stdio {
 } chld_stdio;
 
 /**
- * The caller's descriptor `source` becomes the child's `target`.
+ * A descriptor for the child: the caller's descriptor `source` becomes the child's
+ * `target`.
  */
 typedef struct chld_fd_map {
+    /**
+     * A descriptor of the caller. It stays open there.
+     */
     int32_t source;
+    /**
+     * Its number in the child.
+     */
     int32_t target;
 } chld_fd_map;
 
@@ -728,9 +787,8 @@ typedef struct chld_spawn_options {
      */
     uint64_t flags;
     /**
-     * The program to run, if it differs from argv[0]. Relative paths, including
-     * those in PATH, are resolved in the child after it has changed to `cwd`.
-     * Stream paths are resolved in the caller's working directory.
+     * The program to run, if it differs from argv[0]. Relative paths, including those in
+     * PATH, are resolved in the child after it has changed to `cwd`.
      */
     const char *program;
     /**
@@ -758,8 +816,8 @@ typedef struct chld_spawn_options {
      */
     const char *const *env_unset;
     /**
-     * The working directory. NULL inherits the caller's. As a program may, it may
-     * lead to a descriptor of the caller, as /proc/self/fd/9 does.
+     * The working directory; NULL inherits the caller's. It may lead to a descriptor of
+     * the caller, as /proc/self/fd/9 does; so may `program`.
      */
     const char *cwd;
     /**
@@ -771,10 +829,16 @@ typedef struct chld_spawn_options {
      */
     uint32_t umask;
     /**
-     * The child's stdin, stdout and stderr.
+     * The child's stdin.
      */
     struct chld_stdio in;
+    /**
+     * The child's stdout.
+     */
     struct chld_stdio out;
+    /**
+     * The child's stderr.
+     */
     struct chld_stdio err;
     /**
      * More descriptors for the child. All entries take effect at once: 3 to 4 and
@@ -782,15 +846,19 @@ typedef struct chld_spawn_options {
      */
     const struct chld_fd_map *fds;
     /**
-     * The number of entries.
+     * The number of entries of `fds`.
      */
     size_t fds_count;
     /**
-     * For CHLD_STDIO_PTY: the size of the window, in characters. 0: that of the
-     * caller's terminal (of stdin, stdout or stderr, else the controlling one), or 24
-     * rows and 80 columns if there is none. See chld_pty_resize().
+     * For CHLD_STDIO_PTY: the height of the window, in characters. 0: that of the
+     * caller's terminal (of stdin, stdout or stderr, else the controlling one), or 24 if
+     * there is none. See chld_pty_resize().
      */
     uint16_t rows;
+    /**
+     * For CHLD_STDIO_PTY: the width of the window, in characters. 0: that of the
+     * caller's terminal, or 80.
+     */
     uint16_t columns;
     /**
      * One of CHLD_GROUP_*.
@@ -810,7 +878,7 @@ typedef struct chld_spawn_options {
      */
     const struct chld_limit *limits;
     /**
-     * The number of entries.
+     * The number of entries of `limits`.
      */
     size_t limits_count;
     /**
@@ -819,7 +887,7 @@ typedef struct chld_spawn_options {
      */
     const void *cpus;
     /**
-     * The number of bytes.
+     * The number of bytes of `cpus`.
      */
     size_t cpus_size;
     /**
@@ -827,14 +895,16 @@ typedef struct chld_spawn_options {
      */
     const uint32_t *groups;
     /**
-     * The number of entries.
+     * The number of entries of `groups`.
      */
     size_t groups_count;
     /**
-     * For CHLD_SPAWN_GID and CHLD_SPAWN_UID. The child sets groups, gid and uid
-     * in this order. The calling process keeps its own.
+     * For CHLD_SPAWN_GID. The child sets groups, gid and uid in this order.
      */
     uint32_t gid;
+    /**
+     * For CHLD_SPAWN_UID.
+     */
     uint32_t uid;
     /**
      * Added to the niceness: a higher value is less urgent.
@@ -855,8 +925,8 @@ typedef struct chld_spawn_options {
      */
     uint32_t mask_mode;
     /**
-     * For CHLD_SIGNALS_IGNORING: bit n - 1 is signal n. chld_sigset_decode()
-     * makes such a number of a sigset_t.
+     * For CHLD_SIGNALS_IGNORING: bit n - 1 is signal n. chld_sigset_decode() converts a
+     * sigset_t to such a number.
      */
     uint64_t ignored;
     /**
@@ -891,8 +961,8 @@ typedef struct chld_error {
      */
     int32_t index;
     /**
-     * The path, directory, program, interpreter or entry at which the step
-     * failed; empty if there is none. It ends with a NUL and is cut if it is
+     * The path, directory, program, interpreter, entry or part of the options at which
+     * the step failed; empty if there is none. It ends with a NUL and is cut if it is
      * longer.
      */
     char item[CHLD_ERROR_ITEM];
@@ -902,8 +972,7 @@ typedef struct chld_error {
      */
     int32_t reason;
     /**
-     * The stage of a pipeline that could not be started, counted from 1; 0 if it was
-     * none of them.
+     * The stage of a pipeline that failed, counted from 1; 0 if it was none of them.
      */
     int32_t stage;
 } chld_error;
@@ -911,66 +980,76 @@ typedef struct chld_error {
 /**
  * Starts a child.
  *
- * `ret`: where its handle goes. Must not be NULL unless CHLD_SPAWN_DETACHED is set.
- * `argv`: the arguments, NULL at the end. argv[0] is the program unless the options
- * name another one. A program without a slash in its name is searched along PATH by
- * execvp()'s rules: a directory that must not be searched makes the error -EACCES if
- * no other directory has the program, and else the error of the last directory counts.
- * `options`: NULL for the defaults. The child then has the caller's environment,
- * working directory, standard streams, group, session and limits, and no other
- * descriptors. It starts with an empty signal mask and no handlers. SIGPIPE and SIGCHLD
- * are reset to their defaults; other signals that the caller ignores stay ignored.
+ * `ret`: where the handle of the child goes. Must not be NULL unless CHLD_SPAWN_DETACHED
+ * is set.
+ * `argv`: the arguments, NULL at the end. argv[0] is the program unless the options name
+ * another one.
+ * `options`: NULL for the defaults. The child then has the caller's environment, working
+ * directory, standard streams, group, session and limits, and no other descriptors. It
+ * starts with an empty signal mask and no handlers. SIGPIPE and SIGCHLD are reset to
+ * their defaults; other signals that the caller ignores stay ignored.
  * `reterr`: where the step that failed goes; may be NULL. Written on failure only.
  *
- * The call returns when the child has executed its program, or when that has failed:
- * a program that cannot be run is an error of this call, not an exit code later. On
+ * The call returns when the child has executed its program, or when that has failed. A
+ * program that cannot be run is an error of this call, not an exit code later. On
  * failure nothing is left: no child, no zombie, no descriptor, no handle.
  *
- * If a signal kills the child before its exec, or the kernel does (out of memory, a
- * CPU limit, cgroup.kill), the start succeeds and the status has the signal.
+ * A program without a slash in its name is searched along PATH by execvp()'s rules. If a
+ * directory may not be searched and no other directory has the program, the error is
+ * -EACCES. Otherwise the error of the last directory counts.
+ *
+ * If a signal kills the child before its exec, or the kernel does (out of memory, a CPU
+ * limit, cgroup.kill), the start succeeds and the status has the signal.
  *
  * All signals are blocked in the calling thread during a start, and in the child until
  * its exec. A stop signal that comes meanwhile (^Z) stops the program right after its
- * exec if the child is in the caller's group or has the terminal, and is discarded
- * otherwise. These can still hold a child before its exec, and with it the calling
+ * exec if the child is in the caller's group or has the terminal. Otherwise it is
+ * discarded. These can still hold a child before its exec, and with it the calling
  * thread, until SIGCONT or SIGKILL comes: SIGSTOP, a freezer, a debugger.
  *
  * A child that changes its user or groups does not share the caller's memory, so that
- * the new user gets no access to it. The price is that of fork() with a large caller.
- * The new user can delay the start: by SIGSTOP, or by a file system of their own in
- * `cwd` or PATH.
+ * the new user gets no access to it. Such a start costs what fork() costs, which is more
+ * if the caller is large. The new user can delay the start by SIGSTOP, or by a file
+ * system of their own in `cwd` or PATH.
  *
- * Libraries in LD_PRELOAD that intercept exec functions do not see a start, because
- * the child makes system calls only. A program that needs them uses posix_spawn() and
+ * Libraries in LD_PRELOAD that intercept exec functions do not see a start, because the
+ * child makes system calls only. A program that needs them uses posix_spawn() and
  * chld_adopt().
  *
- * The call needs 12 KB of stack. Under valgrind and qemu-user a start also waits for
- * copies of the process that other threads fork() meanwhile, until these exec or
- * exit.
+ * Under valgrind and qemu-user a start also waits for copies of the process that other
+ * threads fork() meanwhile, until these exec or exit.
+ *
+ * The quoted words below are the steps in `reterr`. The section STEPS of the manual
+ * page, and docs/options.md, list every option with its step, errors and kernel version.
  *
  * Returns 0, or
- * -EINVAL if `ret` or `argv` is NULL or empty, or if options do not exist or contradict
- * each other: "arguments", "options", "environment", "stdio", "map", "terminal",
- * "group", "limit", "affinity", "setgroups", "setgid", "setuid", "death_signal",
- * "signals", "clone",
- * -E2BIG if options of a later version are set ("options"), or if the arguments are too
- * long for the kernel ("exec"),
- * -EBADF if a descriptor is not open: "stdio", "map", "chdir", "exec", "cgroup",
- * -ENOENT, -EACCES, -ENOEXEC, -ENOTDIR, -ELOOP if the program is missing, must not be
- * executed, or is not a program ("exec"), if that is so of its interpreter
- * ("interpreter"), or if a path leads nowhere ("open", "chdir"),
- * -ENOMEM, -EAGAIN, -EMFILE, -ENFILE without memory, processes or descriptors:
- * "memory", "pipe", "pty", "open", "clone",
- * -EPERM if the caller must not do what the step is named for,
- * or another error of the call that the step is named for. The quoted words are the
- * steps in `reterr`. The section STEPS of the manual page, and docs/options.md, list
- * every option with its step, errors and kernel version.
+ * -EINVAL: `ret` or `argv` is NULL, or `argv` is empty ("arguments"). Or an option has a
+ *   wrong value or contradicts another one; chld_error_text() names the member.
+ * -E2BIG: options of a later version are set ("options"), or the arguments are too long
+ *   for the kernel ("exec").
+ * -EBADF: a descriptor in the options is not open ("stdio", "map", "chdir", "exec",
+ *   "cgroup").
+ * -ENOENT: there is no such program ("exec"), interpreter ("interpreter"), file ("open")
+ *   or directory ("chdir").
+ * -EACCES: the program or its interpreter may not be executed ("exec", "interpreter"),
+ *   or a path may not be opened ("open", "chdir").
+ * -ENOEXEC: the file is not a program ("exec").
+ * -ENOTDIR, -ELOOP: a path leads nowhere ("exec", "interpreter", "open", "chdir").
+ * -ENOMEM: no memory left ("memory", "clone").
+ * -EAGAIN: no process or no place in the table of children left ("clone", "memory").
+ * -EMFILE, -ENFILE: no descriptor left ("pipe", "pty", "open", "clone").
+ * -EPERM: the caller may not do what the step is named for.
+ * -ENOSYS: the kernel does not have what a flag needs ("clone", "session"): see
+ *   chld_supports().
+ * The errors of the system call that the step is named for.
+ *
+ * Thread-safe, but it reads the environment, so do not call setenv() meanwhile. Not
+ * async-signal-safe. Blocks until the exec, and while it opens a path, as open() does.
+ * Not a cancellation point. Stack: 15 KB.
  * Ownership: the handle is yours until chld_close(). The caller's ends of pipes and
  * pseudo-terminals belong to the library: chld_close_fd() or chld_close() closes them.
  * Descriptors that you pass stay yours. The library keeps nothing else that you pass.
- * Thread-safe, but it reads the environment, so do not call setenv() meanwhile. Not
- * async-signal-safe. Blocks until the exec, and while it opens a path, as open() does.
- * Not a cancellation point. Since 0.1.
+ * Since 0.1.
  */
 int chld_spawn(chld_id *ret,
                chld_argv argv,
@@ -978,49 +1057,63 @@ int chld_spawn(chld_id *ret,
                struct chld_error *reterr);
 
 /**
- * Takes over a child that the calling process has started by other means, for example
- * by fork(). From then on only the library may wait for it.
+ * Takes over a child that the calling process has started by other means, for example by
+ * fork().
  *
- * `ret`: where its handle goes. Must not be NULL.
+ * `ret`: where the handle of the child goes. Must not be NULL.
  * `pid`: the child. Nobody may have reaped it.
  *
- * Its chld_user() is NULL, and it has no pipes. The library does not know whether it
- * leads a group, so chld_kill_group() and CHLD_TARGET_GROUP treat it as if it led none.
- * A handle that was closed while its child ran cannot be had again: -EEXIST.
+ * From then on only the library may wait for the child. Its chld_user() is NULL, and it
+ * has no pipes. The library does not know whether it leads a group, so chld_kill_group()
+ * and CHLD_TARGET_GROUP treat it as if it led none.
  *
  * Returns 0, or
- * -ECHILD if `pid` is no child of this process,
- * -EEXIST if the library has this child already,
- * -EINVAL if `ret` is NULL,
- * -ENOMEM, -EAGAIN without memory, or without room in the table of children.
+ * -ECHILD: `pid` is not a child of this process.
+ * -EEXIST: the library has this child already. This includes a child whose handle was
+ *   closed while it ran.
+ * -EINVAL: `ret` is NULL.
+ * -ENOMEM: no memory left.
+ * -EAGAIN: no place in the table of children left.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 3 KB.
  * Ownership: the handle is yours until chld_close().
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * Since 0.1.
  */
 int chld_adopt(chld_id *ret,
                int pid);
 
 /**
- * The name of a CHLD_STEP_*: "exec", "chdir", ... The names do not change.
+ * Returns the name of a step: "exec", "chdir", ...
  *
- * Returns a constant string, or NULL if `step` is none.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * `step`: one of CHLD_STEP_*.
+ *
+ * The names do not change.
+ *
+ * Returns a constant string, or NULL if there is no such step.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+ * Since 0.1.
  */
 const char *chld_step_name(int step);
 
 /**
- * Writes what failed, as in "chdir /nowhere: No such file or directory", "stage 2: exec
- * sotr: No such file or directory" or "options: size is 0; initialize with
+ * Writes in words what failed, as in "chdir /nowhere: No such file or directory", "stage
+ * 2: exec sotr: No such file or directory" or "options: size is 0; initialize with
  * CHLD_SPAWN_OPTIONS_INIT".
  *
+ * `error`: as a function has written it.
  * `buffer`, `size`: as for chld_status_text().
  *
- * Control characters in `item`, such as the carriage return of a script with
- * Windows line ends, are written as ^M.
+ * Control characters in `item` are written as ^M. An example is the carriage return in
+ * the first line of a script with Windows line ends.
  *
  * Returns the length of the whole text without its NUL, or
- * -EINVAL if the step does not exist.
- * Thread-safe, never blocks. Not async-signal-safe: the words of an errno come from
- * strerror_r(), in the caller's locale. Since 0.1.
+ * -EINVAL: `error` is NULL, or its step does not exist.
+ *
+ * Thread-safe. Not async-signal-safe: the words of an errno come from strerror_r(), in
+ * the caller's locale. Never blocks. Not a cancellation point. Stack: 6 KB.
+ * Since 0.1.
  */
 int chld_error_text(const struct chld_error *error,
                     char *buffer,
@@ -1061,21 +1154,21 @@ int chld_error_text(const struct chld_error *error,
 #define CHLD_EVENT_SURVIVED 6
 
 /**
- * The stops of a child are reported.
+ * Report the stops of a child.
  */
 #define CHLD_WATCH_STOPPED 1
 
 /**
- * The continuations of a child are reported.
+ * Report the continuations of a child.
  */
 #define CHLD_WATCH_CONTINUED 2
 
 /**
- * Something that happened to one of several children.
+ * An event of one of several children.
  */
 typedef struct chld_event {
     /**
-     * CHLD_EVENT_*.
+     * One of CHLD_EVENT_*.
      */
     uint32_t kind;
     /**
@@ -1088,7 +1181,7 @@ typedef struct chld_event {
      */
     chld_id id;
     /**
-     * Its `user` pointer.
+     * The `user` pointer that the child was started with.
      */
     void *user;
     /**
@@ -1106,18 +1199,19 @@ typedef struct chld_event {
      */
     const struct chld_capture_result *capture;
     /**
-     * The same for a pipeline; else NULL. See chld_set_run_pipeline().
+     * The result of the capture of a pipeline; else NULL. It belongs to the handle as
+     * `capture` does. See chld_set_run_pipeline().
      */
     const struct chld_pipeline_result *pipeline;
     /**
-     * 0.
+     * Always 0.
      */
     uint64_t reserved[4];
 } chld_event;
 
 /**
- * What a child has used up, as wait4() tells it: the child itself and those of
- * its own children that it has waited for.
+ * The resources that a child has used, as wait4() returns them: those of the child
+ * itself, and of its own children that it has waited for.
  */
 typedef struct chld_resources {
     /**
@@ -1129,33 +1223,32 @@ typedef struct chld_resources {
      */
     uint64_t system_us;
     /**
-     * The largest resident set, in KiB. The kernel counts from the start of
-     * the process, which shares its parent's memory until exec: the figure is
-     * at least the parent's own size at that time.
+     * The largest resident set, in KiB. It is at least the parent's own size at the
+     * start, because the process shares its parent's memory until exec.
      */
     uint64_t max_resident_kib;
     /**
-     * Page faults that needed no reading.
+     * The number of page faults that needed no reading.
      */
     uint64_t minor_faults;
     /**
-     * Page faults that did.
+     * The number of page faults that needed reading.
      */
     uint64_t major_faults;
     /**
-     * Blocks read, of 512 bytes.
+     * The number of blocks read, of 512 bytes.
      */
     uint64_t blocks_in;
     /**
-     * Blocks written, of 512 bytes.
+     * The number of blocks written, of 512 bytes.
      */
     uint64_t blocks_out;
     /**
-     * Times that it gave up the CPU to wait.
+     * How often the child gave up the CPU to wait.
      */
     uint64_t voluntary_switches;
     /**
-     * Times that the CPU was taken from it.
+     * How often the CPU was taken from the child.
      */
     uint64_t involuntary_switches;
 } chld_resources;
@@ -1166,24 +1259,26 @@ typedef struct chld_resources {
  * `id`: the child.
  * `timeout_ms`: the most milliseconds to wait, on the monotonic clock. Use -1 to wait
  * forever and 0 to check without waiting.
- * `ret`: where the status goes; may be NULL. It is written on success only.
+ * `ret`: where the status goes; may be NULL. Written on success only.
  *
  * You can call it again, and from several threads at once: each call returns the same
- * status until chld_close(). The zombie is gone when the call returns, unless another call
- * needs it. Signal handlers run meanwhile, but the call goes on after them: there is no
- * -EINTR.
+ * status until chld_close(). The zombie is gone when the call returns, unless another
+ * call needs it.
  *
- * A signal that the calling thread has blocked stays blocked. Without pidfds, a thread
- * that has SIGCHLD blocked looks at the child every 10 to 50 milliseconds.
+ * Signal handlers run during the wait, and the call goes on after them. There is no
+ * -EINTR. A signal that the calling thread has blocked stays blocked. Without pidfds, a
+ * thread that has SIGCHLD blocked looks at the child every 10 to 50 milliseconds.
  *
  * Returns 0, or
- * -ETIMEDOUT the child has not exited before the timeout;
- * -EBADF `id` is not valid;
- * -EINVAL `timeout_ms` is below -1;
- * -EMFILE, -ENFILE, -ENOMEM with a timeout and without pidfds: no descriptor or memory left
- * for the self-pipe.
- * Thread-safe. Not async-signal-safe: see chld_peek(). Blocks, no longer than the timeout.
- * Not a cancellation point. Since 0.1.
+ * -ETIMEDOUT: the child has not exited before the timeout.
+ * -EBADF: `id` is not a valid handle.
+ * -EINVAL: `timeout_ms` is below -1.
+ * -EMFILE, -ENFILE, -ENOMEM: no descriptor or memory left for the self-pipe. Only with a
+ *   timeout and without pidfds.
+ *
+ * Thread-safe. Not async-signal-safe: see chld_peek(). Blocks, no longer than the
+ * timeout. Not a cancellation point. Stack: 6 KB.
+ * Since 0.1.
  */
 int chld_wait(chld_id id,
               int timeout_ms,
@@ -1195,20 +1290,26 @@ int chld_wait(chld_id id,
  * `ids`, `count`: the children. Entries that are CHLD_NONE are skipped, so that you can
  * strike out the children that you are done with.
  * `timeout_ms`: as for chld_wait().
- * `ret`: which one, and how; may be NULL. If several have exited, the first in the list. A
- * child that was reported is reported again.
+ * `ret`: which child, and how it exited; may be NULL. Written on success only.
  *
- * Each call looks at every child. A program with hundreds of children uses a set.
+ * If several children have exited, the first in the list is reported. A child that was
+ * reported is reported again.
+ *
+ * Each call looks at every child. If your program has hundreds of children, use a set.
  *
  * Returns 0, or
- * -ETIMEDOUT none has exited before the timeout;
- * -ECHILD the list has no child;
- * -EBADF one of the handles is not valid;
- * -EINVAL NULL with a count, more than 4,194,304 children, or a `timeout_ms` below -1;
- * -ENOMEM no memory left for a long list;
- * -EMFILE, -ENFILE with more than 32 children, or without pidfds: no descriptor left.
- * Thread-safe, not async-signal-safe. Blocks, no longer than the timeout. Not a cancellation
- * point. Since 0.1.
+ * -ETIMEDOUT: no child has exited before the timeout.
+ * -ECHILD: the list has no child.
+ * -EBADF: one of the handles is not valid.
+ * -EINVAL: `ids` is NULL and `count` is not 0, `count` is above 4,194,304, or
+ *   `timeout_ms` is below -1.
+ * -ENOMEM: no memory left for a long list.
+ * -EMFILE, -ENFILE: no descriptor left. Only with more than 32 children, or without
+ *   pidfds.
+ *
+ * Thread-safe. Not async-signal-safe. Blocks, no longer than the timeout. Not a
+ * cancellation point. Stack: 8 KB.
+ * Since 0.1.
  */
 int chld_wait_any(const chld_id *ids,
                   size_t count,
@@ -1218,22 +1319,27 @@ int chld_wait_any(const chld_id *ids,
 /**
  * Waits until a child has stopped, was continued, or has exited.
  *
+ * `id`: the child.
  * `changes`: CHLD_WATCH_STOPPED, CHLD_WATCH_CONTINUED, both, or 0 for both. The exit is
  * always reported.
  * `timeout_ms`: as for chld_wait().
- * `ret`: what happened; may be NULL.
+ * `ret`: what happened; may be NULL. Written on success only.
  *
  * Each stop and each continuation is reported once, to one caller; the kernel keeps only
  * the latest. The exit is reported as by chld_wait().
  *
- * Returns 0, or
- * -ETIMEDOUT nothing happened before the timeout;
- * -EBADF `id` is not valid;
- * -EINVAL unknown bits in `changes`, or `timeout_ms` is below -1;
- * -EMFILE, -ENFILE, -ENOMEM with a timeout: no descriptor or memory left for the self-pipe.
  * With a timeout the call installs the SIGCHLD handler, which then only wakes the call.
- * Thread-safe, not async-signal-safe. Blocks, no longer than the timeout. Not a cancellation
- * point. Since 0.1.
+ *
+ * Returns 0, or
+ * -ETIMEDOUT: nothing happened before the timeout.
+ * -EBADF: `id` is not a valid handle.
+ * -EINVAL: unknown bits in `changes`, or `timeout_ms` is below -1.
+ * -EMFILE, -ENFILE, -ENOMEM: no descriptor or memory left for the self-pipe. Only with a
+ *   timeout.
+ *
+ * Thread-safe. Not async-signal-safe. Blocks, no longer than the timeout. Not a
+ * cancellation point. Stack: 6 KB.
+ * Since 0.1.
  */
 int chld_wait_change(chld_id id,
                      uint32_t changes,
@@ -1241,13 +1347,17 @@ int chld_wait_change(chld_id id,
                      chld_status *ret);
 
 /**
- * Returns what the library knows about a child without asking the kernel: the status, if a
- * call or the SIGCHLD handler has seen the exit; else CHLD_STATE_RUNNING.
+ * Returns what the library knows about a child without asking the kernel.
  *
- * `ret`: where the status goes; may be NULL.
+ * `id`: the child.
+ * `ret`: where the status goes; may be NULL. It is CHLD_STATE_RUNNING until a call or
+ * the SIGCHLD handler has seen the exit.
  *
- * Returns 0, or -EBADF if `id` is not valid.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * Returns 0, or
+ * -EBADF: `id` is not a valid handle.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Since 0.1.
  */
 int chld_peek(chld_id id,
               chld_status *ret);
@@ -1255,18 +1365,23 @@ int chld_peek(chld_id id,
 /**
  * Returns the resources that a child has used, as wait4() does.
  *
+ * `id`: a child whose exit was reported.
  * `ret`: where they go; may be NULL.
  *
  * Returns 0, or
- * -EBUSY no call has seen the exit yet;
- * -ENODATA the kernel could not be asked, as other code reaped the child;
- * -EBADF `id` is not valid.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * -EBUSY: no call has seen the exit yet.
+ * -ENODATA: the kernel could not be asked, because other code reaped the child, or
+ *   because the child is private.
+ * -EBADF: `id` is not a valid handle.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Since 0.1.
  */
-int chld_usage(chld_id id, struct chld_resources *ret);
+int chld_usage(chld_id id,
+               struct chld_resources *ret);
 
 /*
- * SIGCHLD, polling, and the duty of an init
+ * SIGCHLD, polling, and the tasks of an init
  */
 
 /**
@@ -1276,19 +1391,19 @@ int chld_usage(chld_id id, struct chld_resources *ret);
 #define CHLD_SIGCHLD_NOTIFY 1
 
 /**
- * The kernel tells of ends by pidfd: no handler, no signal.
+ * Exits are detected by pidfd: no handler, no signal.
  */
 #define CHLD_ENGINE_PIDFD 1
 
 /**
- * They are learnt by SIGCHLD and self-pipe where a limit, a set or an exit
+ * Exits are detected by SIGCHLD and a self-pipe, if a timeout, a set or an exit
  * descriptor needs it.
  */
 #define CHLD_ENGINE_SIGCHLD 2
 
 /**
- * SIGCHLD is ignored: the kernel reaps children by itself, and statuses can
- * only be recovered from pidfds, since Linux 6.15.
+ * SIGCHLD is ignored: the kernel reaps children by itself, and statuses can only be
+ * recovered from pidfds, since Linux 6.15.
  */
 #define CHLD_ENV_SIGCHLD_IGNORED 1
 
@@ -1298,19 +1413,19 @@ int chld_usage(chld_id id, struct chld_resources *ret);
 #define CHLD_ENV_NOCLDWAIT 2
 
 /**
- * The calling thread blocks SIGCHLD. That harms the SIGCHLD engine if every
- * thread does.
+ * The calling thread blocks SIGCHLD. This harms the SIGCHLD engine if every thread does.
  */
 #define CHLD_ENV_SIGCHLD_BLOCKED 4
 
 /**
- * Our handler should be in force, and another one is. If that does not chain,
- * ours is deaf; chld_sigchld_install() puts it back on top.
+ * The library's handler was installed, and another handler has replaced it or lies over
+ * it. If that one does not call the library's handler, SIGCHLD reaches nobody in the
+ * library.
  */
 #define CHLD_ENV_HANDLER_OVERWRITTEN 8
 
 /**
- * No pidfd: see chld_engine().
+ * The kernel or a sandbox offers no pidfd: see chld_engine().
  */
 #define CHLD_ENV_NO_PIDFD 16
 
@@ -1324,141 +1439,185 @@ int chld_usage(chld_id id, struct chld_resources *ret);
 #define CHLD_ENV_STDERR_CLOSED 128
 
 /**
- * Installs a SIGCHLD handler that reaps the children of this library as soon as they exit,
- * and no other children. Their statuses are kept: chld_peek() and chld_wait() return them
- * at any later time. A program that calls nothing else collects no zombies.
+ * Installs a SIGCHLD handler that reaps the children of this library as soon as they
+ * exit, and no other children.
  *
  * `flags`: 0, or CHLD_SIGCHLD_NOTIFY.
  *
- * The handler that was there before is still called, as it asked to be (SA_SIGINFO, mask,
- * SA_NOCLDSTOP). The handler leaves errno as it was, even if the earlier one does not.
- * System calls that SIGCHLD interrupts are restarted where signal(7) says that SA_RESTART
- * does that (read(), waitpid(); never poll(), select(), epoll_wait(), nanosleep()), unless
- * an earlier handler was installed without it.
+ * The statuses are kept: chld_peek() and chld_wait() return them at any later time. A
+ * program that calls nothing else collects no zombies.
  *
- * The handler is installed once. A handler that other code installs over it later must call
- * it: if it does not, chld_environment() reports CHLD_ENV_HANDLER_OVERWRITTEN. If the
- * disposition is SIG_DFL or SIG_IGN by now, a call installs the handler anew. Calling this
- * again changes the mode.
+ * The handler that was there before is still called, as it asked to be (SA_SIGINFO,
+ * mask, SA_NOCLDSTOP). The handler leaves errno as it was, even if the earlier one does
+ * not. System calls that SIGCHLD interrupts are restarted as with SA_RESTART (see
+ * signal(7): read() and waitpid(), but never poll(), select(), epoll_wait() or
+ * nanosleep()), unless an earlier handler was installed without that flag. The handler
+ * needs 4 KB of stack.
+ *
+ * The handler is installed once. A handler that other code installs over it later must
+ * call it: if it does not, chld_environment() reports CHLD_ENV_HANDLER_OVERWRITTEN. If
+ * the disposition has become SIG_DFL or SIG_IGN, a call installs the handler anew.
+ * Calling this again changes the mode.
  *
  * At least one thread must have SIGCHLD unblocked: see chld_environment().
  *
  * Returns 0, or
- * -EINVAL unknown flags;
- * -EMFILE, -ENFILE, -ENOMEM, -EAGAIN no descriptor or memory left.
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * -EINVAL: unknown flags.
+ * -EMFILE, -ENFILE: no descriptor left for the self-pipe.
+ * -ENOMEM, -EAGAIN: no memory left.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 6 KB.
+ * Since 0.1.
  */
 int chld_sigchld_install(uint32_t flags);
 
 /**
- * Ends what chld_sigchld_install() began, and removes the handler if nothing else needs it.
+ * Ends what chld_sigchld_install() began, and removes the handler if nothing else needs
+ * it.
  *
- * The handler stays if another handler lies over it, or if a set, an exit descriptor or a
- * sleeping call needs it. A set, a wait or an exit descriptor may have installed it
+ * The handler stays if another handler lies over it, or if a set, an exit descriptor or
+ * a sleeping call needs it. A set, a wait or an exit descriptor may have installed it
  * without chld_sigchld_install(): it stays when that is closed. A later call removes it
- * then. What was installed before comes back.
+ * then. The handler that was installed before is restored.
  *
- * Returns 0, or -ENOENT if there is nothing to remove.
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * Returns 0, or
+ * -ENOENT: there is nothing to remove.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 6 KB.
+ * Since 0.1.
  */
 int chld_sigchld_remove(void);
 
 /**
- * A descriptor that becomes readable with every SIGCHLD, after
- * chld_sigchld_install(). Poll it, and call chld_sigchld_pending() when it is
- * readable.
+ * Returns a descriptor that becomes readable with every SIGCHLD, after
+ * chld_sigchld_install().
  *
- * Returns the descriptor, or -ENOENT if the handler is not installed.
- * Ownership: it belongs to the library, and chld_sigchld_remove() closes it: do
- * not read it, do not close it.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * Poll it, and call chld_sigchld_pending() when it is readable.
+ *
+ * Returns the descriptor, or
+ * -ENOENT: the handler is not installed.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Ownership: the descriptor belongs to the library, and chld_sigchld_remove() closes it.
+ * Do not read from it and do not close it.
+ * Since 0.1.
  */
 int chld_sigchld_fd(void);
 
 /**
- * Whether a SIGCHLD has come since the last call of this. A signal means
- * "look", never "one": look at every child (chld_reap(), chld_wait() with 0)
- * after this has returned, and none is missed.
+ * Returns whether a SIGCHLD has come since the last call of this function.
  *
- * Returns 1 or 0, or -ENOENT if the handler is not installed.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * A signal means that one or more children have changed. Look at every child after the
+ * call has returned, with chld_reap() or with chld_wait() and timeout 0. Then you miss
+ * none.
+ *
+ * Returns 1 or 0, or
+ * -ENOENT: the handler is not installed.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Since 0.1.
  */
 int chld_sigchld_pending(void);
 
 /**
- * Reaps every child of the library that has ended, and nobody else's, without
- * waiting: cleaning up by polling, with or without a handler.
+ * Reaps every child of the library that has exited, and no other children, without
+ * waiting.
  *
- * Returns how many were found to have ended that nobody had seen end before.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * Use it to clean up by polling, with or without a handler.
+ *
+ * Returns the number of children whose exit this call was the first to see.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 4 KB.
+ * Since 0.1.
  */
 int chld_reap(void);
 
 /**
- * What waits and sets run on, on this kernel and in this sandbox.
+ * Returns the mechanism by which waits and sets detect exits, on this kernel and in this
+ * sandbox.
  *
  * Returns CHLD_ENGINE_PIDFD or CHLD_ENGINE_SIGCHLD.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+ * Since 0.1.
  */
 int chld_engine(void);
 
 /**
- * What in this process stands in the way of children and their statuses, to be
- * told to a person.
+ * Returns what in this process is in the way of children and their statuses, for a
+ * message to a person.
  *
  * `ret`: CHLD_ENV_* bits; may be NULL.
  *
- * Returns 0, or a negative errno that sigaction() gave.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * Returns 0, or
+ * The errors of sigaction().
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 4 KB.
+ * Since 0.1.
  */
 int chld_environment(uint32_t *ret);
 
 /**
- * Checks whether this system can do what flags of a start ask for. Of these, two depend
- * on the kernel: CHLD_SPAWN_PRIVATE and CHLD_SPAWN_KILL_ON_DEATH. The others are there
- * everywhere, or a start with them says what is missing.
+ * Checks whether this system can do what flags of a start ask for.
  *
  * `flags`: CHLD_SPAWN_* bits, all that the start will have: CHLD_SPAWN_NO_NEW_PRIVS
  * makes a difference to CHLD_SPAWN_KILL_ON_DEATH.
  *
+ * Two flags depend on the kernel: CHLD_SPAWN_PRIVATE and CHLD_SPAWN_KILL_ON_DEATH. The
+ * others exist everywhere, or a start with them names what is missing.
+ *
  * Returns 0, or
- * -ENOSYS the kernel is older than Linux 7.1, or a sandbox refuses clone3;
- * -EPERM CHLD_SPAWN_KILL_ON_DEATH without CHLD_SPAWN_NO_NEW_PRIVS needs CAP_SYS_ADMIN;
- * -EAGAIN it cannot be found out now: no memory, at a limit on processes, or in a new PID
- * namespace without its init;
- * -EINVAL unknown flags.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * -ENOSYS: the kernel is older than Linux 7.1, or a sandbox refuses clone3.
+ * -EPERM: CHLD_SPAWN_KILL_ON_DEATH without CHLD_SPAWN_NO_NEW_PRIVS needs CAP_SYS_ADMIN.
+ * -EAGAIN: it cannot be found out now: no memory, at a limit on processes, or in a new
+ *   PID namespace without its init.
+ * -EINVAL: unknown flags.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Since 0.1.
  */
 int chld_supports(uint64_t flags);
 
 /**
- * Makes orphaned descendants children of this process (1), or no longer (0):
- * for supervisors, and for inits that are not pid 1. They are reaped by
- * chld_reap_foreign().
+ * Makes orphaned descendants children of this process, or ends that.
  *
- * Returns 0, -EINVAL if `on` is neither, or -ENOSYS where the system has no
- * such thing (it is Linux's since 3.4).
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * `on`: 1 or 0.
+ *
+ * It is meant for supervisors, and for inits that are not pid 1. Call
+ * chld_reap_foreign() to reap the orphans.
+ *
+ * Returns 0, or
+ * -EINVAL: `on` is neither 0 nor 1.
+ * -ENOSYS: the system does not support this. Linux does since 3.4.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+ * Since 0.1.
  */
 int chld_subreaper(int on);
 
 /**
- * Reaps every child of this process that has ended and is not this library's:
- * the duty of pid 1 and of subreapers. Children of the library are reaped as
- * well, but keep their statuses for their handles. Not for a program in which
- * somebody else waits for children of theirs.
+ * Reaps every child of this process that has exited and does not belong to this library.
  *
  * `callback`: called for each foreign child, with its pid and status; may be NULL.
- * `argument`: passed to it.
+ * `argument`: the last argument of `callback`.
  *
- * The kernel shows one child that has ended at a time. As long as a call is at
- * work on one of the library's that has ended (a capture, chld_stop()), or a child
- * is between clone and exec, foreign children behind it are not seen: call this again
- * after it.
+ * This is the duty of pid 1 and of subreapers. Do not use it in a program in which other
+ * code waits for its own children. Children of the library are reaped as well, but keep
+ * their statuses for their handles.
  *
- * Returns how many foreign children were reaped.
- * Thread-safe, as the callback is; async-signal-safe, if the callback is. Never
- * blocks. Since 0.1.
+ * The kernel shows one child that has exited at a time. A child of the library hides
+ * foreign children behind it while a call is at work on its exit (a capture,
+ * chld_stop()), or while it is between clone and exec. Call this function again
+ * afterwards.
+ *
+ * Returns the number of foreign children that were reaped.
+ *
+ * Thread-safe, as the callback is. Async-signal-safe, if the callback is. Never blocks,
+ * except in the callback. Not a cancellation point. Stack: 4 KB, and what the callbacks
+ * need.
+ * Since 0.1.
  */
 int chld_reap_foreign(void (*callback)(int pid,
                                        const chld_status *status,
@@ -1485,10 +1644,10 @@ int chld_reap_foreign(void (*callback)(int pid,
 #define CHLD_TARGET_TREE 2
 
 /**
- * When the child has exited, what is left of its group or tree gets SIGKILL. Of a
- * tree, that is then the child's own group and session: the others cannot be found
- * any more. To let no process survive, use SIGKILL as the first step. A capture
- * sweeps only if a step was taken. Has no effect with CHLD_TARGET_CHILD.
+ * When the child has exited, the rest of its group or tree gets SIGKILL. Of a tree, that
+ * is then the child's own group and session: the others cannot be found any more. To let
+ * no process survive, use SIGKILL as the first step. A capture sweeps only if a step was
+ * taken. Has no effect with CHLD_TARGET_CHILD.
  */
 #define CHLD_STOP_SWEEP 1
 
@@ -1526,7 +1685,7 @@ typedef struct chld_stop_plan {
      */
     uint32_t flags;
     /**
-     * The steps, in their order.
+     * The steps, in their order, at most 16.
      */
     const struct chld_stop_step *steps;
     /**
@@ -1536,44 +1695,50 @@ typedef struct chld_stop_plan {
 } chld_stop_plan;
 
 /**
- * Sends a signal to a child, and to nobody else: not to a process that has its
- * pid by now.
+ * Sends a signal to a child, and never to another process that has its pid by now.
  *
- * `signal`: 1 to SIGRTMAX; 0 sends nothing and checks whether the child runs.
+ * `id`: the child.
+ * `signal`: 1 to SIGRTMAX. 0 sends nothing and checks whether the child runs.
  *
- * Returns 0, also for signal 0 to a child that may not be signalled, or
- * -ESRCH the child has exited, whether or not anybody has waited for it. Nothing is
- * sent. The call does not record the exit: see chld_kill_group();
- * -EPERM the child runs as another user by now;
- * -EINVAL `signal` is no signal;
- * -EBADF `id` is no child.
- * Thread-safe, also while another thread waits. Async-signal-safe. Never
- * blocks. Since 0.1.
+ * Returns 0, for signal 0 even if the child may not be signalled, or
+ * -ESRCH: the child has exited, whether or not a call has waited for it. Nothing is
+ *   sent. The call does not record the exit: see chld_kill_group().
+ * -EPERM: the child runs as another user by now.
+ * -EINVAL: `signal` is not a signal.
+ * -EBADF: `id` is not a valid handle.
+ *
+ * Thread-safe, even while another thread waits for the child. Async-signal-safe. Never
+ * blocks. Not a cancellation point. Stack: 3 KB.
+ * Since 0.1.
  */
 int chld_kill(chld_id id,
               int signal);
 
 /**
- * Sends a signal to the process group of a child that was started as the
- * leader of one (CHLD_GROUP_NEW, CHLD_SPAWN_SESSION): to the child and to its
- * descendants that have not moved to another group.
+ * Sends a signal to the process group of a child that was started as the leader of one:
+ * to the child and to its descendants that have not moved to another group.
  *
+ * `id`: a child that was started with CHLD_GROUP_NEW, CHLD_SPAWN_SESSION or
+ * CHLD_STDIO_PTY.
  * `signal`: 1 to SIGRTMAX.
  *
  * It never reaches another group that has the number by now. Since Linux 6.9 a pidfd
  * names the group: it can be signalled after the exit of the child, until chld_close().
- * Before that, the number stays taken until the child is reaped. So the group of a
- * child that has exited can be signalled as long as:
+ * Before that, the number stays taken until the child is reaped. So the group of a child
+ * that has exited can be signalled as long as:
  * - no call has returned the exit, and
  * - no SIGCHLD handler reaps (CHLD_ENGINE_SIGCHLD, chld_sigchld_install()).
  *
  * Returns 0, or
- * -EINVAL the child leads no group of its own: its group is the caller's, or that of
- * another process; or `signal` is no signal, 0 included;
- * -ESRCH nobody is left in the group; or, before Linux 6.9, a call has returned the exit;
- * -EPERM none of them may be signalled;
- * -EBADF `id` is no child.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * -EINVAL: the child leads no group of its own: its group is the caller's, or that of
+ *   another process. Or `signal` is not a signal; 0 is not allowed.
+ * -ESRCH: nobody is left in the group; or, before Linux 6.9, a call has returned the
+ *   exit.
+ * -EPERM: none of the processes may be signalled.
+ * -EBADF: `id` is not a valid handle.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 3 KB.
+ * Since 0.1.
  */
 int chld_kill_group(chld_id id,
                     int signal);
@@ -1582,85 +1747,93 @@ int chld_kill_group(chld_id id,
  * Sends a signal to a child and all its descendants, including those in groups and
  * sessions of their own, and returns how many of them are left.
  *
- * `signal`: as for chld_kill(). With SIGKILL, every process is stopped first, so
- * that none can start more, and the call waits until they are gone.
+ * `id`: the child.
+ * `signal`: as for chld_kill(). With SIGKILL, every process is stopped first, so that
+ * none can start more, and the call waits until they are gone.
  * `survivors`: the number of processes of the tree that live when the call returns:
  * those that have not exited, and those that cannot be signalled. May be NULL.
  *
- * The descendants are found in /proc. A process is of the tree if its parent is. It
- * is also of the tree if its group or session is led by a process of the tree, even
- * if that one has exited and its parent has not waited for it yet.
+ * The descendants are found in /proc. A process is in the tree if its parent is. It is
+ * also in the tree if its group or session is led by a process of the tree, even if that
+ * one has exited and its parent has not waited for it yet.
  *
- * A process whose parent has exited ("double fork"), and which has a group and a
- * session of its own, is found only if the child was started with
- * CHLD_SPAWN_SUBREAPER and still runs. Otherwise it has become a child of init, and
- * is neither found nor counted. If the caller is a subreaper or init itself, it has
- * become a child of the caller. Nobody can tell whose it was, so it gets no signal,
- * but it is counted. So is every other child that the program has started after this
- * one without this library.
+ * A process whose parent has exited ("double fork"), and which has a group and a session
+ * of its own, is found only if the child was started with CHLD_SPAWN_SUBREAPER and still
+ * runs. Otherwise it has become a child of init, and is neither found nor counted. If
+ * the caller is a subreaper or init itself, it has become a child of the caller. It
+ * cannot be assigned to a tree, so it gets no signal, but it is counted. So is every
+ * other child that the program has started after this one without this library.
  *
- * A cgroup of the child's own (CHLD_SPAWN_CGROUP_OWN) has no such gaps. SIGKILL
- * reaches all processes in it and in the cgroups below it, even after the child's
- * exit was reported, until chld_close(). It takes one write to cgroup.kill (since
- * Linux 5.14). Without that file, the cgroup is frozen and its processes are killed
- * one after the other.
+ * A cgroup of the child's own (CHLD_SPAWN_CGROUP_OWN) has no such gaps. SIGKILL reaches
+ * all processes in it and in the cgroups below it, even after the child's exit was
+ * reported, until chld_close(). It takes one write to cgroup.kill (since Linux 5.14).
+ * Without that file, the cgroup is frozen and its processes are killed one after the
+ * other.
  *
- * Signals go to exactly the processes that were found, by pidfd; before Linux 5.3,
- * by pid right after a look.
+ * Signals go to exactly the processes that were found, by pidfd; before Linux 5.3, by
+ * pid right after a look.
  *
- * A process that neither runs nor stops is waited for 50 ms, and then killed as it
- * is: the parent in a vfork(), a process in a frozen cgroup.
+ * A process that neither runs nor stops is waited for 50 ms, and then killed as it is:
+ * the parent in a vfork(), a process in a frozen cgroup.
  *
- * The number of survivors is true, or the call fails. It is written if the call
- * returns 0 or -ETIMEDOUT. If the search fails, SIGKILL still goes to the processes
- * that were found up to then, at least to the child; another signal is not sent at
- * all.
+ * The number of survivors is true, or the call fails. It is written if the call returns
+ * 0 or -ETIMEDOUT. If the search fails, SIGKILL still goes to the processes that were
+ * found up to then, at least to the child. Another signal is not sent at all.
  *
- * Returns 0;
- * -ETIMEDOUT if the search was not complete after a second (the processes found by
- * then got the signal, and `survivors` counts those of them that live);
- * -ESRCH once a call has reported the child's exit (before that, what is left of its
- * group and session is found);
- * -ENOSYS if /proc is not there, belongs to another pid namespace, or hides the
- * child (the child's group got the signal if the child leads one, else the child
- * alone);
- * -EPERM, -EACCES if /proc hides processes from the caller, by its mount option
- * hidepid or by a security module (they may be of the tree; all others got the
- * signal);
- * -EINVAL if `signal` is none;
- * -EBADF if `id` is no child;
- * -EMFILE, -ENFILE, -ENOMEM without two descriptors, or memory, for the search.
- * Thread-safe, not async-signal-safe. Blocks for a second at most, and while the
- * signals are sent; reads all of /proc. Since 0.1.
+ * Returns 0, or
+ * -ETIMEDOUT: the search was not complete after a second. The processes found by then
+ *   got the signal, and `survivors` counts those of them that live.
+ * -ESRCH: a call has reported the child's exit. Before that, what is left of its group
+ *   and session is found.
+ * -ENOSYS: /proc is not there, belongs to another pid namespace, or hides the child. The
+ *   child's group got the signal if the child leads one, else the child alone.
+ * -EPERM, -EACCES: /proc hides processes from the caller, by its mount option hidepid or
+ *   by a security module. They may be in the tree; all others got the signal.
+ * -EINVAL: `signal` is not a signal.
+ * -EBADF: `id` is not a valid handle.
+ * -EMFILE, -ENFILE: two descriptors for the search were not left.
+ * -ENOMEM: no memory left for the search.
+ *
+ * Thread-safe. Not async-signal-safe. Blocks for a second at most, and while the signals
+ * are sent; reads all of /proc. Not a cancellation point. Stack: 6 KB.
+ * Since 0.1.
  */
 int chld_kill_tree(chld_id id,
                    int signal,
                    uint32_t *survivors);
 
 /**
- * Stops a child by a sequence of signals: sends the first signal, waits, sends the
- * next. Returns as soon as the child has exited; at once if it has already.
+ * Stops a child by a sequence of signals: sends the first signal, waits, sends the next.
  *
+ * `id`: the child.
  * `plan`: NULL for SIGTERM and, two seconds later, SIGKILL, to the child alone.
- * `ret`: how it exited; may be NULL.
+ * `ret`: how the child exited; may be NULL. Written on success only.
  *
- * A stopped child is continued after each signal that is meant to terminate it, so
- * that it can act on it: see chld_stop_step.
+ * The call returns as soon as the child has exited; at once if it has already.
  *
- * The child is not reaped before the call returns, so its group can be signalled to
- * the last. After that it cannot: use CHLD_STOP_SWEEP for what may be left of it.
+ * A stopped child is continued after each signal that is meant to terminate it, so that
+ * it can act on it: see chld_stop_step.
  *
- * Returns 0;
- * -ETIMEDOUT if the child has not exited after the last step (it sleeps in the
- * kernel, or the plan has no SIGKILL);
- * -EPERM, or another error of sending, if the last signal could not be sent;
- * -EINVAL for a plan that has an unknown target, flag or signal, NULL for its steps,
- * a wait below -1, or a group that the child does not lead;
- * -E2BIG for a later version's plan;
- * -EBADF if `id` is no child. Without pidfds, it may also return what
- * chld_set_open() returns.
- * Thread-safe, not async-signal-safe. Blocks no longer than the plan's waits
- * together, and what chld_kill_tree() takes. Not a cancellation point. Since 0.1.
+ * The child is not reaped before the call returns, so its group can be signalled up to
+ * then. After that it cannot: use CHLD_STOP_SWEEP for what may be left of it.
+ *
+ * Returns 0, or
+ * -ETIMEDOUT: the child has not exited after the last step. It sleeps in the kernel, or
+ *   the plan has no SIGKILL.
+ * -EPERM: the last signal could not be sent. Other errors of sending are possible.
+ * -EINVAL: a member of `plan` is wrong: `size`; an unknown `target` or `flags`; `steps`
+ *   is NULL, or `steps_count` above 16; an unknown `signal`; `wait_ms` below -1. Or
+ *   `target` is CHLD_TARGET_GROUP and the child leads no group.
+ * -E2BIG: `plan` has a member of a later version.
+ * -EBADF: `id` is not a valid handle.
+ * -EMFILE, -ENFILE, -ENOMEM: no descriptor or memory left for the self-pipe. Only
+ *   without pidfds.
+ *
+ * Thread-safe. Not async-signal-safe. Blocks no longer than the waits of the plan
+ * together, and the time that chld_kill_tree() takes. Not a cancellation point.
+ * Stack: 6 KB.
+ * Ownership: the library keeps nothing of `plan`.
+ * Since 0.1.
  */
 int chld_stop(chld_id id,
               const struct chld_stop_plan *plan,
@@ -1682,7 +1855,11 @@ int chld_stop(chld_id id,
 #define CHLD_FEED_BUFFER 1
 
 /**
- * The bytes that `callback` returns.
+ * The bytes that `callback` returns. It may be called before the child has read what it
+ * returned last. It must not block, because nothing else happens meanwhile.
+ *
+ * A negative errno from the callback ends the input and becomes `feed_error`. -EAGAIN,
+ * -EINTR and values that are no errno become EIO. More than `size` becomes EINVAL.
  */
 #define CHLD_FEED_CALLBACK 2
 
@@ -1715,12 +1892,23 @@ int chld_stop(chld_id id,
 #define CHLD_SINK_GROW 4
 
 /**
- * Gives everything to `callback`, in pieces of any size.
+ * Gives everything to `callback`, in pieces of any size. If it returns anything but 0,
+ * it is not called again, and the child is stopped by the stop plan. It must not block,
+ * because nothing else happens meanwhile.
  */
 #define CHLD_SINK_CALLBACK 5
 
 /**
- * Passes everything on to the descriptor `fd`.
+ * Passes everything on to the descriptor `fd`. It stays yours, in the mode that it is
+ * in, and must stay open.
+ *
+ * While the descriptor takes nothing, the stream is not read, so the child waits. The
+ * timeout still holds: what was read by then and not taken is lost, and `truncated` is
+ * 1.
+ *
+ * A pipe in blocking mode holds nobody up. Before Linux 6.4 it gets at most PIPE_BUF
+ * bytes at once, when it has room for them. There, put a pipe that other processes write
+ * to as well into non-blocking mode.
  */
 #define CHLD_SINK_FD 6
 
@@ -1750,7 +1938,7 @@ int chld_stop(chld_id id,
 
 /**
  * `cancel_fd` is a descriptor. As soon as it is readable, or at its end, the child
- * is stopped by the stop plan, as at the timeout, and the result says `cancelled`.
+ * is stopped by the stop plan, as at the timeout, and `cancelled` is 1 in the result.
  * The library does not read it. It may be any descriptor, and the same one for any
  * number of captures; a regular file is always readable.
  */
@@ -1762,7 +1950,7 @@ int chld_stop(chld_id id,
 #define CHLD_CAPTURE_FDS 8
 
 /**
- * What the child reads on its stdin.
+ * The input of a child: what it reads on its stdin.
  */
 typedef struct chld_feed {
     /**
@@ -1782,12 +1970,8 @@ typedef struct chld_feed {
      */
     size_t size;
     /**
-     * For CHLD_FEED_CALLBACK: puts up to `size` bytes into `buffer` and returns
-     * the number of bytes. 0 is the end of the input. A negative errno ends the
-     * input, too, and becomes `feed_error`; -EAGAIN, -EINTR and values that are no
-     * errno become EIO, more than `size` becomes EINVAL. The library may call it
-     * before the child has read what it returned last. It must not block, because
-     * nothing else happens meanwhile.
+     * For CHLD_FEED_CALLBACK: puts up to `size` bytes into `buffer` and returns the
+     * number of bytes. 0 or a negative errno ends the input.
      */
     int (*callback)(void *argument, char *buffer, size_t size);
     /**
@@ -1801,7 +1985,7 @@ typedef struct chld_feed {
 } chld_feed;
 
 /**
- * What becomes of the bytes that the child writes to its stdout or stderr.
+ * The place for the bytes that a child writes to its stdout or stderr.
  */
 typedef struct chld_sink {
     /**
@@ -1822,9 +2006,8 @@ typedef struct chld_sink {
      */
     size_t size;
     /**
-     * For CHLD_SINK_CALLBACK, CHLD_SINK_LINES: takes the bytes. If it returns
-     * anything but 0, it is not called again, and the child is stopped by the stop
-     * plan. It must not block, because nothing else happens meanwhile.
+     * For CHLD_SINK_CALLBACK and CHLD_SINK_LINES: takes the bytes, and returns 0 to go
+     * on.
      */
     int (*callback)(void *argument, const char *data, size_t size);
     /**
@@ -1832,13 +2015,7 @@ typedef struct chld_sink {
      */
     void *argument;
     /**
-     * For CHLD_SINK_FD and CHLD_SINK_TEE: the descriptor. It stays yours, in the
-     * mode that it is in, and must stay open. While it takes nothing, the stream is
-     * not read, so the child waits; the timeout still holds. What was read by the
-     * timeout and not taken is lost: `truncated` is 1. A pipe in blocking mode holds
-     * nobody up. Before Linux 6.4 it gets at most PIPE_BUF bytes at once, when it has
-     * room for them; there, put a pipe that other processes write to as well into
-     * non-blocking mode.
+     * For CHLD_SINK_FD and CHLD_SINK_TEE: the descriptor.
      */
     int32_t fd;
     /**
@@ -1861,26 +2038,32 @@ typedef struct chld_capture_options {
      */
     uint32_t flags;
     /**
-     * The timeout in milliseconds for everything together: the start of
-     * chld_run(), feeding, reading, the child's exit. When it is over, the child is
-     * stopped by `stop`, whose waits come on top. 0 or -1: no timeout. (Elsewhere 0
-     * means not to wait.)
+     * The timeout in milliseconds for everything together: the start of chld_run(),
+     * feeding, reading, the child's exit. When it is over, the child is stopped by
+     * `stop`, whose waits are added. 0 or -1: no timeout. (In other functions 0 means
+     * not to wait.)
      */
     int32_t timeout_ms;
     /**
-     * The child's stdin, stdout and stderr. If stdout and stderr are one
-     * pseudo-terminal, one sink gets everything that the child writes: that of
-     * stdout, unless only stderr has one.
+     * What the child reads on its stdin.
      */
     struct chld_feed in;
+    /**
+     * What to do with the child's stdout. If stdout and stderr are one pseudo-terminal,
+     * one sink gets everything that the child writes: that of stdout, unless only stderr
+     * has one.
+     */
     struct chld_sink out;
+    /**
+     * What to do with the child's stderr.
+     */
     struct chld_sink err;
     /**
      * How to stop the child at the timeout. NULL: as chld_stop() does with NULL.
      */
     const chld_stop_plan *stop;
     /**
-     * For CHLD_CAPTURE_CANCEL.
+     * For CHLD_CAPTURE_CANCEL: the descriptor.
      */
     int32_t cancel_fd;
     /**
@@ -1890,11 +2073,11 @@ typedef struct chld_capture_options {
 } chld_capture_options;
 
 /**
- * What came on one stream.
+ * The result of one stream.
  */
 typedef struct chld_stream_result {
     /**
-     * The number of bytes that came.
+     * The number of bytes that the child wrote.
      */
     uint64_t total;
     /**
@@ -1920,11 +2103,11 @@ typedef struct chld_stream_result {
      */
     char *data;
     /**
-     * 1 if the buffer, the callback or the descriptor did not get everything.
+     * 1 if the buffer, the callback or the descriptor did not get everything, else 0.
      */
     int32_t truncated;
     /**
-     * 1 if a process still has the pipe open, or had it when this was written.
+     * 1 if a process still has the pipe open, or had it when this was written, else 0.
      */
     int32_t held;
     /**
@@ -1943,13 +2126,13 @@ typedef struct chld_stream_result {
      */
     int32_t pass_error;
     /**
-     * 0.
+     * Always 0.
      */
     uint32_t reserved[5];
 } chld_stream_result;
 
 /**
- * What a capture has come to.
+ * The result of a capture.
  */
 typedef struct chld_capture_result {
     /**
@@ -1957,34 +2140,37 @@ typedef struct chld_capture_result {
      */
     chld_status status;
     /**
-     * What came on its stdout and on its stderr.
+     * The result of the child's stdout.
      */
     struct chld_stream_result out;
+    /**
+     * The result of the child's stderr.
+     */
     struct chld_stream_result err;
     /**
      * The number of input bytes that the pipe has taken.
      */
     uint64_t fed;
     /**
-     * Why it took no more, or 0: EPIPE if nobody reads the pipe, or if the child has
-     * exited (with CHLD_CAPTURE_EOF: and its output has ended); or the errno that
-     * the callback returned.
+     * Why the pipe took no more input, or 0. EPIPE if nobody reads the pipe, or if the
+     * child has exited (with CHLD_CAPTURE_EOF: and its output has ended); or the errno
+     * that the callback returned.
      */
     int32_t feed_error;
     /**
-     * 1 if the timeout was reached.
+     * 1 if the timeout was reached, else 0.
      */
     int32_t timed_out;
     /**
-     * 1 if `cancel_fd` became readable before that.
+     * 1 if `cancel_fd` became readable before the timeout, else 0.
      */
     int32_t cancelled;
     /**
-     * The last step of the stop plan that was taken, counted from 1. 0: none.
+     * The last step of the stop plan that was taken, counted from 1. 0 if none was.
      */
     int32_t step;
     /**
-     * The signal of that step.
+     * The signal of that step, or 0.
      */
     int32_t signal;
     /**
@@ -1992,104 +2178,122 @@ typedef struct chld_capture_result {
      */
     int32_t pid;
     /**
-     * How long it took, in nanoseconds on the monotonic clock, from the call of
-     * chld_run(), chld_capture() or chld_capture_open() until the capture was
-     * complete.
+     * The time in nanoseconds on the monotonic clock, from the call of chld_run(),
+     * chld_capture() or chld_capture_open() until the capture was complete.
      */
     uint64_t elapsed_ns;
     /**
-     * What the child has used up: see chld_usage(). All 0 if the child has not
-     * exited, or if the kernel could not be asked.
+     * The resources that the child has used: see chld_usage(). All 0 if the child has
+     * not exited, or if the kernel could not be asked.
      */
     chld_resources usage;
     /**
-     * 0.
+     * Always 0.
      */
     uint64_t reserved[4];
 } chld_capture_result;
 
 /**
- * A capture that the caller's event loop drives, as a number; -EBADF once it is
- * closed.
+ * The handle of a capture that the caller's event loop drives: a number. It is -EBADF
+ * once it is closed.
  */
 typedef uint64_t chld_capture_id;
 
 /**
- * As struct pollfd, member by member.
+ * One descriptor to wait for, as struct pollfd, member by member.
  */
 typedef struct chld_poll {
+    /**
+     * The descriptor.
+     */
     int32_t fd;
     /**
      * POLLIN or POLLOUT.
      */
     int16_t events;
     /**
-     * 0.
+     * Always 0.
      */
     int16_t revents;
 } chld_poll;
 
 /**
- * What a capture waits for.
+ * What a capture waits for: descriptors, or a time.
  */
 typedef struct chld_capture_wait {
     /**
-     * Any of these, in `count` places, each descriptor once. Descriptors in sinks
-     * and `cancel_fd` may be among them.
+     * The descriptors, any of them, in the first `count` places, each once. Descriptors
+     * in sinks and `cancel_fd` may be among them.
      */
     struct chld_poll fds[CHLD_CAPTURE_FDS];
+    /**
+     * The number of descriptors.
+     */
     uint32_t count;
     /**
-     * Or this time in milliseconds, as for poll(). -1: no timeout. 0: more can be
-     * done at once.
+     * The time in milliseconds, as for poll(). -1: no timeout. 0: more can be done at
+     * once.
      */
     int32_t timeout_ms;
     /**
-     * 0.
+     * Always 0.
      */
     uint32_t reserved[2];
 } chld_capture_wait;
 
 /**
- * Feeds a child, reads what it writes to stdout and stderr, and waits for its exit,
- * all at once, within one timeout.
+ * Feeds a child, reads what it writes to stdout and stderr, and waits for its exit, all
+ * at once, within one timeout.
  *
- * `id`: a child with a pipe (CHLD_STDIO_PIPE) or a pseudo-terminal for each stream
- * that the options feed or read. A terminal has no end of input: let the input end
- * with a newline and ^D (4). If stdin is the only stream on the terminal, the end of
- * the input hangs the terminal up.
+ * `id`: a child with a pipe (CHLD_STDIO_PIPE) or a pseudo-terminal for each stream that
+ * the options feed or read.
  * `options`: NULL for the defaults: an empty input, nothing kept, no timeout.
- * `ret`: how the child exited and what came; may be NULL. It is written on success,
- * and on failure if the capture has begun, as with -ETIMEDOUT.
+ * `ret`: how the child exited and what it wrote; may be NULL. Written on success, and on
+ * failure if the capture has begun, as with -ETIMEDOUT.
  *
- * The call returns when the child has exited and everything that it wrote is read.
- * A descendant that still has the pipe open does not prolong that (`held` is 1),
- * except with CHLD_CAPTURE_EOF.
- * When the timeout is over, the child is stopped by the stop plan while reading goes
- * on. That is no failure: the call returns 0, and `timed_out` is 1.
+ * The call returns when the child has exited and everything that it wrote is read. A
+ * descendant that still has the pipe open does not prolong that (`held` is 1), except
+ * with CHLD_CAPTURE_EOF.
+ *
+ * When the timeout is over, the child is stopped by the stop plan while reading goes on.
+ * That is not a failure: the call returns 0, and `timed_out` is 1.
+ *
  * If nobody reads the input any more, `feed_error` is EPIPE. There is no SIGPIPE,
  * neither for the input nor for a descriptor in a sink.
- * The child's stdin is closed after the input. The pipes of stdout and stderr stay
- * open, in the mode and size that they had. While much passes through a pipe, the
- * library enlarges it to 256 KiB if it may, at most 16 pipes of a process at a time.
+ *
+ * The child's stdin is closed after the input. The pipes of stdout and stderr stay open,
+ * in the mode and size that they had. While much passes through a pipe, the library
+ * enlarges it to 256 KiB if it may, at most 16 pipes of a process at a time.
+ *
+ * A terminal has no end of input: let the input end with a newline and ^D (4). If stdin
+ * is the only stream on the terminal, the end of the input hangs the terminal up.
  *
  * Returns 0, or
- * -ETIMEDOUT if the child lives after the last step of the plan,
- * -EPERM, or another error of the call, if the plan's last signal could not be sent,
- * -ENOENT if a stream of the options has no pipe,
- * -EBUSY if the child is being captured already,
- * -EINVAL unknown modes, flags or plans, NULL for a buffer or callback, a reserved
- * member that is not 0, a timeout below -1,
- * -E2BIG options of a later version,
- * -EBADF if `id` is no child, or a descriptor in the options is not open,
- * -EAGAIN, -ENOMEM without memory, or without room for another capture,
- * and without pidfds also what chld_set_open() returns.
- * Ownership: a growing buffer is yours; without `ret` it is freed.
- * Thread-safe, but nobody else may use the pipes meanwhile. Another thread may call
- * chld_stop() or chld_kill(). Not async-signal-safe. Blocks, no longer than the
- * timeout, the plan's waits and the callbacks; a descriptor in a sink that is in
- * blocking mode and neither file nor pipe (a terminal stopped by ^S) may hold it
- * longer. Not a cancellation point. Since 0.1.
+ * -ETIMEDOUT: the child has not exited after the last step of the plan.
+ * -EPERM: the last signal of the plan could not be sent. Other errors of sending are
+ *   possible.
+ * -ENOENT: a stream that the options feed or read has no pipe.
+ * -EBUSY: the child is being captured already.
+ * -EINVAL: a member of `options` is wrong: `size`, unknown `flags`, a `reserved` that is
+ *   not 0, `timeout_ms` below -1. Or one of `in`, `out` or `err`: an unknown `mode` or
+ *   `flags`, a `reserved` that is not 0, `data`, `buffer` or `callback` is NULL, `size`
+ *   is too large, CHLD_SINK_FD with CHLD_SINK_TEE. Or one of `stop`: see chld_stop().
+ *   chld_run() names the member.
+ * -E2BIG: `options` or `stop` has a member of a later version.
+ * -EBADF: `id` is not a valid handle, or a `fd` or `cancel_fd` in the options is not
+ *   open.
+ * -EAGAIN: no place for another capture left.
+ * -ENOMEM: no memory left.
+ * -EMFILE, -ENFILE: no descriptor left for the self-pipe. Only without pidfds.
+ *
+ * Thread-safe, but no other code may use the pipes meanwhile. Another thread may call
+ * chld_stop() or chld_kill(). Not async-signal-safe. Blocks, no longer than the timeout,
+ * the waits of the plan and the callbacks; a descriptor in a sink that is in blocking
+ * mode and neither file nor pipe (a terminal stopped by ^S) may hold it longer. Not a
+ * cancellation point. Stack: 10 KB, and what the callbacks need.
+ * Ownership: a growing buffer is yours, for chld_buffer_free(); without `ret` it is
+ * freed. The library keeps nothing of `options`.
+ * Since 0.1.
  */
 int chld_capture(chld_id id,
                  const struct chld_capture_options *options,
@@ -2099,27 +2303,33 @@ int chld_capture(chld_id id,
  * Starts a child, captures it and closes it: chld_spawn(), chld_capture() and
  * chld_close() in one call.
  *
- * `argv`, `spawn_options`: as for chld_spawn(). A stream that is fed or read gets a
- * pipe if `spawn_options` leave it at CHLD_STDIO_INHERIT.
+ * `argv`, `spawn_options`: as for chld_spawn(). A stream that is fed or read gets a pipe
+ * if `spawn_options` leave it at CHLD_STDIO_INHERIT.
  * `capture_options`: as for chld_capture().
- * `ret`: as for chld_capture(), but written in any case. If nothing was captured, all
- * is 0, with CHLD_STATE_RUNNING.
+ * `ret`: as for chld_capture(), but always written. If nothing was captured, all members
+ * are 0, with CHLD_STATE_RUNNING.
  * `reterr`: as for chld_spawn(), and written whenever this call fails. The step is
- * CHLD_STEP_CAPTURE if the start did not fail.
+ * CHLD_STEP_CAPTURE if the start did not fail. Then `item` is the stream or the part of
+ * the options that is wrong, if it is one.
  *
- * Errors in the capture options (-EINVAL, -ENOENT, -EBADF) are found before the
- * start. If the capture fails after the start, the child gets SIGKILL, as do its
- * group or its tree if the stop plan is for those, and the call waits up to two
- * seconds for its exit. A child that the stop plan did not stop is left to the
- * library, as chld_close() leaves it.
+ * Errors in the capture options (-EINVAL, -ENOENT, -EBADF) are found before the start.
+ * If the capture fails after the start, the child gets SIGKILL, as do its group or its
+ * tree if the stop plan is for those, and the call waits up to two seconds for its exit.
+ * A child that the stop plan did not stop is left to the library, as chld_close() leaves
+ * it.
  *
  * Returns 0 when the child has exited, whatever its status, or
- * what chld_spawn() returns if it could not be started,
- * or what chld_capture() returns.
- * Ownership: a growing buffer is yours; without `ret` it is freed. There is no handle
- * to close. Descriptors in `spawn_options` stay yours, as with chld_spawn().
- * Thread-safe, as chld_spawn() is. Not async-signal-safe. Blocks, as chld_spawn()
- * and chld_capture() do. Not a cancellation point. Since 0.1.
+ * -EINVAL: CHLD_SPAWN_DETACHED is set ("options").
+ * The errors of chld_spawn(), if the child could not be started.
+ * The errors of chld_capture() ("capture").
+ *
+ * Thread-safe, as chld_spawn() is. Not async-signal-safe. Blocks, as chld_spawn() and
+ * chld_capture() do. Not a cancellation point. Stack: 16 KB, and what the callbacks
+ * need.
+ * Ownership: a growing buffer is yours, for chld_buffer_free(); without `ret` it is
+ * freed. There is no handle to close. Descriptors in `spawn_options` stay yours, as with
+ * chld_spawn().
+ * Since 0.1.
  */
 int chld_run(chld_argv argv,
              const chld_spawn_options *spawn_options,
@@ -2130,49 +2340,67 @@ int chld_run(chld_argv argv,
 /**
  * Begins what chld_capture() does, without blocking.
  *
+ * `id`: the child.
+ * `options`: as for chld_capture().
  * `ret`: where the handle of the capture goes. Must not be NULL.
  *
- * What the options point to (buffers, the input, the stop plan's steps) must stay
- * until chld_capture_close(); the options themselves need not.
+ * Returns 0, or
+ * -EINVAL: `ret` is NULL.
+ * The errors of chld_capture().
  *
- * Returns 0, or what chld_capture() returns.
- * Ownership: the handle is yours until chld_capture_close(), and so is the child,
- * which that leaves as it is.
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 10 KB.
+ * Ownership: the handle is yours until chld_capture_close(), and so is the child, which
+ * that leaves as it is. `options` and its stop plan are copied. The buffers, the input
+ * and the arguments of callbacks must stay valid until chld_capture_close().
+ * Since 0.1.
  */
 int chld_capture_open(chld_id id,
                       const struct chld_capture_options *options,
                       chld_capture_id *ret);
 
 /**
- * Does what can be done now, without blocking, and no more than a bounded number of
- * reads and writes. Call it once at first, and then whenever one of the descriptors
- * is ready or the time is over. A call without need does no harm.
+ * Does what can be done now for a capture, without blocking, and no more than a bounded
+ * number of reads and writes.
  *
+ * `capture`: the capture.
  * `ret`: what to wait for before the next call; may be NULL. It differs from call to
- * call. Written when the call returns 0. Without pidfds one of the descriptors is
- * poked by SIGCHLD, which some thread must have unblocked.
+ * call. Written when the call returns 0.
+ *
+ * Call it once at first, and then whenever one of the descriptors is ready or the time
+ * is over. A call without need does no harm. Without pidfds one of the descriptors is
+ * poked by SIGCHLD, which one thread must have unblocked.
  *
  * Returns 1 when the capture is complete, 0 when there is more to do, or
- * -ETIMEDOUT or another errno where chld_capture() returns it,
- * -EBUSY while another call is at work on this capture,
- * -EBADF if `capture` is none.
- * Thread-safe, not async-signal-safe. Does not block, except in callbacks, and as
- * chld_kill_tree() does if the plan is for a tree. Since 0.1.
+ * -ETIMEDOUT: the child has not exited after the last step of the plan.
+ * -EBUSY: another call is at work on this capture.
+ * -EBADF: `capture` is not a valid handle.
+ * The errors of chld_capture(), for a capture that has begun.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks, except in callbacks, and as
+ * chld_kill_tree() does if the plan is for a tree. Not a cancellation point.
+ * Stack: 6 KB, and what the callbacks need.
+ * Since 0.1.
  */
 int chld_capture_step(chld_capture_id capture,
                       struct chld_capture_wait *ret);
 
 /**
- * Ends a capture, complete or not, and returns what came of it. The child is left
- * as it is.
+ * Ends a capture, complete or not, and returns its result.
  *
- * `ret`: as for chld_capture(); NULL frees growing buffers.
+ * `capture`: the capture.
+ * `ret`: as for chld_capture(). NULL frees growing buffers.
  *
- * Returns 0, -EBUSY while another call is at work on this capture, -EBADF if
- * `capture` is none, or no longer.
+ * The child is left as it is.
+ *
+ * Returns 0, or
+ * -EBUSY: another call is at work on this capture.
+ * -EBADF: `capture` is not a valid handle.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 3 KB.
  * Ownership: a growing buffer is yours, for chld_buffer_free().
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * Since 0.1.
  */
 int chld_capture_close(chld_capture_id capture,
                        struct chld_capture_result *ret);
@@ -2180,10 +2408,14 @@ int chld_capture_close(chld_capture_id capture,
 /**
  * Frees the memory of a growing buffer.
  *
- * `data`: from chld_stream_result; NULL does nothing.
+ * `data`: from chld_stream_result. NULL does nothing.
  *
  * Returns 0.
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 1 KB.
+ * Ownership: `data` is no longer valid.
+ * Since 0.1.
  */
 int chld_buffer_free(char *data);
 
@@ -2192,7 +2424,7 @@ int chld_buffer_free(char *data);
  */
 
 /**
- * The set depends on the SIGCHLD handler, as where the kernel has no pidfds.
+ * The set depends on the SIGCHLD handler, as if the kernel had no pidfds.
  */
 #define CHLD_SET_SIGCHLD 1
 
@@ -2215,97 +2447,221 @@ typedef uint64_t chld_set;
  * Opens a set.
  *
  * `flags`: 0 or CHLD_SET_SIGCHLD.
- * `ret`: where the set goes. Not NULL.
+ * `ret`: where the set goes. Must not be NULL.
  *
- * Without pidfds, or with CHLD_SET_SIGCHLD, the set keeps the SIGCHLD handler
- * installed: see "SIGCHLD" in CONVENTIONS.md.
+ * Without pidfds, or with CHLD_SET_SIGCHLD, the set keeps the SIGCHLD handler installed:
+ * see "SIGCHLD" in CONVENTIONS.md.
  *
  * Returns 0, or
- * -EINVAL unknown flags, or `ret` is NULL;
- * -EMFILE, -ENFILE no descriptor left;
- * -ENOMEM no memory left;
- * -EAGAIN 4,194,272 sets are open;
- * -ENOSYS, -EPERM a sandbox refuses epoll or eventfd.
+ * -EINVAL: unknown flags, or `ret` is NULL.
+ * -EMFILE, -ENFILE: no descriptor left.
+ * -ENOMEM: no memory left.
+ * -EAGAIN: 4,194,272 sets are open.
+ * -ENOSYS, -EPERM: a sandbox refuses epoll or eventfd.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 6 KB.
  * Ownership: close the set with chld_set_close().
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * Since 0.1.
  */
-int chld_set_open(uint32_t flags, chld_set *ret);
+int chld_set_open(uint32_t flags,
+                  chld_set *ret);
 
 /**
- * Adds a child to a set. The set reports its exit once, then the child has left the
- * set. A child that has exited is reported at once.
+ * Adds a child to a set, which then reports its exit.
  *
- * `watch`: 0, or CHLD_WATCH_STOPPED and CHLD_WATCH_CONTINUED to report these, too.
- * They need SIGCHLD on every kernel: the set installs the handler, which then only
- * wakes the set. If the handler may not run, the set looks every 50 milliseconds.
+ * `set`: the set.
+ * `id`: the child. It can be in many sets. chld_close() takes it out of all of them.
+ * `watch`: 0, or CHLD_WATCH_STOPPED and CHLD_WATCH_CONTINUED to report these as well.
  *
- * A child can be in many sets. chld_close() takes it out of all of them.
+ * The set reports the exit once; then the child has left the set. A child that has
+ * exited is reported at once.
+ *
+ * Stops and continuations need SIGCHLD on every kernel: the set installs the handler,
+ * which then only wakes the set. If the handler may not run, the set looks every 50
+ * milliseconds.
  *
  * Returns 0, or
- * -EEXIST the child is in the set;
- * -EBADF one of the two handles is not valid;
- * -EINVAL unknown bits in `watch`;
- * -EMFILE, -ENFILE the child was started when no descriptor was left, and there is
- * still none; or none for the timer or the self-pipe that `watch` needs;
- * -ENOMEM, -ENOSPC no memory left, or too many epoll registrations of this user.
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * -EEXIST: the child is in the set.
+ * -EBADF: one of the two handles is not valid.
+ * -EINVAL: unknown bits in `watch`.
+ * -EMFILE, -ENFILE: the child was started when no descriptor was left, and there is
+ *   still none. Or none is left for the timer or the self-pipe that `watch` needs.
+ * -ENOMEM: no memory left.
+ * -ENOSPC: this user has too many epoll registrations.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 6 KB.
+ * Since 0.1.
  */
 int chld_set_add(chld_set set,
                  chld_id id,
                  uint32_t watch);
 
 /**
- * Takes a child out of a set: nothing of it is reported any more. A capture or a stop
- * sequence of the set ends where it is.
+ * Takes a child out of a set, which then reports nothing of it any more.
  *
- * Returns 0, -ENOENT if the child is not in the set, or -EBADF if one of the two
- * handles is not valid.
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * `set`: the set.
+ * `id`: the child.
+ *
+ * A capture or a stop sequence of the set ends where it is.
+ *
+ * Returns 0, or
+ * -ENOENT: the child is not in the set.
+ * -EBADF: one of the two handles is not valid.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 2 KB.
+ * Since 0.1.
  */
-int chld_set_remove(chld_set set,
-                    chld_id id);
+int chld_set_remove(chld_set set, chld_id id);
 
 /**
- * The number of children in a set.
+ * Returns the number of children in a set.
  *
- * Returns the number, or -EBADF if `set` is not valid.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * `set`: the set.
+ *
+ * Returns the number, or
+ * -EBADF: `set` is not a valid handle.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Since 0.1.
  */
 int chld_set_count(chld_set set);
 
 /**
- * The file descriptor of a set, for poll(), epoll and every event loop. It is
- * level-triggered: readable while events are pending. It works in edge-triggered loops,
- * too, if you call chld_set_next() until it returns -EAGAIN. Spurious wakeups are
- * possible.
+ * Returns the file descriptor of a set, for poll(), epoll and every event loop.
  *
- * Returns the descriptor, or -EBADF if `set` is not valid.
- * Ownership: the descriptor belongs to the set. Do not read from it and do not close
- * it. Remove it from your loop before chld_set_close().
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * `set`: the set.
+ *
+ * The descriptor is level-triggered: it stays readable while events are pending. It also
+ * works in edge-triggered loops if you call chld_set_next() until it returns -EAGAIN.
+ * Spurious wakeups are possible.
+ *
+ * Returns the descriptor, or
+ * -EBADF: `set` is not a valid handle.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Ownership: the descriptor belongs to the set. Do not read from it and do not close it.
+ * Remove it from your loop before chld_set_close().
+ * Since 0.1.
  */
 int chld_set_fd(chld_set set);
 
 /**
- * Stops a child in a set, without blocking. The stop sequence begins after `after_ms`
- * milliseconds; 0 begins it at once. If the child exits before or meanwhile, the set
- * reports CHLD_EVENT_EXITED (or CHLD_EVENT_CAPTURED); if it survives the last step,
- * CHLD_EVENT_SURVIVED, and the child stays in the set.
+ * Wakes a set: one CHLD_EVENT_WOKEN is reported to one waiter.
  *
- * The child is added to the set if it is not a member. A later call replaces the
- * earlier one. For a child that the set captures, the call replaces the timeout and the
- * stop sequence of the capture. The sequence goes on in chld_set_next() and
- * chld_set_wait().
+ * `set`: the set.
  *
- * `after_ms`: 0 or more.
- * `plan`: as for chld_stop(); NULL for the default. It is copied.
+ * The event is kept if nobody waits. Several calls before it is reported are one.
  *
  * Returns 0, or
- * -EINVAL a negative time, or a plan that chld_stop() refuses;
- * -EBUSY another call or set captures or stops the child;
- * -EBADF one of the two handles is not valid;
- * -EMFILE, -ENFILE, -ENOMEM as for chld_set_add().
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * -EBADF: `set` is not a valid handle.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Since 0.1.
+ */
+int chld_set_wake(chld_set set);
+
+/**
+ * Returns the next event of a set, without blocking.
+ *
+ * `set`: the set.
+ * `ret`: where the event goes; may be NULL. Written on success only.
+ *
+ * Captures and stop sequences of the set go on in this call: a bounded number of bytes
+ * is moved.
+ *
+ * Returns 0, or
+ * -EAGAIN: there is no event now. If there is work left, the descriptor has become
+ *   readable anew.
+ * -EDEADLK: the call was made in a callback of a capture of this set.
+ * -EBADF: `set` is not a valid handle.
+ * -ENOMEM: no memory left.
+ *
+ * Thread-safe: several threads share the events of a set, and each event is reported
+ * once. Not async-signal-safe. Never blocks, except in your callbacks. Not a
+ * cancellation point. Stack: 6 KB, and what the callbacks need.
+ * Ownership: `event.capture` and `event.pipeline` belong to the handle of the child: see
+ * chld_event.
+ * Since 0.1.
+ */
+int chld_set_next(chld_set set,
+                  chld_event *ret);
+
+/**
+ * Waits for the next event of a set.
+ *
+ * `set`: the set.
+ * `timeout_ms`: as for chld_wait().
+ * `ret`: where the event goes; may be NULL. Written on success only.
+ *
+ * Signal handlers run during the wait, and the call goes on after them. There is no
+ * -EINTR.
+ *
+ * Returns 0, or
+ * -ETIMEDOUT: there was no event before the timeout.
+ * -EINVAL: `timeout_ms` is below -1.
+ * -EBADF: `set` is not a valid handle, or was closed while the call waited.
+ * -EDEADLK: the call was made in a callback of a capture of this set.
+ * -ENOMEM: no memory left.
+ *
+ * Thread-safe, as chld_set_next() is. Not async-signal-safe. Blocks, no longer than the
+ * timeout. Not a cancellation point. Stack: 6 KB, and what the callbacks need.
+ * Ownership: as for chld_set_next().
+ * Since 0.1.
+ */
+int chld_set_wait(chld_set set,
+                  int timeout_ms,
+                  chld_event *ret);
+
+/**
+ * Closes a set.
+ *
+ * `set`: the set.
+ *
+ * Its children go on, and their handles stay valid. Captures and stop sequences of the
+ * set end where they are. Every chld_set_wait() returns -EBADF.
+ *
+ * In a callback of a capture of this set, the capture ends when the callback returns.
+ *
+ * Returns 0, or
+ * -EBADF: `set` is not a valid handle.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 2 KB.
+ * Since 0.1.
+ */
+int chld_set_close(chld_set set);
+
+/**
+ * Stops a child in a set, without blocking.
+ *
+ * `set`: the set.
+ * `id`: the child. It is added to the set if it is not a member.
+ * `after_ms`: the stop sequence begins after this number of milliseconds. 0 begins it at
+ * once.
+ * `plan`: as for chld_stop(); NULL for the default.
+ *
+ * If the child exits before or during the sequence, the set reports CHLD_EVENT_EXITED,
+ * or CHLD_EVENT_CAPTURED. If it survives the last step, the set reports
+ * CHLD_EVENT_SURVIVED, and the child stays in the set.
+ *
+ * A later call replaces the earlier one. For a child that the set captures, the call
+ * replaces the timeout and the stop sequence of the capture. The sequence goes on in
+ * chld_set_next() and chld_set_wait().
+ *
+ * Returns 0, or
+ * -EINVAL: `after_ms` is negative, or a member of `plan` is wrong: see chld_stop().
+ * -E2BIG: `plan` has a member of a later version.
+ * -EBUSY: another call or set captures or stops the child.
+ * -EBADF: one of the two handles is not valid.
+ * -EMFILE, -ENFILE, -ENOMEM: as for chld_set_add().
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 8 KB.
+ * Ownership: `plan` and its steps are copied.
+ * Since 0.1.
  */
 int chld_set_stop(chld_set set,
                   chld_id id,
@@ -2313,21 +2669,32 @@ int chld_set_stop(chld_set set,
                   const chld_stop_plan *plan);
 
 /**
- * Captures a child in a set: the set feeds it and reads its output, in
- * chld_set_next() and chld_set_wait(). When the capture is complete, the set reports
- * CHLD_EVENT_CAPTURED with the status and the result. There is no other event for the
- * exit of this child. The child is added to the set if it is not a member.
+ * Captures a child in a set: the set feeds it and reads its output.
  *
+ * `set`: the set.
+ * `id`: the child. It is added to the set if it is not a member.
  * `options`: as for chld_capture().
  *
+ * The capture goes on in chld_set_next() and chld_set_wait(). When it is complete, the
+ * set reports CHLD_EVENT_CAPTURED with the status and the result. There is no other
+ * event for the exit of this child.
+ *
  * Returns 0, or
- * -EBUSY the child is being captured or stopped, by another call or in another set;
- * -EINVAL, -ENOENT, -EBADF as for chld_capture();
- * -EMFILE, -ENFILE, -ENOMEM as for chld_set_add().
+ * -EBUSY: the child is being captured or stopped, by another call or in another set.
+ * -EINVAL: a member of `options` is wrong: see chld_capture(). chld_set_run() names the
+ *   member.
+ * -E2BIG: `options` has a member of a later version.
+ * -ENOENT: a stream that the options feed or read has no pipe.
+ * -EBADF: one of the two handles is not valid, or a descriptor in the options is not
+ *   open.
+ * -EMFILE, -ENFILE, -ENOMEM: as for chld_set_add().
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 10 KB.
  * Ownership: `options` and its stop plan are copied. The buffers, the input and the
  * arguments of callbacks stay yours, and must stay valid until the last event of this
  * child, or until chld_close(), chld_set_remove() or chld_set_close() has returned.
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * Since 0.1.
  */
 int chld_set_capture(chld_set set,
                      chld_id id,
@@ -2336,15 +2703,23 @@ int chld_set_capture(chld_set set,
 /**
  * Starts a child and captures it in a set: chld_spawn() and chld_set_capture() in one.
  *
+ * `set`: the set.
  * `argv`, `spawn_options`: as for chld_run().
  * `capture_options`: as for chld_set_capture().
- * `ret`: where the handle goes; may be NULL, as each event has it.
+ * `ret`: where the handle goes; may be NULL, because each event has it.
  * `reterr`: as for chld_run().
  *
- * Returns 0, or what chld_spawn() and chld_set_capture() return. Then no child is left:
- * one that could not be captured is killed, as by chld_run().
+ * Errors in the capture options and in `set` are found before the start. On failure no
+ * child is left: one that could not be captured is killed, as by chld_run().
+ *
+ * Returns 0, or
+ * -EBADF: `set` is not a valid handle ("capture").
+ * The errors of chld_run(), and of chld_set_capture().
+ *
+ * Thread-safe, as chld_spawn() is. Not async-signal-safe. Blocks, as chld_spawn() does.
+ * Not a cancellation point. Stack: 16 KB.
  * Ownership: as for chld_spawn() and chld_set_capture(). Close the handle.
- * Thread-safe, not async-signal-safe. Blocks, as chld_spawn() does. Since 0.1.
+ * Since 0.1.
  */
 int chld_set_run(chld_set set,
                  chld_argv argv,
@@ -2354,88 +2729,37 @@ int chld_set_run(chld_set set,
                  chld_error *reterr);
 
 /**
- * Takes the result of a capture in a set over from the child's handle. The buffers in
- * it are then the caller's: free each with chld_buffer_free(). chld_close() no longer
- * frees them. What `event.capture` and `event.pipeline` pointed to is gone.
+ * Moves the result of a capture in a set from the child's handle to the caller.
  *
- * `ret`: where the result goes. Not NULL.
+ * `id`: the child.
+ * `ret`: where the result goes. Must not be NULL.
  *
- * Returns 0, -ENODATA if the handle has no result (any more), -EINVAL if `ret` is NULL,
- * or -EBADF if `id` is not valid.
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * What `event.capture` and `event.pipeline` pointed to is no longer valid.
+ *
+ * Returns 0, or
+ * -ENODATA: the handle has no result, or no longer.
+ * -EINVAL: `ret` is NULL.
+ * -EBADF: `id` is not a valid handle.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 2 KB.
+ * Ownership: the buffers in the result are yours: free each with chld_buffer_free().
+ * chld_close() no longer frees them.
+ * Since 0.1.
  */
 int chld_capture_take(chld_id id,
                       chld_capture_result *ret);
-
-/**
- * Wakes a set: one CHLD_EVENT_WOKEN is reported to one waiter. It is kept if nobody
- * waits; several calls before it is reported are one.
- *
- * Returns 0, or -EBADF if `set` is not valid.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
- */
-int chld_set_wake(chld_set set);
-
-/**
- * Returns the next event of a set, without blocking. Captures and stop sequences of the
- * set go on in this call: a bounded number of bytes is moved.
- *
- * `ret`: where the event goes; may be NULL.
- *
- * Returns 0, or
- * -EAGAIN there is no event now. If there is work left, the descriptor has become
- * readable anew;
- * -EDEADLK called in a callback of a capture of this set;
- * -EBADF `set` is not valid;
- * -ENOMEM no memory left.
- * Thread-safe: several threads share the events of a set, each is reported once.
- * Not async-signal-safe, never blocks, except in your callbacks. Since 0.1.
- */
-int chld_set_next(chld_set set,
-                  chld_event *ret);
-
-/**
- * Waits for the next event of a set.
- *
- * `timeout_ms`: the most milliseconds to wait, on the monotonic clock. Use -1 to wait
- * forever and 0 to check without waiting.
- * `ret`: where the event goes; may be NULL.
- *
- * Signal handlers run meanwhile, but the call goes on after them: there is no -EINTR.
- *
- * Returns 0, or
- * -ETIMEDOUT there was no event before the timeout;
- * -EINVAL `timeout_ms` is below -1;
- * -EBADF `set` is not valid, or was closed while the call waited;
- * -EDEADLK, -ENOMEM as for chld_set_next().
- * Thread-safe, as chld_set_next(). Not async-signal-safe. Blocks, no longer than the
- * timeout. Not a cancellation point. Since 0.1.
- */
-int chld_set_wait(chld_set set,
-                  int timeout_ms,
-                  chld_event *ret);
-
-/**
- * Closes a set. Its children go on, and their handles stay valid; captures and stop
- * sequences of the set end where they are. Every chld_set_wait() returns -EBADF.
- *
- * In a callback of a capture of this set, the capture ends when the callback returns.
- *
- * Returns 0, or -EBADF if `set` is not valid.
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
- */
-int chld_set_close(chld_set set);
 
 /*
  * Pipelines
  */
 
 /**
- * One stage of a pipeline: a program, and what came of it. Zero is the default in
+ * One stage of a pipeline: a program, and its result. Zero is the default in
  * every member, so `{.argv = argv}` is a whole stage.
  *
  * Only the first stage can have an `in` in its options, and only the last one an `out`:
- * the pipes between the stages are in the place of the others. A later stage whose
+ * the pipes between the stages replace the others. A later stage whose
  * `group_mode` is CHLD_GROUP_INHERIT is in the process group of the first stage. So
  * CHLD_GROUP_NEW for the first stage puts the whole pipeline into one group. (A stage
  * that begins a session is alone in it.) Such a first stage cannot be private: its
@@ -2455,8 +2779,8 @@ typedef struct chld_stage {
      */
     uint32_t flags;
     /**
-     * The pid of the child, for messages. Written by each of the functions below, as is
-     * all that follows.
+     * The pid of the child, for messages. The functions below write this member and all
+     * that follow.
      */
     int32_t pid;
     /**
@@ -2469,8 +2793,8 @@ typedef struct chld_stage {
      */
     chld_status status;
     /**
-     * What the child has used up: see chld_usage(). All 0 if the child has not exited, or
-     * if the kernel could not be asked.
+     * The resources that the child has used: see chld_usage(). All 0 if the child has
+     * not exited, or if the kernel could not be asked.
      */
     chld_resources usage;
     /**
@@ -2480,7 +2804,10 @@ typedef struct chld_stage {
 } chld_stage;
 
 /**
- * What a pipeline has come to.
+ * The result of a pipeline.
+ *
+ * `pipefail` is `$?` in a shell with `set -o pipefail`. A stage that SIGPIPE killed,
+ * because the next one did not read everything, counts as failed.
  */
 typedef struct chld_pipeline_result {
     /**
@@ -2489,9 +2816,8 @@ typedef struct chld_pipeline_result {
      */
     chld_capture_result capture;
     /**
-     * The status of the rightmost stage that did not exit with 0. If all did, the
-     * status of the last stage. This is `$?` in a shell with `set -o pipefail`. A stage
-     * that SIGPIPE killed, because the next one did not read everything, counts.
+     * The status of the rightmost stage that did not exit with 0. If all did, the status
+     * of the last stage.
      */
     chld_status pipefail;
     /**
@@ -2510,7 +2836,7 @@ typedef struct chld_pipeline_result {
      */
     int32_t failed;
     /**
-     * 0.
+     * Always 0.
      */
     uint32_t reserved[5];
 } chld_pipeline_result;
@@ -2519,32 +2845,36 @@ typedef struct chld_pipeline_result {
  * Starts a pipeline: each stage reads on its stdin what the one before it writes to its
  * stdout.
  *
- * `stages`, `count`: the stages, the first one first. The handle and the pid of each
- * child are written there. Must not be NULL, and at least 1.
+ * `stages`, `count`: the stages, the first one first, at least 1. The handle and the pid
+ * of each child are written there.
  * `reterr`: what failed, and the number of the stage; may be NULL. Written on failure
  * only.
  *
  * Each stage is a child like any other. The first stage can have a pipe on its stdin
- * (chld_stdin_fd()), the last one on its stdout, and each on its stderr. Wait for each of
- * them, or add each to a set. chld_kill_group() of the first stage signals the group of
- * a pipeline that has one.
+ * (chld_stdin_fd()), the last one on its stdout, and each on its stderr. Wait for each
+ * of them, or add each to a set. If the pipeline has a group, chld_kill_group() of the
+ * first stage signals it.
  *
- * If a stage cannot be started, the earlier ones get SIGKILL and are reaped. If the
- * pipeline has a group, all of that gets SIGKILL; if it had taken the terminal
+ * What the options alone show to be wrong is found before anything is started. If a
+ * stage cannot be started, the earlier ones get SIGKILL and are reaped. If the pipeline
+ * has a group, all of that gets SIGKILL; if it had taken the terminal
  * (CHLD_SPAWN_FOREGROUND), the group that had it before gets it back.
  *
  * Returns 0, or
- * -EINVAL `stages` is NULL, or `count` is 0 or too large (step "arguments"); `in` in the
- * options of a later stage, or `out` in those of an earlier one ("stdio");
- * CHLD_SPAWN_DETACHED, or `flags` or `reserved` is not 0 ("options");
- * -EMFILE, -ENFILE, -ENOMEM no descriptor or memory left for a pipe ("pipe", "memory");
- * or what chld_spawn() returns for a stage. What the options alone show to be wrong is
- * found before anything is started.
- * Ownership: the handles are yours until chld_close(). The library keeps nothing of
- * `stages`. Descriptors in the options stay yours.
+ * -EINVAL: `stages` is NULL, or `count` is 0 or too large ("arguments"). Or a stage has
+ *   a wrong option: `in` in a later stage, `out` in an earlier one ("stdio");
+ *   CHLD_SPAWN_DETACHED, a private first stage that leads the group of others, or
+ *   `flags` or `reserved` that is not 0 ("options").
+ * -EMFILE, -ENFILE: no descriptor left for a pipe ("pipe").
+ * -ENOMEM: no memory left ("memory").
+ * The errors of chld_spawn(), for a stage.
+ *
  * Thread-safe, as chld_spawn() is. Not async-signal-safe. Blocks as chld_spawn() does
  * for each stage, and up to two seconds until stages that were killed have exited. Not a
- * cancellation point. Since 0.1.
+ * cancellation point. Stack: 16 KB.
+ * Ownership: the handles are yours until chld_close(). The library keeps nothing of
+ * `stages`. Descriptors in the options stay yours.
+ * Since 0.1.
  */
 int chld_pipeline(struct chld_stage *stages,
                   size_t count,
@@ -2558,27 +2888,33 @@ int chld_pipeline(struct chld_stage *stages,
  * `capture_options`: as for chld_capture(). `in` feeds the first stage, `out` reads the
  * last one. They get a pipe if their options leave the stream at CHLD_STDIO_INHERIT.
  * `err` reads the stderr of the last stage in the same way, and all stages whose options
- * leave stderr at CHLD_STDIO_INHERIT then share that pipe. The timeout, `cancel_fd` and
- * the stop plan are those of the whole pipeline: a signal is sent to each stage, the last
- * one first, or to its tree. CHLD_TARGET_GROUP needs stages that are all in groups of
- * the pipeline's own.
- * `ret`: what came; may be NULL. Written in any case. If nothing was captured, all is 0,
- * with CHLD_STATE_RUNNING.
+ * leave stderr at CHLD_STDIO_INHERIT then share that pipe.
+ * `ret`: the result; may be NULL. Always written. If nothing was captured, all members
+ * are 0, with CHLD_STATE_RUNNING.
  * `reterr`: as for chld_pipeline(), and written whenever this call fails. The step is
  * CHLD_STEP_CAPTURE if the start did not fail.
  *
  * The call returns when all stages have exited and everything that they wrote is read.
  * If the last stage exits first, the others get SIGPIPE when they write, as in a shell.
  *
+ * The timeout, `cancel_fd` and the stop plan are those of the whole pipeline: a signal
+ * is sent to each stage, the last one first, or to its tree. CHLD_TARGET_GROUP needs
+ * stages that are all in groups of the pipeline's own.
+ *
+ * If the capture fails after the start, the stages get SIGKILL, as chld_run() does with
+ * its child.
+ *
  * Returns 0 when all stages have exited, whatever their statuses, or
- * -EINVAL an earlier stage has CHLD_STDIO_PIPE or CHLD_STDIO_PTY for stderr, which nobody
- * would read (step "stdio");
- * or what chld_pipeline() or chld_run() return. If the capture fails after the start, the
- * stages get SIGKILL, as chld_run() does with its child.
- * Ownership: a growing buffer is yours; without `ret` it is freed. There are no handles
- * to close.
+ * -EINVAL: an earlier stage has CHLD_STDIO_PIPE or CHLD_STDIO_PTY for stderr, which
+ *   nobody would read ("stdio").
+ * The errors of chld_pipeline(), if a stage could not be started.
+ * The errors of chld_capture() ("capture").
+ *
  * Thread-safe, as chld_run() is. Not async-signal-safe. Blocks as chld_run() does. Not a
- * cancellation point. Since 0.1.
+ * cancellation point. Stack: 20 KB, and what the callbacks need.
+ * Ownership: a growing buffer is yours, for chld_buffer_free(); without `ret` it is
+ * freed. There are no handles to close.
+ * Since 0.1.
  */
 int chld_run_pipeline(struct chld_stage *stages,
                       size_t count,
@@ -2589,23 +2925,31 @@ int chld_run_pipeline(struct chld_stage *stages,
 /**
  * Starts a pipeline and captures it in a set: what chld_set_run() is for one child.
  *
- * In the set the pipeline is one child, the last stage: that is the only handle. When all
- * stages have exited and everything is read, the set reports CHLD_EVENT_CAPTURED for it,
- * with the result in `event.pipeline`. chld_set_stop() for it stops all stages.
+ * `set`: the set.
+ * `stages`, `count`: as for chld_pipeline(). The pid of each child is written there. The
+ * statuses of the stages are in `event.pipeline->stages`.
+ * `capture_options`: as for chld_run_pipeline().
+ * `ret`: where the handle of the last stage goes; may be NULL, because each event has
+ * it.
+ * `reterr`: as for chld_run_pipeline().
+ *
+ * In the set the pipeline is one child, the last stage: that is the only handle. When
+ * all stages have exited and everything is read, the set reports CHLD_EVENT_CAPTURED for
+ * it, with the result in `event.pipeline`. chld_set_stop() for it stops all stages.
  * chld_set_remove() and chld_close() leave the stages running, except those with
  * CHLD_SPAWN_KILL_ON_CLOSE.
  *
- * `stages`, `count`: as for chld_pipeline(). The pid of each child is written there. What
- * comes of the stages is in `event.pipeline->stages`.
- * `capture_options`: as for chld_run_pipeline().
- * `ret`: where the handle of the last stage goes; may be NULL, as each event has it.
- * `reterr`: as for chld_run_pipeline().
+ * On failure no child is left.
  *
- * Returns 0, or what chld_run_pipeline() and chld_set_capture() return. Then no child is
- * left.
- * Ownership: as for chld_set_run(). The library keeps a copy of `stages`, and does not use
- * the `argv` and `options` in it after the call.
- * Thread-safe, not async-signal-safe. Blocks as chld_pipeline() does. Since 0.1.
+ * Returns 0, or
+ * -EBADF: `set` is not a valid handle ("capture").
+ * The errors of chld_run_pipeline(), and of chld_set_capture().
+ *
+ * Thread-safe, as chld_spawn() is. Not async-signal-safe. Blocks as chld_pipeline()
+ * does. Not a cancellation point. Stack: 20 KB.
+ * Ownership: as for chld_set_run(). The library keeps a copy of `stages`, and does not
+ * use the `argv` and `options` in it after the call.
+ * Since 0.1.
  */
 int chld_set_run_pipeline(chld_set set,
                           struct chld_stage *stages,
@@ -2619,19 +2963,22 @@ int chld_set_run_pipeline(chld_set set,
  */
 
 /**
- * Changes the size of a child's pseudo-terminal (CHLD_STDIO_PTY). The processes in its
- * foreground get SIGWINCH if it was another one before.
+ * Changes the size of a child's pseudo-terminal (CHLD_STDIO_PTY).
  *
+ * `id`: the child.
  * `rows`, `columns`: the new size, in characters.
  *
- * Call it in the main loop when your own terminal has changed its size: a handler of
- * SIGWINCH may call it, too.
+ * The processes in its foreground get SIGWINCH if the size has changed. Call it in the
+ * main loop when your own terminal has changed its size. A handler of SIGWINCH may call
+ * it as well.
  *
  * Returns 0, or
- * -ENOTTY the child has no pseudo-terminal, or the caller's ends of it are closed or
- * taken;
- * -EBADF `id` is no child.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * -ENOTTY: the child has no pseudo-terminal, or the caller's ends of it are closed or
+ *   taken.
+ * -EBADF: `id` is not a valid handle.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Since 0.1.
  */
 int chld_pty_resize(chld_id id,
                     uint16_t rows,
@@ -2639,34 +2986,39 @@ int chld_pty_resize(chld_id id,
 
 /**
  * Takes the terminal back after a foreground child (CHLD_SPAWN_FOREGROUND) has stopped
- * or exited: what a shell does after every job. The group of the calling process becomes
- * the foreground group of the terminal, and its modes become `modes`.
+ * or exited.
  *
- * `fd`: the controlling terminal of the calling process, 0 most often.
- * `modes`: a struct termios, from tcgetattr() before the child was started; NULL to leave
+ * `fd`: the controlling terminal of the calling process, usually 0.
+ * `modes`: a struct termios, from tcgetattr() before the child was started. NULL leaves
  * the modes as the child has set them.
+ *
+ * This is what a shell does after every job. The group of the calling process becomes
+ * the foreground group of the terminal, and its modes become `modes`.
  *
  * A program calls this from the background. It gets no SIGTTOU for it, whatever its mask
  * and its dispositions are. Nothing is stored: to give a stopped child its own modes
  * back later, call tcgetattr() before this function.
  *
  * Returns 0, or
- * -EBADF `fd` is not open;
- * -ENOTTY `fd` is not the controlling terminal of the calling process;
- * -EIO the terminal is gone;
- * -EPERM, -EINVAL as tcsetpgrp() and tcsetattr() return them.
+ * -EBADF: `fd` is not open.
+ * -ENOTTY: `fd` is not the controlling terminal of the calling process.
+ * -EIO: the terminal is gone.
+ * -EPERM, -EINVAL: as tcsetpgrp() and tcsetattr() return them.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
  * Ownership: `modes` is only read.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * Since 0.1.
  */
 int chld_terminal_take(int fd,
                        const void *modes);
 
 /*
- * Asking, and letting go
+ * Queries, descriptors and closing
  */
 
 /**
- * For chld_close_fd(): the caller's end of the child's stdin, stdout, stderr.
+ * For chld_close_fd() and chld_take_fd(): the caller's end of the child's stdin, stdout
+ * or stderr.
  */
 #define CHLD_STDIN 0
 
@@ -2675,135 +3027,196 @@ int chld_terminal_take(int fd,
 #define CHLD_STDERR 2
 
 /**
- * The version of the library: "0.1.0".
+ * Returns the version of the library: "0.1.0".
  *
  * Returns a constant string.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+ * Since 0.1.
  */
 const char *chld_version(void);
 
 /**
- * The pid of a child, for messages. Once the child has ended it may be another
- * process's: do not send signals to it, use chld_kill().
+ * Returns the pid of a child, for messages.
  *
- * Returns the pid, or -EBADF if `id` is no child.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * `id`: the child.
+ *
+ * Once the child has exited, the pid may be another process's. Do not send signals to
+ * it; use chld_kill().
+ *
+ * Returns the pid, or
+ * -EBADF: `id` is not a valid handle.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Since 0.1.
  */
 int chld_pid(chld_id id);
 
 /**
- * A descriptor that poll(), epoll and every event loop find readable once the
- * child has ended; then chld_wait(id, 0, …) has its status.
+ * Returns a descriptor that becomes readable when the child has exited, for poll(),
+ * epoll and every event loop.
  *
- * It is the child's pidfd where the kernel has those. Where not, it is a pipe
- * that the SIGCHLD handler pokes, which stays installed until chld_close().
+ * `id`: the child.
  *
- * Returns the descriptor, or -EBADF if `id` is no child. Without pidfds also what
- * chld_set_open() says.
- * Ownership: it belongs to the library, which closes it after chld_close(): do not
- * read it, do not close it, and take it out of an epoll before.
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * Call chld_wait() with timeout 0 when it is readable: it returns the status.
+ *
+ * The descriptor is the child's pidfd if the kernel supports that. Otherwise it is a
+ * pipe that the SIGCHLD handler pokes; the handler then stays installed until
+ * chld_close().
+ *
+ * Returns the descriptor, or
+ * -EBADF: `id` is not a valid handle.
+ * -EMFILE, -ENFILE, -ENOMEM: no descriptor or memory left. Only without pidfds, or if
+ *   the child was started when no descriptor was left.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 6 KB.
+ * Ownership: the descriptor belongs to the library, which closes it after chld_close().
+ * Do not read from it and do not close it. Remove it from an epoll before chld_close().
+ * Since 0.1.
  */
 int chld_exit_fd(chld_id id);
 
 /**
- * The caller's end of the pipe that CHLD_STDIO_PIPE put on the child's stdin,
- * to be written to; in blocking mode, close-on-exec. Writing when the child no
- * longer reads raises SIGPIPE, as with every pipe.
+ * Returns the caller's end of the pipe that CHLD_STDIO_PIPE put on the child's stdin.
  *
- * Returns the descriptor, -ENOENT if there is none or it was closed, -EBADF if
- * `id` is no child.
- * Ownership: it belongs to the library: chld_close_fd() or chld_close() closes it.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * `id`: the child.
+ *
+ * Write to it. It is in blocking mode and close-on-exec. Writing raises SIGPIPE when the
+ * child no longer reads, as with every pipe.
+ *
+ * Returns the descriptor, or
+ * -ENOENT: there is none, or it was closed or taken.
+ * -EBADF: `id` is not a valid handle.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Ownership: the descriptor belongs to the library: chld_close_fd() or chld_close()
+ * closes it.
+ * Since 0.1.
  */
 int chld_stdin_fd(chld_id id);
 
 /**
- * The same for its stdout, to be read from.
+ * Returns the caller's end of the pipe on the child's stdout, to read from.
  *
- * Returns as chld_stdin_fd() does.
+ * `id`: the child.
+ *
+ * Returns the descriptor, or
+ * -ENOENT: there is none, or it was closed or taken.
+ * -EBADF: `id` is not a valid handle.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
  * Ownership: as for chld_stdin_fd().
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * Since 0.1.
  */
 int chld_stdout_fd(chld_id id);
 
 /**
- * The same for its stderr, to be read from.
+ * Returns the caller's end of the pipe on the child's stderr, to read from.
  *
- * Returns as chld_stdin_fd() does.
+ * `id`: the child.
+ *
+ * Returns the descriptor, or
+ * -ENOENT: there is none, or it was closed or taken.
+ * -EBADF: `id` is not a valid handle.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
  * Ownership: as for chld_stdin_fd().
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * Since 0.1.
  */
 int chld_stderr_fd(chld_id id);
 
 /**
- * Closes the caller's end of one of the child's pipes before chld_close()
- * would: of its stdin, to let it see the end of its input.
+ * Closes the caller's end of one of the child's pipes before chld_close() does.
  *
+ * `id`: the child.
  * `which`: CHLD_STDIN, CHLD_STDOUT or CHLD_STDERR.
  *
+ * Close the end of stdin so that the child sees the end of its input.
+ *
  * Returns 0, or
- * -ENOENT there is none, or it was closed or taken;
- * -EBUSY a capture of the child is under way;
- * -EINVAL `which` is none of the three;
- * -EBADF `id` is no child.
- * Thread-safe, but nobody may be using the descriptor. Async-signal-safe.
- * Never blocks. Since 0.1.
+ * -ENOENT: there is none, or it was closed or taken.
+ * -EBUSY: a capture of the child is under way.
+ * -EINVAL: `which` is none of the three.
+ * -EBADF: `id` is not a valid handle.
+ *
+ * Thread-safe, but no other thread may be using the descriptor. Async-signal-safe. Never
+ * blocks. Not a cancellation point. Stack: 2 KB.
+ * Ownership: the descriptor is no longer valid.
+ * Since 0.1.
  */
-int chld_close_fd(chld_id id, int which);
+int chld_close_fd(chld_id id,
+                  int which);
 
 /**
  * Makes the caller's end of one of the child's pipes, or of its pseudo-terminal, the
- * caller's own. It outlives the handle, and the library no longer reads, writes or
- * closes it. Use this to hand a stream to other code, or to another process.
+ * caller's own.
  *
+ * `id`: the child.
  * `which`: CHLD_STDIN, CHLD_STDOUT or CHLD_STDERR.
  *
+ * The descriptor outlives the handle, and the library no longer reads, writes or closes
+ * it. Use this to hand a stream to other code, or to another process.
+ *
  * Returns the descriptor, close-on-exec and in blocking mode, or
- * -ENOENT there is none, or it was closed or taken;
- * -EBUSY a capture of the child is under way;
- * -EINVAL `which` is none of the three;
- * -EBADF `id` is no child.
- * Ownership: close it with close().
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * -ENOENT: there is none, or it was closed or taken.
+ * -EBUSY: a capture of the child is under way.
+ * -EINVAL: `which` is none of the three.
+ * -EBADF: `id` is not a valid handle.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Ownership: the descriptor is yours. Close it with close().
+ * Since 0.1.
  */
 int chld_take_fd(chld_id id,
                  int which);
 
 /**
- * The `user` pointer that the child was started with.
+ * Returns the `user` pointer that the child was started with.
  *
+ * `id`: the child.
  * `ret`: where it goes; may be NULL.
  *
- * Returns 0, or -EBADF if `id` is no child.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * Returns 0, or
+ * -EBADF: `id` is not a valid handle.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Ownership: what the pointer points to is yours. The library does not follow it.
+ * Since 0.1.
  */
-int chld_user(chld_id id, void **ret);
+int chld_user(chld_id id,
+              void **ret);
 
 /**
  * Finds the handle of a child by its pid: that of a siginfo_t, for example.
  *
- * `pid`: the number of a process. Once the library has reaped a child, its number may
- * be another process's, and the child is not found by it any more.
+ * `pid`: the number of a process.
  * `ret`: where the handle goes; may be NULL.
  *
+ * Once the library has reaped a child, its number may be another process's, and the
+ * child is not found by it any more.
+ *
  * Returns 0, or
- * -ECHILD no child with an open handle has this number.
+ * -ECHILD: no child with an open handle has this number.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 3 KB.
  * Ownership: it is the handle that the program has already. Close it once.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * Since 0.1.
  */
 int chld_find(int pid,
               chld_id *ret);
 
 /**
- * Gives a child back to the program: the library forgets it, and does not reap it. Call
- * waitpid() for it. This is the counterpart of chld_adopt().
+ * Gives a running child back to the program: the library forgets it, and does not reap
+ * it.
  *
+ * `id`: the child.
  * `ret`: where its pid goes; may be NULL.
  *
- * The handle is closed, as by chld_close(), but CHLD_SPAWN_KILL_ON_CLOSE kills nobody:
- * - A child that has exited can be released until a call of the library has returned
- *   or recorded its status: waitpid() returns it.
+ * Call waitpid() for the child. This is the counterpart of chld_adopt(). The handle is
+ * closed, as by chld_close(), but CHLD_SPAWN_KILL_ON_CLOSE kills nobody:
+ * - A child that has exited can be released until a call of the library has returned or
+ *   recorded its status: waitpid() returns it.
  * - The caller's ends of its pipes are closed, and the descriptor of chld_exit_fd(). Use
  *   chld_take_fd() before to keep an end. The end of a pseudo-terminal that is closed
  *   last hangs it up: the child gets SIGHUP.
@@ -2813,36 +3226,52 @@ int chld_find(int pid,
  * SIGCHLD handler that stands in for "SIGCHLD ignored".
  *
  * Returns 0, or
- * -ESRCH a call has recorded its exit, or other code has reaped it: the number may be
- * another process's;
- * -EBUSY a capture, a stop sequence, a wait or another call is at work on the child;
- * -EINVAL the child is private: nobody can reap it;
- * -EBADF `id` is no child.
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * -ESRCH: a call has recorded its exit, or other code has reaped it: the number may be
+ *   another process's.
+ * -EBUSY: a capture, a stop sequence, a wait or another call is at work on the child.
+ * -EINVAL: the child is private: nobody can reap it.
+ * -EBADF: `id` is not a valid handle.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 3 KB.
+ * Ownership: the handle is no longer valid. The child is yours to wait for.
+ * Since 0.1.
  */
 int chld_release(chld_id id,
                  int *ret);
 
 /**
- * Gives up a child's handle, its pipes and its status.
+ * Closes a child's handle, its pipes and its status.
  *
- * The child is not signalled, unless CHLD_SPAWN_KILL_ON_CLOSE was set. If it still
- * runs, it goes on, and the library reaps it after its end: at the next call that
- * starts, adopts, awaits (also as a set), captures, stops or closes a child, or with
- * many such children, the next few; or at chld_reap(). Calls of other threads that are at work on it finish
- * undisturbed; its pipes, and the descriptor of chld_exit_fd(), are closed after
- * them, the latter not before the child has ended.
+ * `id`: the child.
  *
- * Returns 0, or -EBADF if `id` is no child, or no longer.
- * Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+ * The child is not signalled, unless CHLD_SPAWN_KILL_ON_CLOSE was set. If it still runs,
+ * it goes on, and the library reaps it after its exit: at the next call that starts,
+ * adopts, captures, stops, closes or waits for a child (or, with many such children, at
+ * the next few), or at chld_reap().
+ *
+ * Calls of other threads that are at work on the child finish undisturbed. Its pipes,
+ * and the descriptor of chld_exit_fd(), are closed after them, the latter not before the
+ * child has exited.
+ *
+ * Returns 0, or
+ * -EBADF: `id` is not a valid handle, or no longer.
+ *
+ * Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+ * Stack: 3 KB.
+ * Ownership: the handle, the descriptors of the child and the results of its captures
+ * are no longer valid.
+ * Since 0.1.
  */
 int chld_close(chld_id id);
 
 /**
  * Closes, in a forked copy of the program, every descriptor that the copy has inherited
- * from the library: the caller's ends of pipes and pseudo-terminals, pidfds, and what
- * belongs to sets, captures and the SIGCHLD handler. As long as a copy has the caller's
- * end of a pipe open, a child may wait for the end of its input.
+ * from the library.
+ *
+ * These are the caller's ends of pipes and pseudo-terminals, pidfds, and the descriptors
+ * of sets, captures and the SIGCHLD handler. As long as a copy has the caller's end of a
+ * pipe open, a child may wait for the end of its input.
  *
  * Call it first in the copy, before anything else opens or closes descriptors:
  *
@@ -2851,14 +3280,16 @@ int chld_close(chld_id id);
  *         work();
  *
  * It closes no descriptor that chld_take_fd() has given away. What another thread was
- * opening at the moment of the fork may stay open. Not for a copy made by vfork(), which
- * shares the memory of the original. A copy that execs needs no call: all descriptors of
- * the library are close-on-exec.
+ * opening at the moment of the fork may stay open. Do not call it in a copy made by
+ * vfork(), which shares the memory of the original. A copy that execs needs no call: all
+ * descriptors of the library are close-on-exec.
  *
  * Returns 0, or
- * -EBUSY this process has used the library: it is no copy, or not any more a fresh one.
- * Nothing is closed.
- * Thread-safe, async-signal-safe, never blocks. Since 0.1.
+ * -EBUSY: this process has used the library, so it is not a fresh copy. Nothing is
+ *   closed.
+ *
+ * Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+ * Since 0.1.
  */
 int chld_after_fork(void);
 

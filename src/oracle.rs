@@ -4,7 +4,7 @@
 use crate::status::signals;
 use crate::status::word::{State, Status};
 use crate::sys::fd::OwnedFd;
-use crate::sys::wait::{self, Change, Whom};
+use crate::sys::wait::{self, Change, WaitId};
 use crate::sys::{Errno, host, pidfd, raw, signal};
 use core::ffi::{CStr, c_char};
 use std::collections::HashSet;
@@ -268,8 +268,8 @@ fn pidfd_of(child: &Child) -> Option<OwnedFd> {
     pidfd::open(child.id() as i32).inspect_err(skipped).ok()
 }
 
-fn peek(whom: Whom, options: i32) -> Change {
-    crate::sys::retry(|| wait::waitid(whom, options | wait::PEEK)).unwrap().unwrap()
+fn peek(wait_id: WaitId, options: i32) -> Change {
+    crate::sys::retry(|| wait::waitid(wait_id, options | wait::PEEK)).unwrap().unwrap()
 }
 
 /// One zombie, seen through the raw waitid and then through wait4.
@@ -280,9 +280,9 @@ fn waitid_tells_what_wait4_tells() {
     for script in ends {
         let child = shell(&format!("i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; {script}"));
         let pid = child.id() as i32;
-        let change = peek(Whom::Pid(pid), wait::EXITED);
+        let change = peek(WaitId::Pid(pid), wait::EXITED);
         if let Some(pidfd) = pidfd_of(&child) {
-            let by_pidfd = peek(Whom::Pidfd(pidfd.number()), wait::EXITED);
+            let by_pidfd = peek(WaitId::Pidfd(pidfd.number()), wait::EXITED);
             assert_eq!((by_pidfd.pid, by_pidfd.status), (pid, change.status));
         }
         let (mut word, mut theirs) = (0, [0; 9]);
@@ -312,7 +312,7 @@ fn a_stop_and_a_continuation_read_as_the_macros_read_them() {
     let pid = child.id() as i32;
     let expect = |options, flag, state| {
         let (mut word, mut figures) = (0, [0; 9]);
-        let change = peek(Whom::Pid(pid), options | wait::EXITED);
+        let change = peek(WaitId::Pid(pid), options | wait::EXITED);
         assert_eq!(oracle_wait4(pid, flag, &mut word, &mut figures), pid);
         assert_eq!(Ok(Status::of_change(&change)), by_macros(word), "{word:#x}");
         assert_eq!(Status::of_change(&change).state, state);

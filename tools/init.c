@@ -31,7 +31,7 @@ static const char help[] =
     "  -v, --verbose              print signals, orphans and how COMMAND exits\n"
     "      --help                 print this text\n"
     "      --version              print the version\n\n"
-    "Exit code: that of COMMAND, 128 + n if signal n ended it, 125 if chld-init fails, 126\n"
+    "Exit code: that of COMMAND, 128 + n after signal n, 125 if chld-init fails, 126\n"
     "if COMMAND cannot be run, 127 if it is not found.\n";
 
 static int exit_code_of(const char *text)

@@ -37,10 +37,9 @@ static const char help[] =
     "      --help                 print this text\n"
     "      --version              print the version\n\n"
     "DURATION is a number with an optional fraction and unit: s (default), m, h or d.\n"
-    "0 is no time limit.\n\n"
+    "0 means no timeout.\n\n"
     "Exit code: 124 after a timeout, 125 if chld-timeout fails, 126 if COMMAND cannot be\n"
-    "run, 127 if it is not found, 137 if KILL ended it after a timeout; otherwise that of\n"
-    "COMMAND.\n";
+    "run, 127 if it is not found, 137 if KILL terminated it; otherwise that of COMMAND.\n";
 
 static void read_options(int argc, char **argv)
 {

@@ -346,7 +346,7 @@ def manual():
         try_block(str(file.relative_to(ROOT)), Block(1, "c", text, prints=said))
     # A page written by hand takes its code from there, too.
     for page in ROOT.glob("docs/man/*.[1-8]"):
-        require(".Bd -literal" not in page.read_text(), f"{page.name} has code of its own")
+        require(".EX" not in page.read_text(), f"{page.name} has code of its own")
     require(sources, "there are none")
     return f"{len(sources)} programs"
 

@@ -225,7 +225,7 @@ def runner():
     code, out, err = end_of("runtests", *names)
     same("code and errors", (code, err), (4, ""))
     for part in ("bad: exited with code 3 after 0.0 s\nshown\nerrors\n",
-                 "crash: killed by SIGKILL (killed) after", "4 of 5 programs failed\n",
+                 "crash: killed by SIGKILL after", "4 of 5 programs failed\n",
                  "hangs: killed by SIGTERM (terminated) after 5.", "s\nbegun\n",
                  "missing: No such file or directory\n"):
         require(part in out, f"{part!r} is not in {out!r}")

@@ -1,4 +1,4 @@
-"""The manual: made from comments that say all they must, clean to mandoc, found
+"""The manual: made from comments that leave nothing out, clean to mandoc, found
 by man under every name, and with the answers that a reader looks for."""
 
 import errno
@@ -47,22 +47,33 @@ def spoilt(file, old, new):
     return path
 
 
-# What a comment may not leave out, and what the generator says then.
+END = "timeout. Not a cancellation point. Stack: 6 KB.\n * Since 0.1.\n */\nint chld_wait("
+WAIT = " * Thread-safe. Not async-signal-safe: see chld_peek(). Blocks, no longer than the\n * timeout."
+# What a comment may not leave out, and what the generator prints then.
 SPOILT = [
-    ("header", " * Thread-safe. Not async-signal-safe: see chld_peek(). Blocks",
-     " * Not async-signal-safe: see chld_peek(). Blocks", 'begins with "Thread-safe"'),
-    ("header", "Not async-signal-safe: see chld_peek(). Blocks", "Blocks", "does not say signals"),
-    ("header", "Blocks, no longer than the timeout.\n * Not a cancellation point. Since 0.1.\n */\nint chld_wait(", "Not a cancellation point. Since 0.1.\n */\nint chld_wait(",
-     "does not say blocking"),
-    ("header", "Not a cancellation point. Since 0.1.\n */\nint chld_wait(",
-     "Not a cancellation point.\n */\nint chld_wait(", "does not say since"),
-    ("header", " * Returns 0, or\n * -ETIMEDOUT the child has", " * Gives 0, or\n * -ETIMEDOUT the child has",
+    ("header", WAIT, WAIT.replace("Thread-safe. ", ""), 'does not begin with "Thread-safe"'),
+    ("header", WAIT, WAIT.replace("Not async-signal-safe: see chld_peek(). ", ""),
+     "does not say signals"),
+    ("header", WAIT, WAIT.replace("Blocks, no longer than the\n * timeout.", ""), "does not say blocking"),
+    ("header", END, END.replace("Not a cancellation point. ", ""), "does not say cancellation"),
+    ("header", END, END.replace(" Stack: 6 KB.", ""), "does not say stack"),
+    ("header", END, END.replace("Not a cancellation point. Stack: 6 KB.",
+                                "Stack: 6 KB. Not a cancellation point."), "are not in the order"),
+    ("header", END, END.replace(" * Since 0.1.\n", ""), "does not say since"),
+    ("header", " * Returns 0, or\n * -ETIMEDOUT: the child has", " * Gives 0, or\n * -ETIMEDOUT: the child has",
      'is not "Returns ..."'),
-    ("header", "-EBUSY no call has seen the exit yet;\n * -ENODATA the kernel could not be asked, as other code reaped the child;\n * -EBADF `id` is not valid.",
-     "-EBUSY", "does not say when it returns EBUSY"),
+    ("header", " * Returns 0, or\n * -ETIMEDOUT: the child has",
+     " * Returns 0, or -EBADF, or\n * -ETIMEDOUT: the child has", "has no line of its own"),
+    ("header", " * -EBUSY: no call has seen the exit yet.", " * -EBUSY", "does not say when it returns"),
     ("header", " * Ownership: close the set", " * Close the set", 'has no "Ownership:"'),
     ("header", "/**\n * One step of a plan.\n */\n", "", "nothing is said of typedef struct chld_stop_step"),
-    ("header", "`timeout_ms`: the most milliseconds", "`time`: the most milliseconds", "has no parameter time"),
+    ("header", "    /**\n     * The number of descriptors.\n     */\n", "", "nothing is said of chld_capture_wait.count"),
+    ("header", " * `timeout_ms`: the most milliseconds", " * `time`: the most milliseconds",
+     "its parameters are id, timeout_ms, ret"),
+    ("header", " * `id`: the child.\n * `timeout_ms`: the most", " * `timeout_ms`: the most",
+     "its parameters are id, timeout_ms, ret"),
+    ("header", " * Waits until a child has exited, and returns its status.\n",
+     " * Waits until a child has exited. It returns its status.\n", "its summary is not one sentence"),
     ("header", "int chld_pid(chld_id id);", "int chld_number(chld_id id);", "chld_number"),
     ("options", "`CHLD_SPAWN_SHELL` (step `exec`)", "`CHLD_SPAWN_SHELL` (step `exce`)", "is no step"),
     ("options", "`nice` (step `nice`)", "`nice` (no step)", "nothing is said of nice"),
@@ -83,30 +94,36 @@ def complete():
     return f"{len(SPOILT)} omissions seen"
 
 
-# Pages of other packages need not be installed. A database is made where the
-# pages are installed; one that it lacks was found without.
-NO_FAULT = re.compile(r"referenced manual not found: Xr (?!chld)|outdated mandoc\.db lacks ")
+# A page of one line only names another; long lines do no harm.
+NO_FAULT = re.compile(r"input text line longer than 80 bytes")
 
 
 def lint(tree):
-    """What mandoc finds to say."""
+    """The complaints of mandoc and groff, and references to pages that do not exist."""
     said = []
     for folder in sorted(tree.glob("man*")):
-        pages = sorted(file.name for file in folder.iterdir()
-                       if not file.read_text().startswith(".so "))
-        done = run(need("mandoc"), "-Tlint", "-Wstyle", *pages, cwd=folder, succeed=False,
-                   env={"MANPATH": str(tree)})
+        pages = {file.name: text for file in sorted(folder.iterdir())
+                 if not (text := file.read_text()).startswith(".so ")}
+        done = run(need("mandoc"), "-Tlint", "-Wstyle", *pages, cwd=folder, succeed=False)
         said += (done.stdout + done.stderr).splitlines()
+        if shutil.which("groff"):
+            for name in pages:
+                done = run("groff", "-man", "-ww", "-z", "-Tutf8", name, cwd=folder, succeed=False)
+                said += done.stderr.splitlines()
+        for name, text in pages.items():
+            for other, number in re.findall(r"\\fB(chld\w*)\\fP\((\d)\)", text):
+                if not (tree / f"man{number}/{other}.{number}").exists():
+                    said.append(f"{name} refers to {other}({number})")
     return [line for line in said if not NO_FAULT.search(line)]
 
 
-@check("mandoc -Wstyle finds nothing to say against the manual")
+@check("mandoc -Wstyle and groff -ww have no complaint about the manual")
 def clean():
     tree = made()
     page = tree / "man3/chld_wait.3"
     whole = page.read_text()
-    for old, new in ((".Sh RETURN VALUES", ".Sh RETURN VALUE"), (".Fc", ""),
-                     ("Xr chld_peek 3", "Xr chld_peak 3")):
+    for old, new in ((".SH NOTES", ".SX NOTES"), (".EE\n", ""),
+                     (r"\fBchld_peek\fP(3)", r"\fBchld_peak\fP(3)")):
         require(old in whole, f"chld_wait.3 has no {old!r}: teach this check its new text")
         page.write_text(whole.replace(old, new, 1))
         require(lint(tree), f"this check does not see {new!r} for {old!r}")
@@ -141,12 +158,21 @@ def section(text, title):
 
 
 def said_of(text, title, name):
-    """What a section says of a function: its own item of it, or all."""
-    parts = re.split(r"^ +((?:chld_\w+\(\)(?:,\s+)?)+)\n", section(text, title), flags=re.M)
+    """What a subsection has about a function: its own item, or all of it."""
+    match = re.search(rf"^   {title}\n(.*?)(?=^ {{0,3}}\S|\Z)", text, re.M | re.S)
+    if not match:
+        return ""
+    parts = re.split(r"^ +((?:chld_\w+\(\)(?:,\s+)?)+)\n", match.group(1), flags=re.M)
     for heads, body in zip(parts[1::2], parts[2::2]):
         if f"{name}()" in heads:
             return " ".join(body.split())
     return " ".join(parts[0].split()) if len(parts) == 1 else ""
+
+
+# As man-pages(7) has them.
+SECTIONS = ["NAME", "LIBRARY", "SYNOPSIS", "DESCRIPTION", "RETURN VALUE", "ERRORS", "STEPS", "ATTRIBUTES",
+            "HISTORY", "NOTES", "EXAMPLES", "SEE ALSO"]
+OPTIONAL = {"ERRORS", "STEPS"}
 
 
 def unsafe_by_convention():
@@ -159,24 +185,32 @@ def unsafe_by_convention():
 
 
 def wrong_about(text, name, unsafe):
-    """What the page that is shown for a function fails to say."""
+    """What the page that is shown for a function lacks."""
+    first, *middle, last = text.strip().splitlines()
+    titles = [line for line in middle if re.fullmatch("[A-Z ]+", line) and line[0] != " "]
+    if [title for title in SECTIONS if title in titles or title not in OPTIONAL] != titles:
+        yield f"its sections are {', '.join(titles)}"
+    if "libchld" not in first or "libchld" not in last:
+        yield "the first or the last line does not name libchld"
     if not re.search(rf"\b{name}\b", section(text, "NAME")):
         yield "NAME has another function"
     if f"{name}(" not in section(text, "SYNOPSIS"):
         yield "SYNOPSIS does not declare it"
     may = "May not be" if name in unsafe else "May be|May then be"
     if not re.search(rf"(?:{may}) called from a signal handler\.",
-                     said_of(text, "SIGNAL HANDLERS", name)):
-        yield "SIGNAL HANDLERS and docs/CONVENTIONS.md differ"
-    for title in ("RETURN VALUES", "THREADS", "BLOCKING"):
+                     said_of(text, "Signal safety", name)):
+        yield "ATTRIBUTES and docs/CONVENTIONS.md differ about signal handlers"
+    for title in ("Thread safety", "Blocking and cancellation", "Stack"):
         if not said_of(text, title, name):
             yield f"nothing under {title}"
-    if "chld(7)" not in section(text, "SEE ALSO"):
+    if "EXAMPLES" in titles and "It prints:" not in section(text, "EXAMPLES"):
+        yield "EXAMPLES has no program"
+    if "chld(7)" not in text:
         yield "chld(7) is not under SEE ALSO"
 
 
 def compiles(text):
-    """The declarations of SYNOPSIS say what those of the header say."""
+    """The declarations of SYNOPSIS are those of the header."""
     source = scratch() / "synopsis.c"
     source.write_text(re.sub(r"^ +", "", section(text, "SYNOPSIS"), flags=re.M))
     run(*CC, "-std=c11", *WARNINGS, "-fsyntax-only", "-I", HEADER.parent, source)
@@ -204,7 +238,9 @@ def every_function():
         remarks.append(f"{program}: {len(exported)} functions on {len(pages)} pages")
     other = shown(reader, tree, "chld_pid")
     for name, page in (("chld_wait", other), ("chld_pid", other.replace("May be", "May not be")),
-                       ("chld_pid", other.replace("Thread-safe.", ""))):
+                       ("chld_pid", other.replace("Thread-safe.", "")),
+                       ("chld_pid", other.replace("libchld Manual", "")),
+                       ("chld_pid", re.sub("^EXAMPLES$", "EXAMPLE", other, flags=re.M))):
         require(list(wrong_about(page, name, unsafe)), "this check takes a wrong page for right")
     return "\n".join(remarks)
 
@@ -291,17 +327,17 @@ def answers(text, steps, seen):
     for name in set(re.findall(r"\bE[A-Z0-9]{3,}\b", OPTIONS.read_text())):
         if not re.search(rf"\b{name}\b", part):
             yield f"{name}, which docs/options.md has"
-    if "May not be called from a signal handler." not in section(text, "SIGNAL HANDLERS"):
+    if "May not be called from a signal handler." not in section(text, "ATTRIBUTES"):
         yield "whether it may be called from a handler"
     closers = [name for name, (_, inside) in functions().items()
                if "close" in name and "chld_id id" in inside]
     require(len(closers) >= 2, "the header is not understood")
     for closer in closers:
-        if f"{closer}(3)" not in section(text, "OWNERSHIP"):
+        if f"{closer}(3)" not in said_of(text, "Ownership", "chld_spawn"):
             yield f"what {closer} closes"
 
 
-@check("man chld_spawn says what can fail, whether handlers may call it, and who closes what")
+@check("man chld_spawn shows what can fail, whether handlers may call it, and who closes what")
 def spawn():
     tree, (steps, seen) = installed(), failures()
     named = len(re.findall(r"#define CHLD_STEP_", HEADER.read_text())) - 1
@@ -321,7 +357,7 @@ def spawn():
 def overview():
     tree = made()
     text = (tree / "man7/chld.7").read_text()
-    named = set(re.findall(r"\.Xr (chld_\w+) 3", text))
+    named = set(re.findall(r"\\fB(chld_\w+)\\fP\(3\)", text))
     pages = {file.stem for file in (tree / "man3").iterdir()
              if not file.read_text().startswith(".so ")}
     # One function of a page is as good as another.

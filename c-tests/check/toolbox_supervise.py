@@ -111,7 +111,7 @@ def stop():
         took = time.monotonic() - began
         require(took < 4, f"ten stubborn programs took {took:.1f} s, not the time of one")
         same("the gentle one", tool.lines("gentle")[1:], ["gentle: exited with code 0 after T"])
-        same("a stubborn one", tool.lines("s3")[1:], ["s3: killed by SIGKILL (killed) after T"])
+        same("a stubborn one", tool.lines("s3")[1:], ["s3: killed by SIGKILL after T"])
 
 
 @check("supervise: a second SIGTERM within a second is the same request, a later one is not")
@@ -130,7 +130,7 @@ def twice():
         time.sleep(1.1)  # the time that makes another request of it
         tool.send(signal.SIGTERM)
         same("the end of a stubborn one", tool.end()[0], 0)
-        same("its end", tool.lines("one")[-1], "one: killed by SIGKILL (killed) after T")
+        same("its end", tool.lines("one")[-1], "one: killed by SIGKILL after T")
 
 
 @check("supervise: SIGTERM ends programs although it was ignored when supervise was started")

@@ -2,7 +2,7 @@
 """The manual: pages of section 3 from the header's comments and from
 docs/options.md, and the hand-written ones with their examples put in.
 
-A comment that does not say what a page needs stops it.
+A comment that lacks what a page needs stops it.
 """
 
 import argparse
@@ -66,16 +66,14 @@ def write_page(page, manual, head):
               if prefix != "CHLD_STEP_"]
     lines = [*sections.name(page), *sections.synopsis(functions),
              *sections.description(functions, types, groups, page),
-             *sections.returns(functions, page)]
-    file = EXAMPLES / f"{page.name}.c"
-    if file.exists():
-        lines += [".Sh EXAMPLES", *sections.example(file.read_text())]
-    lines += sections.errors(functions, page)
+             *sections.returns(functions, page), *sections.errors(functions, page)]
     if "CHLD_STEP_" in page.prefixes:
         lines += sections.steps(claimed["CHLD_STEP_"], rows, page)
-    lines += [*sections.attributes(functions, page), *sections.see_also(page),
-              *sections.history(functions)]
-    return "\n".join([*head(page.name.upper(), 3), *lines]) + "\n"
+    lines += [*sections.attributes(functions, page), *sections.history(functions),
+              *sections.notes(functions, page),
+              *sections.examples((EXAMPLES / f"{page.example}.c").read_text()),
+              *sections.see_also(page)]
+    return "\n".join([head(page.name, 3), *lines]) + "\n"
 
 
 def generate(output, header_text, options_text):
@@ -89,10 +87,10 @@ def generate(output, header_text, options_text):
 
     version = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M).group(1)
     # All pages have the date of the one that is written by hand.
-    date = re.search(r"^\.Dd (.*)", (HERE / "chld.7").read_text(), re.M).group(1)
+    date = re.search(r"^\.TH CHLD 7 (\S+)", (HERE / "chld.7").read_text(), re.M).group(1)
 
     def head(title, section):
-        return [f".Dd {date}", f".Dt {title} {section}", f".Os libchld {version}"]
+        return f'.TH {title.upper()} {section} {date} "libchld {version}" "libchld Manual"'
 
     manual = (claimed, {one.name: one for one in types}, {one.name: one for one in functions},
               rows)
@@ -103,8 +101,8 @@ def generate(output, header_text, options_text):
             made[f"{other}.3"] = f".so man3/{page.name}.3\n"
     for file in HERE.glob("*.[1-8]"):
         made[file.name] = EXAMPLE.sub(
-            lambda match: "\n".join(sections.example((EXAMPLES / match.group(1)).read_text())) + "\n",
-            file.read_text())
+            lambda match: "\n".join(sections.example((EXAMPLES / match.group(1)).read_text())[1:]) + "\n",
+            file.read_text()).replace("VERSION", version, 1)
     output.mkdir(parents=True, exist_ok=True)
     for stale in {file.name for file in output.glob("*.[1-8]")} - set(made):
         (output / stale).unlink()

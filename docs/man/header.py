@@ -1,10 +1,19 @@
-"""include/chld.h as data: what each comment says, by the tags it must have.
+"""include/chld.h as data: each comment in its parts, by the form that it must have.
 
-A function's comment is paragraphs of prose, among them those that begin with
-"`parameter`:"; then a line "Returns VALUE, -ERRNO when, -ERRNO when. Notes.";
-then, each at the beginning of a line, "Ownership: ..." where a handle, a
-descriptor or memory passes, and "Thread-safe ... async-signal-safe ... blocks
-... Since X.Y.". A comment that is not like this is an error, with its name.
+A function's comment has these parts, in this order, with an empty line between:
+
+    One sentence of summary.
+    `parameter`: ...            each parameter, each on a line of its own
+    Paragraphs of description.
+    Returns VALUE, or           or "Returns VALUE." if it cannot fail
+    -ERRNO, -ERRNO: when.       each on a line of its own
+    The errors of chld_x(), ...
+    Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+    Ownership: ...              where a handle, a descriptor or memory passes
+    Since X.Y.
+
+The lines of one part that go on are indented by two spaces, except in paragraphs. A
+comment that is not like this is an error, with its name.
 """
 
 import re
@@ -12,7 +21,7 @@ from dataclasses import dataclass, field
 
 
 class Malformed(Exception):
-    """The header is not as the manual needs it; says where."""
+    """The header is not as the manual needs it; the message names the place."""
 
 
 @dataclass
@@ -37,7 +46,7 @@ class Type:
 
 @dataclass
 class Error:
-    names: list
+    names: list  # empty: the errors of another function
     text: str
 
 
@@ -46,30 +55,28 @@ class Function:
     name: str
     result: str
     parameters: list   # declarations
-    prose: list        # paragraphs; the first one is the summary
+    prose: list        # paragraphs, each its lines; the first one is the summary
     described: list    # (names, text) of parameters
     value: str = ""
     errors: list = field(default_factory=list)
-    notes: str = ""
     ownership: str = ""
     tags: dict = field(default_factory=dict)
 
 
-# The tags of the last sentences, and how each may begin.
-HEADS = {
+# The attributes in their order, and how each may begin.
+TAGS = {
     "threads": r"Thread-safe",
-    "signals": r"(?:[Nn]ot |)[Aa]sync-signal-safe",
-    "blocking": r"[Nn]ever blocks|Blocks|Does not block",
+    "signals": r"(?:Not async|Async)-signal-safe",
+    "blocking": r"Never blocks|Blocks",
     "cancellation": r"Not a cancellation point",
-    "since": r"Since",
+    "stack": r"Stack: \d+ KB",
 }
-REQUIRED = ("threads", "signals", "blocking", "since")
-HEAD = re.compile(r"(?:^|(?<=[.,;] ))(?:%s)\b" % "|".join(
-    f"(?P<{name}>{pattern})" for name, pattern in HEADS.items()))
-
-CLAUSE = re.compile(r"(?:^|[,;:] (?:or |and )?| or | and )(?=-E[A-Z0-9]{2,}\b)")
-ERRNOS = re.compile(r"(?:-E[A-Z0-9]+(?:, | |$))+")
-HANDLES = re.compile(r"\bchld_(id|set|capturing) \*ret$")
+TAG = re.compile(r"(?:^|(?<=\. ))(?:%s)" % "|".join(
+    f"(?P<{name}>{pattern})" for name, pattern in TAGS.items()))
+ERRNOS = re.compile(r"(-E[A-Z0-9]+(?:, -E[A-Z0-9]+)*): (.+\.)")
+OTHERS = "The errors of "
+# What passes something to the caller, or takes it.
+PASSES = re.compile(r"\bchld_(?:id|set|capture_id) \*ret$")
 
 
 def unwrap(lines):
@@ -92,45 +99,9 @@ def prose(comment):
     return " ".join(unwrap(group) for group in paragraphs(comment))
 
 
-def split_tags(name, text):
-    """{tag: sentence} of the last sentences of a comment."""
-    found = list(HEAD.finditer(text))
-    if not found or found[0].start() != 0:
-        raise Malformed(f"{name}: its tags begin with {text[:40]!r}")
-    tags = {}
-    for match, after in zip(found, [*found[1:], None]):
-        said = text[match.start():after.start() if after else len(text)].strip(" ,;.")
-        if match.lastgroup in tags:
-            raise Malformed(f"{name}: says {match.lastgroup} twice")
-        tags[match.lastgroup] = said[0].upper() + said[1:]
-    for tag in REQUIRED:
-        if tag not in tags:
-            raise Malformed(f"{name}: its comment does not say {tag}")
-    if not re.fullmatch(r"Since \d+\.\d+", tags["since"]):
-        raise Malformed(f"{name}: {tags['since']!r} is no version")
-    tags["since"] = tags["since"].split()[1]
-    return tags
-
-
-def split_returns(name, text):
-    """(value, errors, notes) of "VALUE, -ERRNO when; -ERRNO when. Notes."."""
-    sentence, _, notes = text.partition(". ")
-    sentence = sentence.rstrip(".")
-    parts = [part for part in CLAUSE.split(sentence) if part]
-    value = "" if sentence.startswith("-E") else parts.pop(0)
-    if not value:
-        raise Malformed(f"{name}: does not say what it returns on success")
-    errors, waiting = [], []
-    for part in parts:
-        match = ERRNOS.match(part)
-        waiting += re.findall(r"E[A-Z0-9]+", match.group())
-        when = part[match.end():].strip()
-        if when:
-            errors.append(Error(waiting, when))
-            waiting = []
-    if waiting:
-        raise Malformed(f"{name}: does not say when it returns {', '.join(waiting)}")
-    return value.rstrip(",;:"), errors, notes
+def parameter_name(declaration):
+    place = re.search(r"\(\*(\w+)\)|(\w+)$", declaration)
+    return place.group(1) or place.group(2)
 
 
 def parse_function(comment, declaration):
@@ -140,51 +111,93 @@ def parse_function(comment, declaration):
     parameters = re.split(r",\s*(?![^()]*\))", re.sub(r"\s+", " ", inside))
     if parameters == ["void"]:
         parameters = []
-    groups = paragraphs(comment)
-    last = groups.pop()
-    if not groups or not last[0].startswith("Returns "):
-        raise Malformed(f"{name}: the last paragraph of its comment is not \"Returns ...\"")
     function = Function(name, result.strip(), parameters, [], [])
-    for group in groups:
-        describe(function, group)
-    close(function, last)
+    groups = paragraphs(comment)
+    if len(groups) < 3 or not groups[-1][0].startswith("Thread-safe"):
+        raise Malformed(f"{name}: the last paragraph does not begin with \"Thread-safe\"")
+    if not groups[-2][0].startswith("Returns "):
+        raise Malformed(f"{name}: the paragraph before the last is not \"Returns ...\"")
+    summary, *middle = groups[:-2]
+    describe(function, summary, middle)
+    returns(function, groups[-2])
+    attributes(function, groups[-1])
     return function
 
 
-def describe(function, lines):
-    if not lines[0].startswith("`"):
-        function.prose.append(unwrap(lines))
-        return
-    for line in lines:
-        match = re.match(r"((?:`\w+`(?:, )?)+): (.*)", line)
-        if match:
-            names = re.findall(r"`(\w+)`", match.group(1))
-            for one in names:
-                if not any(re.search(rf"\b{one}\b", place) for place in function.parameters):
-                    raise Malformed(f"{function.name}: has no parameter {one}")
-            function.described.append([names, match.group(2)])
-        else:
-            function.described[-1][1] += " " + line.strip()
-
-
-def close(function, lines):
-    """The last paragraph: Returns, Ownership, tags."""
+def describe(function, summary, groups):
     name = function.name
-    starts = {}
-    for number, line in enumerate(lines):
-        for word in ("Ownership:", "Thread-safe"):
-            if line.startswith(word):
-                starts.setdefault(word, number)
-    if "Thread-safe" not in starts:
-        raise Malformed(f"{name}: no line of its comment begins with \"Thread-safe\"")
-    tags = starts["Thread-safe"]
-    owned = starts.get("Ownership:", tags)
-    returns = unwrap(lines[:owned])
-    function.value, function.errors, function.notes = split_returns(name, returns[8:])
-    function.ownership = unwrap(lines[owned:tags])[len("Ownership: "):]
-    function.tags = split_tags(name, unwrap(lines[tags:]))
-    gives = any(HANDLES.search(one) for one in function.parameters) or name.endswith("_fd")
-    if gives and name != "chld_close_fd" and not function.ownership:
+    if summary[0].startswith("`") or not re.fullmatch(r"[A-Z](?:(?![.!?] [A-Z]).)*\.", unwrap(summary)):
+        raise Malformed(f"{name}: its summary is not one sentence")
+    function.prose.append(summary)
+    if groups and groups[0][0].startswith("`"):
+        for line in groups[0]:
+            match = re.match(r"((?:`\w+`(?:, )?)+): (.*)", line)
+            if match:
+                function.described.append([re.findall(r"`(\w+)`", match.group(1)), match.group(2)])
+            else:
+                function.described[-1][1] += " " + line.strip()
+        groups = groups[1:]
+    there = [parameter_name(one) for one in function.parameters]
+    described = [one for names, _ in function.described for one in names]
+    if described != there:
+        raise Malformed(f"{name}: its parameters are {', '.join(there)}, described are "
+                        f"{', '.join(described) or 'none'}")
+    if any(group[0].startswith("`") and re.match("`\\w+`(, `\\w+`)*: ", group[0]) for group in groups):
+        raise Malformed(f"{name}: parameters come right after the summary")
+    function.prose += groups
+
+
+def returns(function, lines):
+    """"Returns VALUE, or", and a line for each errno."""
+    name = function.name
+    items = []
+    for line in lines:
+        if not items or line.startswith(("-E", OTHERS)):
+            items.append(line)
+        else:
+            items[-1] += " " + line.strip()
+    first, *errors = items
+    ending = re.search(r", or$|:$|\.$", first)
+    if not ending or (ending.group() == ".") != (not errors):
+        raise Malformed(f"{name}: does not say what it returns, and then with \"or\" its errnos")
+    function.value = first[len("Returns "):ending.start()]
+    if re.search(r"-E[A-Z0-9]+\b", function.value):
+        raise Malformed(f"{name}: an errno has no line of its own")
+    for item in errors:
+        match = ERRNOS.fullmatch(item)
+        if item.startswith(OTHERS):
+            function.errors.append(Error([], item[len(OTHERS):]))
+        elif match:
+            function.errors.append(Error(re.findall(r"E[A-Z0-9]+", match.group(1)), match.group(2)))
+        else:
+            raise Malformed(f"{name}: does not say when it returns {item[1:40]}")
+
+
+def attributes(function, lines):
+    """Thread safety and what follows it; ownership; since."""
+    name = function.name
+    items = []
+    for line in lines:
+        if not items or line.startswith(("Ownership:", "Since ")):
+            items.append(line)
+        else:
+            items[-1] += " " + line.strip()
+    since = re.fullmatch(r"Since (\d+\.\d+)\.", items.pop())
+    if not since:
+        raise Malformed(f"{name}: its comment does not say since")
+    found = list(TAG.finditer(items[0]))
+    for match, after in zip(found, [*found[1:], None]):
+        text = items[0][match.start():after.start() if after else len(items[0])]
+        function.tags[match.lastgroup] = text.strip().rstrip(".")
+    for tag in TAGS:
+        if tag not in function.tags:
+            raise Malformed(f"{name}: its comment does not say {tag}")
+    if [match.lastgroup for match in found] != list(TAGS):
+        raise Malformed(f"{name}: its attributes are not in the order {', '.join(TAGS)}")
+    function.tags["since"] = since.group(1)
+    function.ownership = " ".join(items[1:]).removeprefix("Ownership:").strip()
+    passes = any(PASSES.search(one) for one in function.parameters) or name.endswith("_fd")
+    if passes and not function.ownership:
         raise Malformed(f"{name}: gives something out, and has no \"Ownership:\"")
 
 
@@ -193,12 +206,11 @@ def parse_type(comment, declaration):
     name = re.search(r"(\w+);$", plain).group(1)
     members = []
     inside = declaration[declaration.find("{") + 1:declaration.rfind("}")]
-    # A member without a comment shares that of the one above.
     for said, code in re.findall(r"(?:/\*\*(.*?)\*/)?\s*([^/]+?;)", inside, re.S):
         place = re.search(r"\(\*(\w+)\)|(\w+)(?:\[\w+\])?;$", code)
-        if said or not members:
-            members.append(Member([], prose(said)))
-        members[-1].names.append(place.group(1) or place.group(2))
+        if "{" in declaration and not said:
+            raise Malformed(f"nothing is said of {name}.{place.group(1) or place.group(2)}")
+        members.append(Member([place.group(1) or place.group(2)], prose(said)))
     return Type(name, plain, prose(comment), members)
 
 

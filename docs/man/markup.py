@@ -1,4 +1,5 @@
-"""The header's prose as mdoc(7): what is code there becomes a macro here."""
+"""The header's prose as man(7): names of functions, parameters and constants in their
+fonts, a sentence on each line."""
 
 import errno
 import re
@@ -19,98 +20,92 @@ TOKEN = re.compile(r"""
 
 
 def escape(text):
-    """Text for a text line."""
-    text = text.replace("\\", r"\e").replace("…", "...").replace("~", r"\(ti")
-    return re.sub(r"(?<![\w-])-(?=\d)", r"\\-", text)
+    """Plain text, with what roff would change."""
+    text = text.replace("\\", r"\e").replace("…", "...").replace("~", r"\(ti").replace("^", r"\(ha")
+    return re.sub(r"(?<![\w-])-(?=[\dE])", r"\\-", text)
 
 
 def literal(text):
-    """Text that must come out as it is: of a program."""
-    for plain, mdoc in (("\\", r"\e"), ("'", r"\(aq"), ("`", r"\(ga"), ("^", r"\(ha"),
+    """Lines that must come out as they are: of a program."""
+    for plain, roff in (("\\", r"\e"), ("'", r"\(aq"), ("`", r"\(ga"), ("^", r"\(ha"),
                         ("~", r"\(ti"), ("-", r"\-")):
-        text = text.replace(plain, mdoc)
+        text = text.replace(plain, roff)
     return [r"\&" + line if line.startswith(".") else line for line in text.splitlines()]
 
 
-def macro(match, page):
-    """The macro for a token, or None if it is none after all."""
+def program(text):
+    return [".PP", ".in +4n", ".EX", *literal(text), ".EE", ".in"]
+
+
+def bold(text):
+    return rf"\fB{text}\fP"
+
+
+def italic(text):
+    return rf"\fI{text}\fP"
+
+
+def reference(name, section):
+    return bold(name) + f"({section})"
+
+
+def token(match, page):
     found = match.groupdict()
     if found["code"]:
         inner = TOKEN.fullmatch(found["code"])
         if inner and not inner["code"]:
-            return macro(inner, page)
-        if re.fullmatch(r"[a-z_]\w*", found["code"]):
-            return "Fa " + found["code"]
-        return "Ql " + quoted(found["code"])
+            return token(inner, page)
+        if re.fullmatch(r"[a-z_][\w.]*", found["code"]):
+            return italic(found["code"])
+        return bold(escape(found["code"]))
     if found["own"]:
         if found["arguments"]:
-            arguments = [quoted(one) for one in found["arguments"].split(", ")]
-            return " ".join(["Fn", found["own"], *arguments])
-        if found["own"] in page.functions:
-            return "Fn " + found["own"]
-        return f"Xr {found['own']} 3"
+            return f"{bold(found['own'])}({escape(found['arguments'])})"
+        return bold(found["own"]) + ("()" if found["own"] in page.functions else "(3)")
     if found["manual"]:
-        return f"Xr {found['manual']} {found['section']}"
+        return reference(found["manual"], found["section"])
     if found["function"]:
-        return "Fn " + found["function"]
+        return bold(found["function"]) + "()"
     if found["negative"]:
-        return r"Pf \- Er " + found["negative"]
+        return bold(r"\-" + found["negative"])
     if found["errno"]:
-        return "Er " + found["errno"] if found["errno"] in ERRNOS else None
-    for kind, name in (("constant", "Dv"), ("path", "Pa"), ("include", "In")):
-        if found[kind]:
-            return f"{name} {escape(found[kind])}"
-    return None
+        return bold(found["errno"]) if found["errno"] in ERRNOS else found["errno"]
+    if found["constant"]:
+        return bold(escape(found["constant"]))
+    if found["path"]:
+        return italic(found["path"])
+    return italic(f"<{found['include']}>")
 
 
-def quoted(word):
-    word = escape(word)
-    return f'"{word}"' if " " in word else word
+def inline(text, page):
+    parts, at = [], 0
+    for match in TOKEN.finditer(text):
+        parts += [escape(text[at:match.start()]), token(match, page)]
+        at = match.end()
+    return "".join([*parts, escape(text[at:])])
 
 
 def sentences(text):
-    return re.split(r"(?<=[.!?])\s+(?=[A-Z`\"(])|(?<=[a-z]\.)\s+(?=[a-z]+\[)", text)
+    return re.split(r"(?<=[.!?:])\s+(?=[A-Z`\"(/])", text)
 
 
 def prose(text, page):
-    """Lines of mdoc: a sentence begins a line, and so does a macro."""
+    """Lines of roff: each sentence begins a line, and none is longer than 80."""
     lines = []
     for sentence in sentences(text):
-        at, plain = 0, ""
-        for match in TOKEN.finditer(sentence):
-            if match.start() < at:
-                continue
-            before = re.search(r"\S*$", sentence[at:match.start()]).group()
-            after = re.match(r"\S*", sentence[match.end():]).group()
-            made = macro(match, page)
-            ending = re.fullmatch(r"('s)?([),.;:!?]*)", after)
-            if made is None or before not in ("", "(") or not ending:
-                continue
-            plain += sentence[at:match.start() - len(before)]
-            lines += wrap(plain)
-            name, _, arguments = made.partition(" ")
-            genitive = ["Ns 's"] if ending.group(1) else []
-            lines.append(" ".join([f".{name}", *before, arguments, *genitive, *ending.group(2)]))
-            at, plain = match.end() + len(after), ""
-        lines += wrap(plain + sentence[at:])
-    return lines
-
-
-def wrap(text):
-    lines, line = [], ""
-    for word in escape(text.replace("`", "")).split():
-        if line and len(line) + 1 + len(word) > 78:
-            lines.append(line)
-            line = ""
-        line += (" " if line else "") + word
-    if line:
+        line = ""
+        for word in inline(sentence, page).split():
+            if line and len(line) + 1 + len(word) > 80:
+                lines.append(line)
+                line = ""
+            line += (" " if line else "") + word
         lines.append(line)
     return [r"\&" + one if one[0] in ".'" else one for one in lines]
 
 
-def capital(text, names=()):
-    """A sentence's first letter; not that of a name, nor of code."""
+def capital(text):
+    """A sentence's first letter; not that of code."""
     first = re.match(r"[\w`/(]+", text)
-    if not first or first.group() in names or not first.group().isalpha():
+    if not first or not first.group().isalpha():
         return text
     return text[0].upper() + text[1:]

@@ -4,19 +4,19 @@
 use std::fs;
 use std::path::Path;
 
-/// The groups of the header, in its order: a title, and the file in src/ffi
-/// that has the constants, types and functions.
-const GROUPS: [(&str, &str); 10] = [
-    ("Statuses and signals", "status"),
-    ("Starting a child", "spawn"),
-    ("Waiting", "wait"),
-    ("SIGCHLD, polling, and the duty of an init", "notice"),
-    ("Acting on a child", "act"),
-    ("Capturing output", "capture"),
-    ("Sets: the process loop", "set"),
-    ("Pipelines", "pipeline"),
-    ("Terminals", "terminal"),
-    ("Asking, and letting go", "ask"),
+/// The groups of the header, in its order: a title, and the files in src/ffi
+/// that have the constants, types and functions.
+const GROUPS: [(&str, &[&str]); 10] = [
+    ("Statuses and signals", &["status"]),
+    ("Starting a child", &["spawn_options", "spawn", "error"]),
+    ("Waiting", &["wait"]),
+    ("SIGCHLD, polling, and the tasks of an init", &["notice"]),
+    ("Acting on a child", &["act"]),
+    ("Capturing output", &["capture_options", "capture"]),
+    ("Sets: the process loop", &["set", "set_capture"]),
+    ("Pipelines", &["pipeline"]),
+    ("Terminals", &["terminal"]),
+    ("Queries, descriptors and closing", &["ask"]),
 ];
 
 fn main() {
@@ -36,19 +36,20 @@ fn generate(root: &Path) -> String {
     let file = root.join("packaging/header/cbindgen.toml");
     let config = cbindgen::Config::from_file(file).unwrap_or_else(|error| fail(error));
     let mut text = read(root, "preamble.h");
-    for (title, file) in GROUPS {
+    for (title, files) in GROUPS {
         text += &format!("\n/*\n * {title}\n */\n\n");
-        text += group(root, file, &config).trim();
+        text += group(root, files, &config).trim();
         text += "\n";
     }
     text + &read(root, "postamble.h")
 }
 
-fn group(root: &Path, file: &str, config: &cbindgen::Config) -> String {
-    let source = root.join(format!("src/ffi/{file}.rs"));
-    let builder = cbindgen::Builder::new().with_config(config.clone()).with_src(&source);
-    let bindings =
-        builder.generate().unwrap_or_else(|error| fail(format!("{}: {error}", source.display())));
+fn group(root: &Path, files: &[&str], config: &cbindgen::Config) -> String {
+    let mut builder = cbindgen::Builder::new().with_config(config.clone());
+    for file in files {
+        builder = builder.with_src(root.join(format!("src/ffi/{file}.rs")));
+    }
+    let bindings = builder.generate().unwrap_or_else(|error| fail(format!("{files:?}: {error}")));
     let mut bytes = Vec::new();
     bindings.write(&mut bytes);
     String::from_utf8(bytes).expect("cbindgen writes text")

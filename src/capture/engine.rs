@@ -16,6 +16,7 @@ use super::pipes::Pipes;
 use super::sink::Sink;
 use crate::children::child::Child;
 use crate::children::state;
+use crate::start::failure::{Failure, Reason};
 use crate::status::word::Status;
 use crate::stop::sequence::{Plan, Sequence, Target};
 use crate::sys::deadline::Deadline;
@@ -51,11 +52,14 @@ impl Setup<'_> {
     }
 
     /// For a child that leads a group, or does not, and has pipes on these streams.
-    /// ENOENT for a feed or a sink of a stream that has none.
-    pub fn check(&self, leads_group: bool, pipes: [bool; 3]) -> Result<()> {
+    /// A feed or a sink needs a pipe on its stream.
+    pub fn check(&self, leads_group: bool, pipes: [bool; 3]) -> Result<(), Failure> {
         self.plan.check(leads_group)?;
         let mut wanted = self.wanted().into_iter().zip(pipes);
-        if wanted.any(|(wanted, pipe)| wanted && !pipe) { Err(Errno::ENOENT) } else { Ok(()) }
+        match wanted.position(|(wanted, pipe)| wanted && !pipe) {
+            Some(stream) => Err(Failure::misuse(Reason::NoPipe, stream)),
+            None => Ok(()),
+        }
     }
 }
 

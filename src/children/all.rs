@@ -5,7 +5,7 @@ use super::look::Look;
 use super::lost;
 use super::slot::Phase;
 use super::state::{self, State};
-use crate::sys::wait::{self, Change, Whom};
+use crate::sys::wait::{self, Change, WaitId};
 use core::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 /// How many places of the table one section looks at.
@@ -73,7 +73,7 @@ pub fn walk(reaps_foreign: bool, mut report: impl FnMut(&Change)) -> (u32, u32) 
     let (mut ours, mut foreign, mut last) = (0u32, 0u32, 0);
     loop {
         // Without the lock: it is a hint only, and takes long with many children.
-        let in_front = wait::waitid(Whom::Any, wait::EXITED | wait::NO_HANG | wait::PEEK);
+        let in_front = wait::waitid(WaitId::Any, wait::EXITED | wait::NO_HANG | wait::PEEK);
         let Ok(Some(Change { pid, .. })) = in_front else { return (ours, foreign) };
         // Seen before: a call needs its zombie, or a debugger has it.
         if pid == last {
@@ -108,7 +108,7 @@ fn look_in_front(pid: i32, reaps_foreign: bool) -> Seen {
     if !reaps_foreign {
         return Seen::Unknown;
     }
-    match wait::waitid(Whom::Pid(pid), wait::EXITED | wait::NO_HANG) {
+    match wait::waitid(WaitId::Pid(pid), wait::EXITED | wait::NO_HANG) {
         Ok(Some(change)) => Seen::Foreign(change),
         _ => Seen::Unknown,
     }

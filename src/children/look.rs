@@ -5,7 +5,7 @@ use super::slot::{Phase, Usage};
 use super::state::State;
 use crate::status::word::Status;
 use crate::sys::pidfd::{self, Record};
-use crate::sys::wait::{self, Change, Rusage, Whom};
+use crate::sys::wait::{self, Change, Rusage, WaitId};
 use crate::sys::{Errno, Result};
 
 #[derive(Clone, Copy)]
@@ -62,15 +62,15 @@ impl State {
     pub fn ask(&mut self, index: u32, options: i32) -> Result<Option<Change>> {
         loop {
             let slot = self.slots.get(index).ok_or(Errno::EBADF)?;
-            let whom = slot.whom();
-            match wait::waitid(whom, options) {
+            let wait_id = slot.wait_id();
+            match wait::waitid(wait_id, options) {
                 Err(Errno::EINTR) => {}
                 // The program has closed it: the number may be anything by now.
-                Err(Errno::EBADF) if matches!(whom, Whom::Pidfd(_)) => _ = slot.pidfd.give_up(),
+                Err(Errno::EBADF) if matches!(wait_id, WaitId::Pidfd(_)) => _ = slot.pidfd.give_up(),
                 // A container profile may object to P_PIDFD as to anything new.
                 Err(errno)
                     if errno.means_unsupported()
-                        && matches!(whom, Whom::Pidfd(_))
+                        && matches!(wait_id, WaitId::Pidfd(_))
                         && !slot.is_private =>
                 {
                     wait::forget_pidfd();

@@ -7,7 +7,7 @@ use super::state::State;
 use crate::status::word::Status;
 use crate::sys::memory::Erased;
 use crate::sys::{epoll, pidfd};
-use crate::sys::wait::{self, Whom};
+use crate::sys::wait::{self, WaitId};
 
 impl State {
     /// After anything that may have been the last use of something.
@@ -42,11 +42,11 @@ impl State {
         if !slot.has_exited() || !slot.owns_pid || slot.holds != 0 {
             return;
         }
-        let (whom, pid) = (slot.whom(), slot.pid);
-        let reaped = wait::waitid(whom, wait::EXITED | wait::NO_HANG);
+        let (wait_id, pid) = (slot.wait_id(), slot.pid);
+        let reaped = wait::waitid(wait_id, wait::EXITED | wait::NO_HANG);
         if matches!(reaped, Err(errno) if errno.0 != libc::ECHILD) {
             // P_PIDFD was refused this time; the zombie is still there, and its pid.
-            let _ = wait::waitid(Whom::Pid(pid), wait::EXITED | wait::NO_HANG);
+            let _ = wait::waitid(WaitId::Pid(pid), wait::EXITED | wait::NO_HANG);
         }
         self.disown_pid(index);
     }

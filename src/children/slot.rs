@@ -5,7 +5,7 @@ use super::list::{Links, List};
 use crate::status::word::Status;
 use crate::sys::fd::Held;
 use crate::sys::memory::{Parked, stored};
-use crate::sys::wait::Whom;
+use crate::sys::wait::WaitId;
 use crate::sys::zeroed::{zeroed_enum, zeroed_struct};
 
 /// The figures of rusage that the kernel keeps for a child, in the order of
@@ -118,10 +118,10 @@ impl Slot {
         self.usage = usage.unwrap_or_default();
     }
 
-    pub fn whom(&self) -> Whom {
+    pub fn wait_id(&self) -> WaitId {
         match self.pidfd.get() {
-            Some(pidfd) if self.is_private => Whom::Pidfd(pidfd),
-            pidfd => Whom::best(self.pid, pidfd),
+            Some(pidfd) if self.is_private => WaitId::Pidfd(pidfd),
+            pidfd => WaitId::best(self.pid, pidfd),
         }
     }
 

@@ -1,8 +1,11 @@
 //! Between the C structs of a capture and its own types.
 
 use super::act::plan_of;
-use super::capture::*;
-use super::spawn::{self, chld_error, chld_spawn_options};
+use super::capture::{CHLD_CAPTURE_FDS, chld_capture_wait, chld_poll};
+use super::capture_options::*;
+use super::error::{self, chld_error};
+use super::spawn;
+use super::spawn_options::chld_spawn_options;
 use super::wait::{chld_resources, resources_of};
 use super::pipeline::{self, chld_pipeline_result, chld_stage};
 use super::{chld_argv, growth, to_c, write_out};
@@ -13,7 +16,7 @@ use crate::capture::feed::Feed;
 use crate::capture::lines::Lines;
 use crate::capture::outlet::Outlet;
 use crate::capture::sink::{Buffer, Sink};
-use crate::start::failure::{Failure, Reason, Step};
+use crate::start::failure::{Failure, OrMisuse, Reason, Step};
 use crate::start::spawn as start;
 use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
@@ -22,6 +25,8 @@ use crate::sys::list::List;
 use crate::sys::memory::{Keeping, Paged, parcel};
 use crate::sys::{Errno, Result, clock, fd};
 use core::ffi::c_int;
+
+const SIZES: [Reason; 3] = [Reason::CaptureSizeZero, Reason::CaptureSize, Reason::CaptureNewer];
 
 /// # Safety
 /// As for `setup_of`.
@@ -34,10 +39,10 @@ pub unsafe fn begin<'a>(
 }
 
 /// # Safety
-/// `options` must be NULL or what the header says it is, and all that it points
+/// `options` must be NULL or what the header requires, and all that it points
 /// to stay for `'a`, the buffers nobody else's.
 #[inline(never)]
-pub unsafe fn setup_of<'a>(options: *const chld_capture_options) -> Result<Setup<'a>> {
+pub unsafe fn setup_of<'a>(options: *const chld_capture_options) -> Result<Setup<'a>, Failure> {
     let began = clock::now_ns();
     if options.is_null() {
         return Ok(Setup {
@@ -55,23 +60,27 @@ pub unsafe fn setup_of<'a>(options: *const chld_capture_options) -> Result<Setup
     }
     // SAFETY: by the contract, all of it.
     unsafe {
-        let options = growth::copy(options)?;
-        if options.flags & !(CHLD_CAPTURE_EOF | CHLD_CAPTURE_CANCEL) != 0 || options.reserved != 0 {
-            return Err(Errno::EINVAL);
-        }
+        let options = growth::checked(options, SIZES)?;
+        require(options.flags & !(CHLD_CAPTURE_EOF | CHLD_CAPTURE_CANCEL) == 0, Reason::CaptureFlags, 0)?;
+        require(options.reserved == 0, Reason::CaptureReserved, 0)?;
         Ok(Setup {
             feed: feed_of(&options.r#in)?,
-            sinks: [sink_of(&options.out)?, sink_of(&options.err)?],
-            outlets: [outlet_of(&options.out)?, outlet_of(&options.err)?],
+            sinks: [sink_of(&options.out, 1)?, sink_of(&options.err, 2)?],
+            outlets: [outlet_of(&options.out, 1)?, outlet_of(&options.err, 2)?],
             until_eof: options.flags & CHLD_CAPTURE_EOF != 0,
             only_stops: false,
             timeout: match options.timeout_ms {
                 0 => Deadline::Never,
-                timeout => Deadline::after_ms(timeout)?,
+                timeout => Deadline::after_ms(timeout)
+                    .map_err(|_| Failure::misuse(Reason::CaptureTimeout, 0))?,
             },
             cancel: match options.flags & CHLD_CAPTURE_CANCEL {
                 0 => None,
-                _ => fd::require_open(options.cancel_fd).map(|()| Some(options.cancel_fd))?,
+                _ => {
+                    fd::require_open(options.cancel_fd)
+                        .map_err(|errno| not_open(errno, Reason::CancelFd, 0))?;
+                    Some(options.cancel_fd)
+                }
             },
             plan: plan_of(options.stop)?,
             began,
@@ -83,7 +92,7 @@ pub unsafe fn setup_of<'a>(options: *const chld_capture_options) -> Result<Setup
 /// can be known to be wrong with the capture is found before the start.
 ///
 /// # Safety
-/// All must be NULL or what the header says it is; what the capture points to stays for
+/// All must be NULL or what the header requires; what the capture points to stays for
 /// `'a`.
 pub unsafe fn start_captured<'a>(
     argv: chld_argv,
@@ -91,45 +100,41 @@ pub unsafe fn start_captured<'a>(
     capture_options: *const chld_capture_options,
     reterr: *mut chld_error,
 ) -> Result<(u64, Setup<'a>), c_int> {
-    let wrong = |errno| Failure::new(Step::Capture, 0, errno);
     // SAFETY: by the contract.
     unsafe {
-        let refuse = |failure| spawn::failed(failure, b"", reterr);
-        let setup = setup_of(capture_options).map_err(|errno| refuse(wrong(errno)))?;
+        let refuse = |failure: Failure| error::failed(failure, &failure.capture_item(), reterr);
+        let setup = setup_of(capture_options).map_err(refuse)?;
         let (mut request, user) = spawn::request_of(argv, spawn_options).map_err(refuse)?;
         if request.detached {
             return Err(refuse(Failure::misuse(Reason::DetachedRun, 0)));
         }
         request.add_pipes(setup.wanted());
-        let checked = setup.check(request.leads_group(), request.pipes());
-        checked.map_err(|errno| refuse(wrong(errno)))?;
+        setup.check(request.leads_group(), request.pipes()).map_err(refuse)?;
         let started = start::spawn(&request, user);
-        let handle = started.map_err(|failure| spawn::failed(failure, request.item(&failure), reterr))?;
+        let handle = started.map_err(|failure| error::failed(failure, request.item(&failure), reterr))?;
         Ok((handle, setup))
     }
 }
 
 /// # Safety
 /// See `setup_of`.
-unsafe fn feed_of<'a>(feed: &chld_feed) -> Result<Feed<'a>> {
-    if feed.flags != 0 || feed.reserved != [0; 4] {
-        return Err(Errno::EINVAL);
-    }
+unsafe fn feed_of<'a>(feed: &chld_feed) -> Result<Feed<'a>, Failure> {
+    require(feed.flags == 0 && feed.reserved == [0; 4], Reason::FeedReserved, 0)?;
     match feed.mode {
         CHLD_FEED_NONE => Ok(Feed::Nothing),
         CHLD_FEED_BUFFER if feed.size == 0 => Ok(Feed::Bytes(&[])),
         CHLD_FEED_BUFFER if feed.data.is_null() || feed.size > isize::MAX as usize => {
-            Err(Errno::EINVAL)
+            Err(Failure::misuse(Reason::FeedData, 0))
         }
         CHLD_FEED_BUFFER => {
             // SAFETY: by the contract, and the size is one a slice can have.
             Ok(Feed::Bytes(unsafe { core::slice::from_raw_parts(feed.data.cast(), feed.size) }))
         }
         CHLD_FEED_CALLBACK => {
-            let give = feed.callback.ok_or(Errno::EINVAL)?;
+            let give = feed.callback.or_misuse(Reason::StreamCallback)?;
             Ok(Feed::Callback { give, argument: feed.argument })
         }
-        _ => Err(Errno::EINVAL),
+        _ => Err(Failure::misuse(Reason::FeedMode, 0)),
     }
 }
 
@@ -138,10 +143,9 @@ const LINE: usize = 64 * 1024;
 
 /// # Safety
 /// See `setup_of`.
-unsafe fn sink_of<'a>(sink: &chld_sink) -> Result<Sink<'a>> {
-    if sink.flags & !CHLD_SINK_TEE != 0 || sink.reserved != [0; 5] {
-        return Err(Errno::EINVAL);
-    }
+unsafe fn sink_of<'a>(sink: &chld_sink, stream: usize) -> Result<Sink<'a>, Failure> {
+    require(sink.flags & !CHLD_SINK_TEE == 0, Reason::SinkFlags, stream)?;
+    require(sink.reserved == [0; 5], Reason::SinkReserved, stream)?;
     let size = sink.size;
     let head = match sink.mode {
         CHLD_SINK_NONE => return Ok(Sink::Nothing),
@@ -155,30 +159,44 @@ unsafe fn sink_of<'a>(sink: &chld_sink) -> Result<Sink<'a>> {
             return Ok(Sink::Growing { bytes: Growing::new(), most });
         }
         CHLD_SINK_CALLBACK => {
-            return callback_of(sink).map(Sink::Callback);
+            return callback_of(sink, stream).map(Sink::Callback);
         }
         CHLD_SINK_LINES if size <= isize::MAX as usize => {
             let most = if size == 0 { LINE } else { size };
-            return Ok(Sink::Lines(Lines::new(callback_of(sink)?, most)));
+            return Ok(Sink::Lines(Lines::new(callback_of(sink, stream)?, most)));
         }
-        _ => return Err(Errno::EINVAL),
+        CHLD_SINK_LINES => return Err(Failure::misuse(Reason::SinkSize, stream)),
+        CHLD_SINK_FD => return Err(Failure::misuse(Reason::SinkTee, stream)),
+        _ => return Err(Failure::misuse(Reason::SinkMode, stream)),
     };
-    if sink.buffer.is_null() && size > 0 {
-        return Err(Errno::EINVAL);
-    }
+    require(!sink.buffer.is_null() || size == 0, Reason::SinkBuffer, stream)?;
     // SAFETY: by the contract; NULL has no size.
     let bytes = unsafe { super::buffer_of(sink.buffer, size) };
     Ok(Sink::Buffer(Buffer::new(bytes, head)))
 }
 
-fn callback_of(sink: &chld_sink) -> Result<Callback> {
-    let take = sink.callback.ok_or(Errno::EINVAL)?;
+fn callback_of(sink: &chld_sink, stream: usize) -> Result<Callback, Failure> {
+    let take = sink.callback.ok_or_else(|| Failure::misuse(Reason::StreamCallback, stream))?;
     Ok(Callback { take, argument: sink.argument })
 }
 
-fn outlet_of(sink: &chld_sink) -> Result<Option<Outlet>> {
+fn outlet_of(sink: &chld_sink, stream: usize) -> Result<Option<Outlet>, Failure> {
     let passes = sink.mode == CHLD_SINK_FD || sink.flags & CHLD_SINK_TEE != 0;
-    passes.then(|| Outlet::new(sink.fd)).transpose()
+    let outlet = passes.then(|| Outlet::new(sink.fd)).transpose();
+    outlet.map_err(|errno| not_open(errno, Reason::SinkFd, stream))
+}
+
+#[inline(never)]
+fn require(is_right: bool, reason: Reason, index: usize) -> Result<(), Failure> {
+    if is_right { Ok(()) } else { Err(Failure::misuse(reason, index)) }
+}
+
+/// What is wrong with a descriptor in the options.
+fn not_open(errno: Errno, reason: Reason, index: usize) -> Failure {
+    match errno {
+        Errno::EBADF => Failure::misuse(reason, index),
+        other => Failure::new(Step::Capture, index, other),
+    }
 }
 
 /// Takes the result out of a capture. What grew is the caller's then.
@@ -316,7 +334,7 @@ fn captured(drain: &mut Drain, held: bool) -> chld_stream_result {
     }
 }
 
-/// What there is to tell of a child that was not captured.
+/// The result for a child that was not captured.
 pub fn nothing() -> chld_capture_result {
     const NOTHING: chld_stream_result = chld_stream_result {
         total: 0,
@@ -360,7 +378,7 @@ pub fn wait_of(capture: &Capture, turn: Turn) -> chld_capture_wait {
         count = count.wrapping_add((place.fd < 0) as u32);
         *place = chld_poll { fd: one.fd, events: place.events | one.events, revents: 0 };
     }
-    // A loop that is edge-triggered hears of what is left only by being called.
+    // An edge-triggered loop goes on with what is left only if it is called.
     let timeout_ms = if turn == Turn::Busy { 0 } else { capture.until().left_ms() };
     chld_capture_wait { fds, count, timeout_ms, reserved: [0; 2] }
 }

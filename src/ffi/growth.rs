@@ -1,5 +1,6 @@
 //! Structs that callers fill, and that grow from version to version.
 
+use crate::start::failure::{Failure, Reason};
 use crate::sys::{Errno, Result};
 use core::mem::{MaybeUninit, size_of};
 
@@ -19,8 +20,8 @@ const LARGEST_SIZE: usize = 4096;
 /// that never was, E2BIG if the caller uses what this library does not have.
 ///
 /// # Safety
-/// `given` must be valid for as many bytes as its first member says.
-pub unsafe fn copy<T: Growing>(given: *const T) -> Result<T> {
+/// `given` must be valid for the number of bytes in its first member.
+unsafe fn copy<T: Growing>(given: *const T) -> Result<T> {
     let mut known = MaybeUninit::<T>::zeroed();
     // SAFETY: `given` by the contract; `known` is a live local of that size.
     // Zero is a value of every member that is not copied, by `Growing`.
@@ -28,6 +29,25 @@ pub unsafe fn copy<T: Growing>(given: *const T) -> Result<T> {
         let place = known.as_mut_ptr().cast();
         copy_bytes(given.cast(), T::FIRST_SIZE, place, size_of::<T>())?;
         Ok(known.assume_init())
+    }
+}
+
+/// The same. `[zero, wrong, newer]` are the rules that a size can break.
+///
+/// # Safety
+/// As for `copy`.
+pub unsafe fn checked<T: Growing>(given: *const T, rules: [Reason; 3]) -> Result<T, Failure> {
+    let [zero, wrong, newer] = rules;
+    // SAFETY: by the contract; the first member is the size.
+    unsafe {
+        copy(given).map_err(|errno| {
+            let reason = match (given.cast::<usize>().read(), errno) {
+                (0, _) => zero,
+                (_, Errno::E2BIG) => newer,
+                _ => wrong,
+            };
+            Failure::misuse(reason, 0)
+        })
     }
 }
 

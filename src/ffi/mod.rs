@@ -6,7 +6,9 @@
 mod act;
 mod ask;
 mod capture;
+mod capture_options;
 mod capture_setup;
+mod error;
 #[cfg(feature = "fuzz")]
 mod fuzz;
 mod growth;
@@ -14,7 +16,9 @@ mod notice;
 mod options;
 mod pipeline;
 mod set;
+mod set_capture;
 mod spawn;
+mod spawn_options;
 mod status;
 mod terminal;
 mod wait;

@@ -1,5 +1,7 @@
 use super::options::FLAGS;
-use super::spawn::{CHLD_SPAWN_KILL_ON_DEATH, CHLD_SPAWN_NO_NEW_PRIVS, CHLD_SPAWN_PRIVATE};
+use super::spawn_options::{
+    CHLD_SPAWN_KILL_ON_DEATH, CHLD_SPAWN_NO_NEW_PRIVS, CHLD_SPAWN_PRIVATE,
+};
 use super::status::chld_status;
 use super::{quietly, to_c, write_out};
 use crate::children::all;
@@ -13,29 +15,36 @@ use core::ffi::{c_int, c_void};
 /// calls.
 pub const CHLD_SIGCHLD_NOTIFY: u32 = 1;
 
-/// Installs a SIGCHLD handler that reaps the children of this library as soon as they exit,
-/// and no other children. Their statuses are kept: chld_peek() and chld_wait() return them
-/// at any later time. A program that calls nothing else collects no zombies.
+/// Installs a SIGCHLD handler that reaps the children of this library as soon as they
+/// exit, and no other children.
 ///
 /// `flags`: 0, or CHLD_SIGCHLD_NOTIFY.
 ///
-/// The handler that was there before is still called, as it asked to be (SA_SIGINFO, mask,
-/// SA_NOCLDSTOP). The handler leaves errno as it was, even if the earlier one does not.
-/// System calls that SIGCHLD interrupts are restarted where signal(7) says that SA_RESTART
-/// does that (read(), waitpid(); never poll(), select(), epoll_wait(), nanosleep()), unless
-/// an earlier handler was installed without it.
+/// The statuses are kept: chld_peek() and chld_wait() return them at any later time. A
+/// program that calls nothing else collects no zombies.
 ///
-/// The handler is installed once. A handler that other code installs over it later must call
-/// it: if it does not, chld_environment() reports CHLD_ENV_HANDLER_OVERWRITTEN. If the
-/// disposition is SIG_DFL or SIG_IGN by now, a call installs the handler anew. Calling this
-/// again changes the mode.
+/// The handler that was there before is still called, as it asked to be (SA_SIGINFO,
+/// mask, SA_NOCLDSTOP). The handler leaves errno as it was, even if the earlier one does
+/// not. System calls that SIGCHLD interrupts are restarted as with SA_RESTART (see
+/// signal(7): read() and waitpid(), but never poll(), select(), epoll_wait() or
+/// nanosleep()), unless an earlier handler was installed without that flag. The handler
+/// needs 4 KB of stack.
+///
+/// The handler is installed once. A handler that other code installs over it later must
+/// call it: if it does not, chld_environment() reports CHLD_ENV_HANDLER_OVERWRITTEN. If
+/// the disposition has become SIG_DFL or SIG_IGN, a call installs the handler anew.
+/// Calling this again changes the mode.
 ///
 /// At least one thread must have SIGCHLD unblocked: see chld_environment().
 ///
 /// Returns 0, or
-/// -EINVAL unknown flags;
-/// -EMFILE, -ENFILE, -ENOMEM, -EAGAIN no descriptor or memory left.
-/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+/// -EINVAL: unknown flags.
+/// -EMFILE, -ENFILE: no descriptor left for the self-pipe.
+/// -ENOMEM, -EAGAIN: no memory left.
+///
+/// Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+/// Stack: 6 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_sigchld_install(flags: u32) -> c_int {
     quietly(|| {
@@ -46,64 +55,85 @@ pub extern "C" fn chld_sigchld_install(flags: u32) -> c_int {
     })
 }
 
-/// Ends what chld_sigchld_install() began, and removes the handler if nothing else needs it.
+/// Ends what chld_sigchld_install() began, and removes the handler if nothing else needs
+/// it.
 ///
-/// The handler stays if another handler lies over it, or if a set, an exit descriptor or a
-/// sleeping call needs it. A set, a wait or an exit descriptor may have installed it
+/// The handler stays if another handler lies over it, or if a set, an exit descriptor or
+/// a sleeping call needs it. A set, a wait or an exit descriptor may have installed it
 /// without chld_sigchld_install(): it stays when that is closed. A later call removes it
-/// then. What was installed before comes back.
+/// then. The handler that was installed before is restored.
 ///
-/// Returns 0, or -ENOENT if there is nothing to remove.
-/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+/// Returns 0, or
+/// -ENOENT: there is nothing to remove.
+///
+/// Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+/// Stack: 6 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_sigchld_remove() -> c_int {
     quietly(|| program::remove().map(|()| 0))
 }
 
-/// A descriptor that becomes readable with every SIGCHLD, after
-/// chld_sigchld_install(). Poll it, and call chld_sigchld_pending() when it is
-/// readable.
+/// Returns a descriptor that becomes readable with every SIGCHLD, after
+/// chld_sigchld_install().
 ///
-/// Returns the descriptor, or -ENOENT if the handler is not installed.
-/// Ownership: it belongs to the library, and chld_sigchld_remove() closes it: do
-/// not read it, do not close it.
-/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+/// Poll it, and call chld_sigchld_pending() when it is readable.
+///
+/// Returns the descriptor, or
+/// -ENOENT: the handler is not installed.
+///
+/// Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+/// Ownership: the descriptor belongs to the library, and chld_sigchld_remove() closes it.
+/// Do not read from it and do not close it.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_sigchld_fd() -> c_int {
     quietly(program::pipe)
 }
 
-/// Whether a SIGCHLD has come since the last call of this. A signal means
-/// "look", never "one": look at every child (chld_reap(), chld_wait() with 0)
-/// after this has returned, and none is missed.
+/// Returns whether a SIGCHLD has come since the last call of this function.
 ///
-/// Returns 1 or 0, or -ENOENT if the handler is not installed.
-/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+/// A signal means that one or more children have changed. Look at every child after the
+/// call has returned, with chld_reap() or with chld_wait() and timeout 0. Then you miss
+/// none.
+///
+/// Returns 1 or 0, or
+/// -ENOENT: the handler is not installed.
+///
+/// Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_sigchld_pending() -> c_int {
     quietly(|| program::take_pending().map(c_int::from))
 }
 
-/// Reaps every child of the library that has ended, and nobody else's, without
-/// waiting: cleaning up by polling, with or without a handler.
+/// Reaps every child of the library that has exited, and no other children, without
+/// waiting.
 ///
-/// Returns how many were found to have ended that nobody had seen end before.
-/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+/// Use it to clean up by polling, with or without a handler.
+///
+/// Returns the number of children whose exit this call was the first to see.
+///
+/// Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 4 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_reap() -> c_int {
     quietly(|| Ok(c_int::try_from(all::reap()).unwrap_or(c_int::MAX)))
 }
 
-/// The kernel tells of ends by pidfd: no handler, no signal.
+/// Exits are detected by pidfd: no handler, no signal.
 pub const CHLD_ENGINE_PIDFD: i32 = 1;
-/// They are learnt by SIGCHLD and self-pipe where a limit, a set or an exit
+/// Exits are detected by SIGCHLD and a self-pipe, if a timeout, a set or an exit
 /// descriptor needs it.
 pub const CHLD_ENGINE_SIGCHLD: i32 = 2;
 
-/// What waits and sets run on, on this kernel and in this sandbox.
+/// Returns the mechanism by which waits and sets detect exits, on this kernel and in this
+/// sandbox.
 ///
 /// Returns CHLD_ENGINE_PIDFD or CHLD_ENGINE_SIGCHLD.
-/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+///
+/// Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_engine() -> c_int {
     quietly(|| {
@@ -114,31 +144,34 @@ pub extern "C" fn chld_engine() -> c_int {
     })
 }
 
-/// SIGCHLD is ignored: the kernel reaps children by itself, and statuses can
-/// only be recovered from pidfds, since Linux 6.15.
+/// SIGCHLD is ignored: the kernel reaps children by itself, and statuses can only be
+/// recovered from pidfds, since Linux 6.15.
 pub const CHLD_ENV_SIGCHLD_IGNORED: u32 = 1;
 /// SA_NOCLDWAIT is set, with the same effect.
 pub const CHLD_ENV_NOCLDWAIT: u32 = 2;
-/// The calling thread blocks SIGCHLD. That harms the SIGCHLD engine if every
-/// thread does.
+/// The calling thread blocks SIGCHLD. This harms the SIGCHLD engine if every thread does.
 pub const CHLD_ENV_SIGCHLD_BLOCKED: u32 = 4;
-/// Our handler should be in force, and another one is. If that does not chain,
-/// ours is deaf; chld_sigchld_install() puts it back on top.
+/// The library's handler was installed, and another handler has replaced it or lies over
+/// it. If that one does not call the library's handler, SIGCHLD reaches nobody in the
+/// library.
 pub const CHLD_ENV_HANDLER_OVERWRITTEN: u32 = 8;
-/// No pidfd: see chld_engine().
+/// The kernel or a sandbox offers no pidfd: see chld_engine().
 pub const CHLD_ENV_NO_PIDFD: u32 = 16;
 /// Descriptor 0, 1 or 2 of this process is closed.
 pub const CHLD_ENV_STDIN_CLOSED: u32 = 32;
 pub const CHLD_ENV_STDOUT_CLOSED: u32 = 64;
 pub const CHLD_ENV_STDERR_CLOSED: u32 = 128;
 
-/// What in this process stands in the way of children and their statuses, to be
-/// told to a person.
+/// Returns what in this process is in the way of children and their statuses, for a
+/// message to a person.
 ///
 /// `ret`: CHLD_ENV_* bits; may be NULL.
 ///
-/// Returns 0, or a negative errno that sigaction() gave.
-/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+/// Returns 0, or
+/// The errors of sigaction().
+///
+/// Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 4 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_environment(ret: *mut u32) -> c_int {
     quietly(|| {
@@ -161,20 +194,23 @@ pub unsafe extern "C" fn chld_environment(ret: *mut u32) -> c_int {
     })
 }
 
-/// Checks whether this system can do what flags of a start ask for. Of these, two depend
-/// on the kernel: CHLD_SPAWN_PRIVATE and CHLD_SPAWN_KILL_ON_DEATH. The others are there
-/// everywhere, or a start with them says what is missing.
+/// Checks whether this system can do what flags of a start ask for.
 ///
 /// `flags`: CHLD_SPAWN_* bits, all that the start will have: CHLD_SPAWN_NO_NEW_PRIVS
 /// makes a difference to CHLD_SPAWN_KILL_ON_DEATH.
 ///
+/// Two flags depend on the kernel: CHLD_SPAWN_PRIVATE and CHLD_SPAWN_KILL_ON_DEATH. The
+/// others exist everywhere, or a start with them names what is missing.
+///
 /// Returns 0, or
-/// -ENOSYS the kernel is older than Linux 7.1, or a sandbox refuses clone3;
-/// -EPERM CHLD_SPAWN_KILL_ON_DEATH without CHLD_SPAWN_NO_NEW_PRIVS needs CAP_SYS_ADMIN;
-/// -EAGAIN it cannot be found out now: no memory, at a limit on processes, or in a new PID
-/// namespace without its init;
-/// -EINVAL unknown flags.
-/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+/// -ENOSYS: the kernel is older than Linux 7.1, or a sandbox refuses clone3.
+/// -EPERM: CHLD_SPAWN_KILL_ON_DEATH without CHLD_SPAWN_NO_NEW_PRIVS needs CAP_SYS_ADMIN.
+/// -EAGAIN: it cannot be found out now: no memory, at a limit on processes, or in a new
+///   PID namespace without its init.
+/// -EINVAL: unknown flags.
+///
+/// Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_supports(flags: u64) -> c_int {
     quietly(|| {
@@ -188,13 +224,19 @@ pub extern "C" fn chld_supports(flags: u64) -> c_int {
     })
 }
 
-/// Makes orphaned descendants children of this process (1), or no longer (0):
-/// for supervisors, and for inits that are not pid 1. They are reaped by
-/// chld_reap_foreign().
+/// Makes orphaned descendants children of this process, or ends that.
 ///
-/// Returns 0, -EINVAL if `on` is neither, or -ENOSYS where the system has no
-/// such thing (it is Linux's since 3.4).
-/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+/// `on`: 1 or 0.
+///
+/// It is meant for supervisors, and for inits that are not pid 1. Call
+/// chld_reap_foreign() to reap the orphans.
+///
+/// Returns 0, or
+/// -EINVAL: `on` is neither 0 nor 1.
+/// -ENOSYS: the system does not support this. Linux does since 3.4.
+///
+/// Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 1 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_subreaper(on: c_int) -> c_int {
     quietly(|| match on {
@@ -203,22 +245,26 @@ pub extern "C" fn chld_subreaper(on: c_int) -> c_int {
     })
 }
 
-/// Reaps every child of this process that has ended and is not this library's:
-/// the duty of pid 1 and of subreapers. Children of the library are reaped as
-/// well, but keep their statuses for their handles. Not for a program in which
-/// somebody else waits for children of theirs.
+/// Reaps every child of this process that has exited and does not belong to this library.
 ///
 /// `callback`: called for each foreign child, with its pid and status; may be NULL.
-/// `argument`: passed to it.
+/// `argument`: the last argument of `callback`.
 ///
-/// The kernel shows one child that has ended at a time. As long as a call is at
-/// work on one of the library's that has ended (a capture, chld_stop()), or a child
-/// is between clone and exec, foreign children behind it are not seen: call this again
-/// after it.
+/// This is the duty of pid 1 and of subreapers. Do not use it in a program in which other
+/// code waits for its own children. Children of the library are reaped as well, but keep
+/// their statuses for their handles.
 ///
-/// Returns how many foreign children were reaped.
-/// Thread-safe, as the callback is; async-signal-safe, if the callback is. Never
-/// blocks. Since 0.1.
+/// The kernel shows one child that has exited at a time. A child of the library hides
+/// foreign children behind it while a call is at work on its exit (a capture,
+/// chld_stop()), or while it is between clone and exec. Call this function again
+/// afterwards.
+///
+/// Returns the number of foreign children that were reaped.
+///
+/// Thread-safe, as the callback is. Async-signal-safe, if the callback is. Never blocks,
+/// except in the callback. Not a cancellation point. Stack: 4 KB, and what the callbacks
+/// need.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_reap_foreign(
     callback: Option<
@@ -229,7 +275,7 @@ pub unsafe extern "C" fn chld_reap_foreign(
     quietly(|| {
         let count = foreign::reap(|pid, status| {
             if let Some(callback) = callback {
-                // SAFETY: the caller's function, called as the header says.
+                // SAFETY: the caller's function, called as the header promises.
                 unsafe { callback(pid, &to_c(status), argument) };
             }
         });

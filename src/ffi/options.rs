@@ -1,7 +1,7 @@
 //! From the C struct of options to a request.
 
-use super::spawn::*;
-use crate::start::failure::{Failure, OrMisuse, Reason, Step};
+use super::spawn_options::*;
+use crate::start::failure::{Failure, OrMisuse, Reason};
 use crate::start::request::{Cwd, Dispositions, FdPair, Group, Mask, Request, Search, Stdio};
 use crate::sys::limit::Limit;
 use crate::sys::pty;
@@ -14,7 +14,7 @@ use core::mem::size_of;
 pub const FLAGS: u64 = CHLD_SPAWN_KILL_ON_DEATH | (CHLD_SPAWN_KILL_ON_DEATH - 1);
 
 /// # Safety
-/// Every pointer in `options` must be NULL or what the header says it is, and
+/// Every pointer in `options` must be NULL or what the header requires, and
 /// stay so for `'a`.
 #[inline(never)]
 pub unsafe fn request<'a>(
@@ -35,7 +35,7 @@ pub unsafe fn request<'a>(
         return Err(Failure::misuse(Reason::StdioCircle, 2));
     }
     let terminal = stdio.iter().position(|stdio| matches!(stdio, Stdio::Pty));
-    // SAFETY: all by the contract: NULL or what the header says.
+    // SAFETY: all by the contract: NULL or what the header requires.
     unsafe {
         Ok(Request {
             argv,
@@ -187,43 +187,8 @@ unsafe fn list<'a>(first: *const *const c_char) -> Option<StrList<'a>> {
     (!first.is_null()).then(|| unsafe { StrList::new(first) })
 }
 
-/// The numbers of the header are those of the logic, the structs laid out the
-/// same.
+/// The structs of the header are laid out as those of the logic.
 const _: () = {
-    macro_rules! same {
-        ($($c:ident $step:ident)*) => { $(assert!($c == Step::$step as i32);)* };
-    }
-    same! {
-        CHLD_STEP_NONE Nothing
-        CHLD_STEP_ARGUMENTS Arguments
-        CHLD_STEP_OPTIONS Options
-        CHLD_STEP_ENVIRONMENT Environment
-        CHLD_STEP_MEMORY Memory
-        CHLD_STEP_STDIO Stdio
-        CHLD_STEP_OPEN Open
-        CHLD_STEP_PIPE Pipe
-        CHLD_STEP_PTY Pty
-        CHLD_STEP_CGROUP Cgroup
-        CHLD_STEP_CLONE Clone
-        CHLD_STEP_DESCRIPTORS Descriptors
-        CHLD_STEP_MAP Map
-        CHLD_STEP_SESSION Session
-        CHLD_STEP_TERMINAL Terminal
-        CHLD_STEP_GROUP Group
-        CHLD_STEP_FOREGROUND Foreground
-        CHLD_STEP_LIMIT Limit
-        CHLD_STEP_NICE Nice
-        CHLD_STEP_AFFINITY Affinity
-        CHLD_STEP_SETGROUPS Setgroups
-        CHLD_STEP_SETGID Setgid
-        CHLD_STEP_SETUID Setuid
-        CHLD_STEP_CHDIR Chdir
-        CHLD_STEP_NO_NEW_PRIVS NoNewPrivs
-        CHLD_STEP_DEATH_SIGNAL DeathSignal
-        CHLD_STEP_SIGNALS Signals
-        CHLD_STEP_EXEC Exec
-        CHLD_STEP_INTERPRETER Interpreter
-    }
     assert!(size_of::<FdPair>() == size_of::<chld_fd_map>());
     assert!(size_of::<Limit>() == size_of::<chld_limit>());
 };

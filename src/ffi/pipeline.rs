@@ -1,7 +1,10 @@
-use super::capture::{chld_capture_options, chld_capture_result};
+use super::capture_options::{chld_capture_options, chld_capture_result};
 use super::capture_setup::{Kept, nothing, result_of, setup_of};
+use super::error::{self, chld_error};
 use super::set::chld_set;
-use super::spawn::{self, chld_error, chld_id, chld_spawn_options};
+use super::set_capture::require_open;
+use super::spawn::{self, chld_id};
+use super::spawn_options::chld_spawn_options;
 use super::status::chld_status;
 use super::wait::{chld_resources, resources_of};
 use super::{to_c, valid, write_out};
@@ -13,18 +16,18 @@ use crate::pipeline::start;
 use crate::pipeline::started::Started;
 use crate::set::begin;
 use crate::set::task::Purpose;
-use crate::start::failure::{At, Failure, ITEM_BYTES, Item, Reason, Step};
+use crate::start::failure::{Failure, Item, NO_ITEM, Reason, Step};
 use crate::status::word::Status;
 use crate::sys::Result;
 use crate::sys::host::Undisturbed;
 use core::ffi::{c_char, c_int};
 use core::iter::once;
 
-/// One stage of a pipeline: a program, and what came of it. Zero is the default in
+/// One stage of a pipeline: a program, and its result. Zero is the default in
 /// every member, so `{.argv = argv}` is a whole stage.
 ///
 /// Only the first stage can have an `in` in its options, and only the last one an `out`:
-/// the pipes between the stages are in the place of the others. A later stage whose
+/// the pipes between the stages replace the others. A later stage whose
 /// `group_mode` is CHLD_GROUP_INHERIT is in the process group of the first stage. So
 /// CHLD_GROUP_NEW for the first stage puts the whole pipeline into one group. (A stage
 /// that begins a session is alone in it.) Such a first stage cannot be private: its
@@ -38,31 +41,33 @@ pub struct chld_stage {
     pub options: *const chld_spawn_options,
     /// Must be 0.
     pub flags: u32,
-    /// The pid of the child, for messages. Written by each of the functions below, as is
-    /// all that follows.
+    /// The pid of the child, for messages. The functions below write this member and all
+    /// that follow.
     pub pid: i32,
     /// The handle of the child, from chld_pipeline(). CHLD_NONE from the other functions,
     /// which close it.
     pub id: chld_id,
     /// How the child exited. CHLD_STATE_RUNNING if it has not, or was not started.
     pub status: chld_status,
-    /// What the child has used up: see chld_usage(). All 0 if the child has not exited, or
-    /// if the kernel could not be asked.
+    /// The resources that the child has used: see chld_usage(). All 0 if the child has
+    /// not exited, or if the kernel could not be asked.
     pub usage: chld_resources,
     /// Must be 0.
     pub reserved: [u64; 4],
 }
 
-/// What a pipeline has come to.
+/// The result of a pipeline.
+///
+/// `pipefail` is `$?` in a shell with `set -o pipefail`. A stage that SIGPIPE killed,
+/// because the next one did not read everything, counts as failed.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct chld_pipeline_result {
     /// The result of the capture. `status`, `pid` and `usage` are those of the last stage;
     /// `in` is the first stage's.
     pub capture: chld_capture_result,
-    /// The status of the rightmost stage that did not exit with 0. If all did, the
-    /// status of the last stage. This is `$?` in a shell with `set -o pipefail`. A stage
-    /// that SIGPIPE killed, because the next one did not read everything, counts.
+    /// The status of the rightmost stage that did not exit with 0. If all did, the status
+    /// of the last stage.
     pub pipefail: chld_status,
     /// The stages with their pids, statuses and resource usage: those of the call; with an
     /// event, a copy, which belongs to the handle as the whole result does. NULL if nothing
@@ -73,39 +78,43 @@ pub struct chld_pipeline_result {
     /// The number of the stage that `pipefail` is about, counted from 1. 0 if all stages
     /// exited with 0.
     pub failed: i32,
-    /// 0.
+    /// Always 0.
     pub reserved: [u32; 5],
 }
 
 /// Starts a pipeline: each stage reads on its stdin what the one before it writes to its
 /// stdout.
 ///
-/// `stages`, `count`: the stages, the first one first. The handle and the pid of each
-/// child are written there. Must not be NULL, and at least 1.
+/// `stages`, `count`: the stages, the first one first, at least 1. The handle and the pid
+/// of each child are written there.
 /// `reterr`: what failed, and the number of the stage; may be NULL. Written on failure
 /// only.
 ///
 /// Each stage is a child like any other. The first stage can have a pipe on its stdin
-/// (chld_stdin_fd()), the last one on its stdout, and each on its stderr. Wait for each of
-/// them, or add each to a set. chld_kill_group() of the first stage signals the group of
-/// a pipeline that has one.
+/// (chld_stdin_fd()), the last one on its stdout, and each on its stderr. Wait for each
+/// of them, or add each to a set. If the pipeline has a group, chld_kill_group() of the
+/// first stage signals it.
 ///
-/// If a stage cannot be started, the earlier ones get SIGKILL and are reaped. If the
-/// pipeline has a group, all of that gets SIGKILL; if it had taken the terminal
+/// What the options alone show to be wrong is found before anything is started. If a
+/// stage cannot be started, the earlier ones get SIGKILL and are reaped. If the pipeline
+/// has a group, all of that gets SIGKILL; if it had taken the terminal
 /// (CHLD_SPAWN_FOREGROUND), the group that had it before gets it back.
 ///
 /// Returns 0, or
-/// -EINVAL `stages` is NULL, or `count` is 0 or too large (step "arguments"); `in` in the
-/// options of a later stage, or `out` in those of an earlier one ("stdio");
-/// CHLD_SPAWN_DETACHED, or `flags` or `reserved` is not 0 ("options");
-/// -EMFILE, -ENFILE, -ENOMEM no descriptor or memory left for a pipe ("pipe", "memory");
-/// or what chld_spawn() returns for a stage. What the options alone show to be wrong is
-/// found before anything is started.
-/// Ownership: the handles are yours until chld_close(). The library keeps nothing of
-/// `stages`. Descriptors in the options stay yours.
+/// -EINVAL: `stages` is NULL, or `count` is 0 or too large ("arguments"). Or a stage has
+///   a wrong option: `in` in a later stage, `out` in an earlier one ("stdio");
+///   CHLD_SPAWN_DETACHED, a private first stage that leads the group of others, or
+///   `flags` or `reserved` that is not 0 ("options").
+/// -EMFILE, -ENFILE: no descriptor left for a pipe ("pipe").
+/// -ENOMEM: no memory left ("memory").
+/// The errors of chld_spawn(), for a stage.
+///
 /// Thread-safe, as chld_spawn() is. Not async-signal-safe. Blocks as chld_spawn() does
 /// for each stage, and up to two seconds until stages that were killed have exited. Not a
-/// cancellation point. Since 0.1.
+/// cancellation point. Stack: 16 KB.
+/// Ownership: the handles are yours until chld_close(). The library keeps nothing of
+/// `stages`. Descriptors in the options stay yours.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_pipeline(
     stages: *mut chld_stage,
@@ -113,7 +122,7 @@ pub unsafe extern "C" fn chld_pipeline(
     reterr: *mut chld_error,
 ) -> c_int {
     let _host = Undisturbed::enter();
-    // SAFETY: all is what the header says, for the length of this call.
+    // SAFETY: all is what the header requires, for the length of this call.
     unsafe {
         let mut item = NO_ITEM;
         let started = match begin(stages, count, None, &mut item) {
@@ -134,27 +143,33 @@ pub unsafe extern "C" fn chld_pipeline(
 /// `capture_options`: as for chld_capture(). `in` feeds the first stage, `out` reads the
 /// last one. They get a pipe if their options leave the stream at CHLD_STDIO_INHERIT.
 /// `err` reads the stderr of the last stage in the same way, and all stages whose options
-/// leave stderr at CHLD_STDIO_INHERIT then share that pipe. The timeout, `cancel_fd` and
-/// the stop plan are those of the whole pipeline: a signal is sent to each stage, the last
-/// one first, or to its tree. CHLD_TARGET_GROUP needs stages that are all in groups of
-/// the pipeline's own.
-/// `ret`: what came; may be NULL. Written in any case. If nothing was captured, all is 0,
-/// with CHLD_STATE_RUNNING.
+/// leave stderr at CHLD_STDIO_INHERIT then share that pipe.
+/// `ret`: the result; may be NULL. Always written. If nothing was captured, all members
+/// are 0, with CHLD_STATE_RUNNING.
 /// `reterr`: as for chld_pipeline(), and written whenever this call fails. The step is
 /// CHLD_STEP_CAPTURE if the start did not fail.
 ///
 /// The call returns when all stages have exited and everything that they wrote is read.
 /// If the last stage exits first, the others get SIGPIPE when they write, as in a shell.
 ///
+/// The timeout, `cancel_fd` and the stop plan are those of the whole pipeline: a signal
+/// is sent to each stage, the last one first, or to its tree. CHLD_TARGET_GROUP needs
+/// stages that are all in groups of the pipeline's own.
+///
+/// If the capture fails after the start, the stages get SIGKILL, as chld_run() does with
+/// its child.
+///
 /// Returns 0 when all stages have exited, whatever their statuses, or
-/// -EINVAL an earlier stage has CHLD_STDIO_PIPE or CHLD_STDIO_PTY for stderr, which nobody
-/// would read (step "stdio");
-/// or what chld_pipeline() or chld_run() return. If the capture fails after the start, the
-/// stages get SIGKILL, as chld_run() does with its child.
-/// Ownership: a growing buffer is yours; without `ret` it is freed. There are no handles
-/// to close.
+/// -EINVAL: an earlier stage has CHLD_STDIO_PIPE or CHLD_STDIO_PTY for stderr, which
+///   nobody would read ("stdio").
+/// The errors of chld_pipeline(), if a stage could not be started.
+/// The errors of chld_capture() ("capture").
+///
 /// Thread-safe, as chld_run() is. Not async-signal-safe. Blocks as chld_run() does. Not a
-/// cancellation point. Since 0.1.
+/// cancellation point. Stack: 20 KB, and what the callbacks need.
+/// Ownership: a growing buffer is yours, for chld_buffer_free(); without `ret` it is
+/// freed. There are no handles to close.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_run_pipeline(
     stages: *mut chld_stage,
@@ -164,7 +179,7 @@ pub unsafe extern "C" fn chld_run_pipeline(
     reterr: *mut chld_error,
 ) -> c_int {
     let _host = Undisturbed::enter();
-    // SAFETY: all is what the header says, for the length of this call.
+    // SAFETY: all is what the header requires, for the length of this call.
     unsafe {
         write_out(ret, nothing_of_all());
         let mut item = NO_ITEM;
@@ -185,23 +200,31 @@ pub unsafe extern "C" fn chld_run_pipeline(
 
 /// Starts a pipeline and captures it in a set: what chld_set_run() is for one child.
 ///
-/// In the set the pipeline is one child, the last stage: that is the only handle. When all
-/// stages have exited and everything is read, the set reports CHLD_EVENT_CAPTURED for it,
-/// with the result in `event.pipeline`. chld_set_stop() for it stops all stages.
+/// `set`: the set.
+/// `stages`, `count`: as for chld_pipeline(). The pid of each child is written there. The
+/// statuses of the stages are in `event.pipeline->stages`.
+/// `capture_options`: as for chld_run_pipeline().
+/// `ret`: where the handle of the last stage goes; may be NULL, because each event has
+/// it.
+/// `reterr`: as for chld_run_pipeline().
+///
+/// In the set the pipeline is one child, the last stage: that is the only handle. When
+/// all stages have exited and everything is read, the set reports CHLD_EVENT_CAPTURED for
+/// it, with the result in `event.pipeline`. chld_set_stop() for it stops all stages.
 /// chld_set_remove() and chld_close() leave the stages running, except those with
 /// CHLD_SPAWN_KILL_ON_CLOSE.
 ///
-/// `stages`, `count`: as for chld_pipeline(). The pid of each child is written there. What
-/// comes of the stages is in `event.pipeline->stages`.
-/// `capture_options`: as for chld_run_pipeline().
-/// `ret`: where the handle of the last stage goes; may be NULL, as each event has it.
-/// `reterr`: as for chld_run_pipeline().
+/// On failure no child is left.
 ///
-/// Returns 0, or what chld_run_pipeline() and chld_set_capture() return. Then no child is
-/// left.
-/// Ownership: as for chld_set_run(). The library keeps a copy of `stages`, and does not use
-/// the `argv` and `options` in it after the call.
-/// Thread-safe, not async-signal-safe. Blocks as chld_pipeline() does. Since 0.1.
+/// Returns 0, or
+/// -EBADF: `set` is not a valid handle ("capture").
+/// The errors of chld_run_pipeline(), and of chld_set_capture().
+///
+/// Thread-safe, as chld_spawn() is. Not async-signal-safe. Blocks as chld_pipeline()
+/// does. Not a cancellation point. Stack: 20 KB.
+/// Ownership: as for chld_set_run(). The library keeps a copy of `stages`, and does not
+/// use the `argv` and `options` in it after the call.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_set_run_pipeline(
     set: chld_set,
@@ -212,10 +235,11 @@ pub unsafe extern "C" fn chld_set_run_pipeline(
     reterr: *mut chld_error,
 ) -> c_int {
     let _host = Undisturbed::enter();
-    // SAFETY: all is what the header says; what the capture points to stays.
+    // SAFETY: all is what the header requires; what the capture points to stays.
     unsafe {
         let mut item = NO_ITEM;
-        let begun = begin_captured(stages, count, capture_options, &mut item);
+        let begun = require_open(set)
+            .and_then(|()| begin_captured(stages, count, capture_options, &mut item));
         let (started, setup) = match begun {
             Ok(both) => both,
             Err(failure) => return refuse(failure, &item, reterr),
@@ -246,10 +270,8 @@ unsafe fn places<'a>(stages: *mut chld_stage, count: usize) -> &'a mut [chld_sta
     unsafe { core::slice::from_raw_parts_mut(stages, count) }
 }
 
-const NO_ITEM: Item = [0; ITEM_BYTES];
-
 /// # Safety
-/// `stages` must be what the header says, for the length of the call.
+/// `stages` must be what the header requires, for the length of the call.
 unsafe fn begin(
     stages: *mut chld_stage,
     count: usize,
@@ -274,7 +296,7 @@ unsafe fn begin(
 }
 
 /// # Safety
-/// All must be NULL or what the header says it is; what the capture points to stays for
+/// All must be NULL or what the header requires; what the capture points to stays for
 /// `'a`.
 unsafe fn begin_captured<'a>(
     stages: *mut chld_stage,
@@ -284,13 +306,13 @@ unsafe fn begin_captured<'a>(
 ) -> Result<(Started, Setup<'a>), Failure> {
     // SAFETY: by the contract.
     unsafe {
-        let setup = setup_of(options).at(Step::Capture, 0)?;
+        let setup = setup_of(options).inspect_err(|failure| *item = failure.capture_item())?;
         Ok((begin(stages, count, Some(&setup), item)?, setup))
     }
 }
 
 /// # Safety
-/// What the stages point to must be what the header says, for the length of the call.
+/// What the stages point to must be what the header requires, for the length of the call.
 unsafe fn requests_of<'a>(stages: &[chld_stage]) -> impl Stages<'a> {
     move |number| {
         let stage = stages.get(number).ok_or(Failure::misuse(Reason::Stages, 0))?;
@@ -307,7 +329,7 @@ unsafe fn requests_of<'a>(stages: &[chld_stage]) -> impl Stages<'a> {
 unsafe fn refuse(failure: Failure, item: &Item, reterr: *mut chld_error) -> c_int {
     let item = item.split(|byte| *byte == 0).next().unwrap_or_default();
     // SAFETY: by this function's contract.
-    unsafe { spawn::failed(failure, item, reterr) }
+    unsafe { error::failed(failure, item, reterr) }
 }
 
 /// For stages whose handles nobody else has: they must not go on running, unless the

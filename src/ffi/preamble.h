@@ -1,17 +1,19 @@
 /*
- * chld.h - child processes: start them, wait for them, say how they ended.
+ * chld.h - child processes: start them, wait for them, get their statuses.
  *
- * Conventions, for all functions:
- *   - They return an int: >= 0 is success, < 0 is a negative errno (but for a few
- *     that return a name, or NULL). They leave errno itself, the signal mask and
- *     every descriptor that is not theirs as they found them, also when they fail.
- *   - Outputs are called ret or reterr. They are written on success only
- *     (reterr on failure only), and may be NULL where it says so.
+ * Conventions for all functions:
+ *   - A function that returns an int returns 0 or more on success, and a negative
+ *     errno on failure. It leaves errno itself, the signal mask and the descriptors
+ *     of the program as they were, even on failure.
+ *   - Outputs are called ret or reterr. They are written on success only (reterr on
+ *     failure only). They may be NULL if the comment allows it.
  *   - Zero is the default in every member of every struct.
- *   - A handle (chld_id) is a number. A wrong or closed one is -EBADF, always, or
- *     -EINVAL if another argument is wrong as well: never another child.
- *   - After fork() without exec the library of the copy is empty: handles of
- *     the original are -EBADF there.
+ *   - A handle (chld_id) is a number. A wrong or closed one is -EBADF, or -EINVAL if
+ *     another argument is wrong as well. It never reaches another child.
+ *   - After fork() without exec, the library of the copy is empty: handles of the
+ *     original are -EBADF there.
+ *   - "Stack" is the most that a call needs of the stack on x86-64. A signal handler
+ *     that interrupts the call comes on top.
  *
  * Generated from src/ffi by `make header`; do not edit.
  */
@@ -21,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The version of this header; chld_version() is that of the library. */
+/** The version of this header. chld_version() returns that of the library. */
 #define CHLD_VERSION_MAJOR 0
 #define CHLD_VERSION_MINOR 1
 #define CHLD_VERSION_PATCH 0
@@ -33,9 +35,9 @@ extern "C" {
 /**
  * The arguments of a program, NULL at the end: char *argv[], as main() has it, or
  * const char *argv[]. In C++ both convert to one pointer. In C they do not, but gcc
- * and clang pass either of them as it is. Define CHLD_PLAIN_ARGV before you include
- * this header to have the pointer in C, too, as tools do that call C functions from
- * another language.
+ * and clang pass either of them as it is. Tools that call C functions from another
+ * language need the pointer in C as well: define CHLD_PLAIN_ARGV before you include
+ * this header.
  */
 #if defined(__GNUC__) && !defined(__cplusplus) && !defined(CHLD_PLAIN_ARGV)
 /* gcc's -Wpedantic objects to each such call, except to functions from here on. */

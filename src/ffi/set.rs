@@ -1,24 +1,17 @@
-use super::act::{chld_stop_plan, plan_of};
-use super::capture::{chld_capture_options, chld_capture_result};
-use super::capture_setup::{self, Kept};
+use super::capture_options::chld_capture_result;
+use super::capture_setup::Kept;
 use super::pipeline::chld_pipeline_result;
-use super::spawn::{self, chld_error, chld_id, chld_spawn_options};
+use super::spawn::chld_id;
 use super::wait::{changes_of, chld_event};
-use super::{chld_argv, quietly, to_c, valid, write_out};
-use crate::capture::engine::{Capture, Setup};
+use super::{quietly, to_c, valid, write_out};
 use crate::children::state;
-use crate::set::begin;
 use crate::set::event::{Event, Kind};
 use crate::set::next;
 use crate::set::task::{Purpose, Task};
 use crate::set::{life, member};
-use crate::start::failure::{Failure, Step};
-use crate::stop::sequence;
 use crate::sys::deadline::Deadline;
-use crate::sys::host::Undisturbed;
 use crate::sys::memory::Paged;
 use crate::sys::{Errno, Result};
-use crate::wait::ask;
 use core::ffi::{c_int, c_void};
 
 /// A set of children, as a number; -EBADF once it is closed.
@@ -34,25 +27,28 @@ use core::ffi::{c_int, c_void};
 /// no pidfd, in addition to the pipes of the child. A call that fails keeps none.
 pub type chld_set = u64;
 
-/// The set depends on the SIGCHLD handler, as where the kernel has no pidfds.
+/// The set depends on the SIGCHLD handler, as if the kernel had no pidfds.
 pub const CHLD_SET_SIGCHLD: u32 = 1;
 
 /// Opens a set.
 ///
 /// `flags`: 0 or CHLD_SET_SIGCHLD.
-/// `ret`: where the set goes. Not NULL.
+/// `ret`: where the set goes. Must not be NULL.
 ///
-/// Without pidfds, or with CHLD_SET_SIGCHLD, the set keeps the SIGCHLD handler
-/// installed: see "SIGCHLD" in CONVENTIONS.md.
+/// Without pidfds, or with CHLD_SET_SIGCHLD, the set keeps the SIGCHLD handler installed:
+/// see "SIGCHLD" in CONVENTIONS.md.
 ///
 /// Returns 0, or
-/// -EINVAL unknown flags, or `ret` is NULL;
-/// -EMFILE, -ENFILE no descriptor left;
-/// -ENOMEM no memory left;
-/// -EAGAIN 4,194,272 sets are open;
-/// -ENOSYS, -EPERM a sandbox refuses epoll or eventfd.
+/// -EINVAL: unknown flags, or `ret` is NULL.
+/// -EMFILE, -ENFILE: no descriptor left.
+/// -ENOMEM: no memory left.
+/// -EAGAIN: 4,194,272 sets are open.
+/// -ENOSYS, -EPERM: a sandbox refuses epoll or eventfd.
+///
+/// Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+/// Stack: 6 KB.
 /// Ownership: close the set with chld_set_close().
-/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_set_open(flags: u32, ret: *mut chld_set) -> c_int {
     quietly(|| {
@@ -66,219 +62,126 @@ pub unsafe extern "C" fn chld_set_open(flags: u32, ret: *mut chld_set) -> c_int 
     })
 }
 
-/// Adds a child to a set. The set reports its exit once, then the child has left the
-/// set. A child that has exited is reported at once.
+/// Adds a child to a set, which then reports its exit.
 ///
-/// `watch`: 0, or CHLD_WATCH_STOPPED and CHLD_WATCH_CONTINUED to report these, too.
-/// They need SIGCHLD on every kernel: the set installs the handler, which then only
-/// wakes the set. If the handler may not run, the set looks every 50 milliseconds.
+/// `set`: the set.
+/// `id`: the child. It can be in many sets. chld_close() takes it out of all of them.
+/// `watch`: 0, or CHLD_WATCH_STOPPED and CHLD_WATCH_CONTINUED to report these as well.
 ///
-/// A child can be in many sets. chld_close() takes it out of all of them.
+/// The set reports the exit once; then the child has left the set. A child that has
+/// exited is reported at once.
+///
+/// Stops and continuations need SIGCHLD on every kernel: the set installs the handler,
+/// which then only wakes the set. If the handler may not run, the set looks every 50
+/// milliseconds.
 ///
 /// Returns 0, or
-/// -EEXIST the child is in the set;
-/// -EBADF one of the two handles is not valid;
-/// -EINVAL unknown bits in `watch`;
-/// -EMFILE, -ENFILE the child was started when no descriptor was left, and there is
-/// still none; or none for the timer or the self-pipe that `watch` needs;
-/// -ENOMEM, -ENOSPC no memory left, or too many epoll registrations of this user.
-/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+/// -EEXIST: the child is in the set.
+/// -EBADF: one of the two handles is not valid.
+/// -EINVAL: unknown bits in `watch`.
+/// -EMFILE, -ENFILE: the child was started when no descriptor was left, and there is
+///   still none. Or none is left for the timer or the self-pipe that `watch` needs.
+/// -ENOMEM: no memory left.
+/// -ENOSPC: this user has too many epoll registrations.
+///
+/// Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+/// Stack: 6 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_add(set: chld_set, id: chld_id, watch: u32) -> c_int {
     quietly(|| member::add(valid(set)?, valid(id)?, changes_of(watch)?).map(|()| 0))
 }
 
-/// Takes a child out of a set: nothing of it is reported any more. A capture or a stop
-/// sequence of the set ends where it is.
+/// Takes a child out of a set, which then reports nothing of it any more.
 ///
-/// Returns 0, -ENOENT if the child is not in the set, or -EBADF if one of the two
-/// handles is not valid.
-/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+/// `set`: the set.
+/// `id`: the child.
+///
+/// A capture or a stop sequence of the set ends where it is.
+///
+/// Returns 0, or
+/// -ENOENT: the child is not in the set.
+/// -EBADF: one of the two handles is not valid.
+///
+/// Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+/// Stack: 2 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_remove(set: chld_set, id: chld_id) -> c_int {
     quietly(|| member::remove(valid(set)?, valid(id)?).map(|()| 0))
 }
 
-/// The number of children in a set.
+/// Returns the number of children in a set.
 ///
-/// Returns the number, or -EBADF if `set` is not valid.
-/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+/// `set`: the set.
+///
+/// Returns the number, or
+/// -EBADF: `set` is not a valid handle.
+///
+/// Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_count(set: chld_set) -> c_int {
     quietly(|| life::count(valid(set)?).map(|count| c_int::try_from(count).unwrap_or(c_int::MAX)))
 }
 
-/// The file descriptor of a set, for poll(), epoll and every event loop. It is
-/// level-triggered: readable while events are pending. It works in edge-triggered loops,
-/// too, if you call chld_set_next() until it returns -EAGAIN. Spurious wakeups are
-/// possible.
+/// Returns the file descriptor of a set, for poll(), epoll and every event loop.
 ///
-/// Returns the descriptor, or -EBADF if `set` is not valid.
-/// Ownership: the descriptor belongs to the set. Do not read from it and do not close
-/// it. Remove it from your loop before chld_set_close().
-/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+/// `set`: the set.
+///
+/// The descriptor is level-triggered: it stays readable while events are pending. It also
+/// works in edge-triggered loops if you call chld_set_next() until it returns -EAGAIN.
+/// Spurious wakeups are possible.
+///
+/// Returns the descriptor, or
+/// -EBADF: `set` is not a valid handle.
+///
+/// Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+/// Ownership: the descriptor belongs to the set. Do not read from it and do not close it.
+/// Remove it from your loop before chld_set_close().
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_fd(set: chld_set) -> c_int {
     quietly(|| life::descriptor(valid(set)?))
 }
 
-/// Stops a child in a set, without blocking. The stop sequence begins after `after_ms`
-/// milliseconds; 0 begins it at once. If the child exits before or meanwhile, the set
-/// reports CHLD_EVENT_EXITED (or CHLD_EVENT_CAPTURED); if it survives the last step,
-/// CHLD_EVENT_SURVIVED, and the child stays in the set.
+/// Wakes a set: one CHLD_EVENT_WOKEN is reported to one waiter.
 ///
-/// The child is added to the set if it is not a member. A later call replaces the
-/// earlier one. For a child that the set captures, the call replaces the timeout and the
-/// stop sequence of the capture. The sequence goes on in chld_set_next() and
-/// chld_set_wait().
+/// `set`: the set.
 ///
-/// `after_ms`: 0 or more.
-/// `plan`: as for chld_stop(); NULL for the default. It is copied.
+/// The event is kept if nobody waits. Several calls before it is reported are one.
 ///
 /// Returns 0, or
-/// -EINVAL a negative time, or a plan that chld_stop() refuses;
-/// -EBUSY another call or set captures or stops the child;
-/// -EBADF one of the two handles is not valid;
-/// -EMFILE, -ENFILE, -ENOMEM as for chld_set_add().
-/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn chld_set_stop(
-    set: chld_set,
-    id: chld_id,
-    after_ms: c_int,
-    plan: *const chld_stop_plan,
-) -> c_int {
-    quietly(|| {
-        if after_ms < 0 {
-            return Err(Errno::EINVAL);
-        }
-        // SAFETY: NULL or what the header says.
-        let plan = unsafe { plan_of(plan) }?;
-        let first = Deadline::after_ms(after_ms)?;
-        begin::stop(valid(set)?, valid(id)?, plan, first).map(|()| 0)
-    })
-}
-
-/// Captures a child in a set: the set feeds it and reads its output, in
-/// chld_set_next() and chld_set_wait(). When the capture is complete, the set reports
-/// CHLD_EVENT_CAPTURED with the status and the result. There is no other event for the
-/// exit of this child. The child is added to the set if it is not a member.
+/// -EBADF: `set` is not a valid handle.
 ///
-/// `options`: as for chld_capture().
-///
-/// Returns 0, or
-/// -EBUSY the child is being captured or stopped, by another call or in another set;
-/// -EINVAL, -ENOENT, -EBADF as for chld_capture();
-/// -EMFILE, -ENFILE, -ENOMEM as for chld_set_add().
-/// Ownership: `options` and its stop plan are copied. The buffers, the input and the
-/// arguments of callbacks stay yours, and must stay valid until the last event of this
-/// child, or until chld_close(), chld_set_remove() or chld_set_close() has returned.
-/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn chld_set_capture(
-    set: chld_set,
-    id: chld_id,
-    options: *const chld_capture_options,
-) -> c_int {
-    quietly(|| {
-        // SAFETY: what it points to stays until the last event, by the header.
-        let setup = unsafe { capture_setup::setup_of(options) }?;
-        capture(valid(set)?, valid(id)?, setup).map(|()| 0)
-    })
-}
-
-fn capture(set: u64, child: u64, setup: Setup<'static>) -> Result<()> {
-    let purpose = Purpose::Capture(Kept::room(&[])?);
-    begin::start(set, child, purpose, || Capture::begin(child, setup))
-}
-
-/// Starts a child and captures it in a set: chld_spawn() and chld_set_capture() in one.
-///
-/// `argv`, `spawn_options`: as for chld_run().
-/// `capture_options`: as for chld_set_capture().
-/// `ret`: where the handle goes; may be NULL, as each event has it.
-/// `reterr`: as for chld_run().
-///
-/// Returns 0, or what chld_spawn() and chld_set_capture() return. Then no child is left:
-/// one that could not be captured is killed, as by chld_run().
-/// Ownership: as for chld_spawn() and chld_set_capture(). Close the handle.
-/// Thread-safe, not async-signal-safe. Blocks, as chld_spawn() does. Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn chld_set_run(
-    set: chld_set,
-    argv: chld_argv,
-    spawn_options: *const chld_spawn_options,
-    capture_options: *const chld_capture_options,
-    ret: *mut chld_id,
-    reterr: *mut chld_error,
-) -> c_int {
-    let _host = Undisturbed::enter();
-    // SAFETY: all is what the header says; what the capture points to stays.
-    unsafe {
-        let (child, setup) =
-            match capture_setup::start_captured(argv, spawn_options, capture_options, reterr) {
-                Ok(started) => started,
-                Err(code) => return code,
-            };
-        let target = setup.plan.target;
-        if let Err(errno) = valid(set).and_then(|set| capture(set, child, setup)) {
-            let _ = sequence::kill(child, target);
-            let _ = ask::close(child);
-            return spawn::failed(Failure::new(Step::Capture, 0, errno), b"", reterr);
-        }
-        write_out(ret, child);
-        0
-    }
-}
-
-/// Takes the result of a capture in a set over from the child's handle. The buffers in
-/// it are then the caller's: free each with chld_buffer_free(). chld_close() no longer
-/// frees them. What `event.capture` and `event.pipeline` pointed to is gone.
-///
-/// `ret`: where the result goes. Not NULL.
-///
-/// Returns 0, -ENODATA if the handle has no result (any more), -EINVAL if `ret` is NULL,
-/// or -EBADF if `id` is not valid.
-/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn chld_capture_take(id: chld_id, ret: *mut chld_capture_result) -> c_int {
-    quietly(|| {
-        if ret.is_null() {
-            return Err(Errno::EINVAL);
-        }
-        let mut section = state::enter_if_used()?;
-        let (_, slot) = section.find(valid(id)?)?;
-        let kept = slot.result.take::<Kept>();
-        drop(section);
-        // SAFETY: valid, by the header.
-        unsafe { write_out(ret, kept.ok_or(Errno::ENODATA)?.give_away()) };
-        Ok(0)
-    })
-}
-
-/// Wakes a set: one CHLD_EVENT_WOKEN is reported to one waiter. It is kept if nobody
-/// waits; several calls before it is reported are one.
-///
-/// Returns 0, or -EBADF if `set` is not valid.
-/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+/// Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_wake(set: chld_set) -> c_int {
     quietly(|| life::wake(valid(set)?).map(|()| 0))
 }
 
-/// Returns the next event of a set, without blocking. Captures and stop sequences of the
-/// set go on in this call: a bounded number of bytes is moved.
+/// Returns the next event of a set, without blocking.
 ///
-/// `ret`: where the event goes; may be NULL.
+/// `set`: the set.
+/// `ret`: where the event goes; may be NULL. Written on success only.
+///
+/// Captures and stop sequences of the set go on in this call: a bounded number of bytes
+/// is moved.
 ///
 /// Returns 0, or
-/// -EAGAIN there is no event now. If there is work left, the descriptor has become
-/// readable anew;
-/// -EDEADLK called in a callback of a capture of this set;
-/// -EBADF `set` is not valid;
-/// -ENOMEM no memory left.
-/// Thread-safe: several threads share the events of a set, each is reported once.
-/// Not async-signal-safe, never blocks, except in your callbacks. Since 0.1.
+/// -EAGAIN: there is no event now. If there is work left, the descriptor has become
+///   readable anew.
+/// -EDEADLK: the call was made in a callback of a capture of this set.
+/// -EBADF: `set` is not a valid handle.
+/// -ENOMEM: no memory left.
+///
+/// Thread-safe: several threads share the events of a set, and each event is reported
+/// once. Not async-signal-safe. Never blocks, except in your callbacks. Not a
+/// cancellation point. Stack: 6 KB, and what the callbacks need.
+/// Ownership: `event.capture` and `event.pipeline` belong to the handle of the child: see
+/// chld_event.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_set_next(set: chld_set, ret: *mut chld_event) -> c_int {
     quietly(|| {
@@ -293,19 +196,24 @@ pub unsafe extern "C" fn chld_set_next(set: chld_set, ret: *mut chld_event) -> c
 
 /// Waits for the next event of a set.
 ///
-/// `timeout_ms`: the most milliseconds to wait, on the monotonic clock. Use -1 to wait
-/// forever and 0 to check without waiting.
-/// `ret`: where the event goes; may be NULL.
+/// `set`: the set.
+/// `timeout_ms`: as for chld_wait().
+/// `ret`: where the event goes; may be NULL. Written on success only.
 ///
-/// Signal handlers run meanwhile, but the call goes on after them: there is no -EINTR.
+/// Signal handlers run during the wait, and the call goes on after them. There is no
+/// -EINTR.
 ///
 /// Returns 0, or
-/// -ETIMEDOUT there was no event before the timeout;
-/// -EINVAL `timeout_ms` is below -1;
-/// -EBADF `set` is not valid, or was closed while the call waited;
-/// -EDEADLK, -ENOMEM as for chld_set_next().
-/// Thread-safe, as chld_set_next(). Not async-signal-safe. Blocks, no longer than the
-/// timeout. Not a cancellation point. Since 0.1.
+/// -ETIMEDOUT: there was no event before the timeout.
+/// -EINVAL: `timeout_ms` is below -1.
+/// -EBADF: `set` is not a valid handle, or was closed while the call waited.
+/// -EDEADLK: the call was made in a callback of a capture of this set.
+/// -ENOMEM: no memory left.
+///
+/// Thread-safe, as chld_set_next() is. Not async-signal-safe. Blocks, no longer than the
+/// timeout. Not a cancellation point. Stack: 6 KB, and what the callbacks need.
+/// Ownership: as for chld_set_next().
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_set_wait(
     set: chld_set,
@@ -357,13 +265,21 @@ fn keep_result(child: u64, mut task: Paged<Task>) -> Result<Results> {
     Ok(results)
 }
 
-/// Closes a set. Its children go on, and their handles stay valid; captures and stop
-/// sequences of the set end where they are. Every chld_set_wait() returns -EBADF.
+/// Closes a set.
+///
+/// `set`: the set.
+///
+/// Its children go on, and their handles stay valid. Captures and stop sequences of the
+/// set end where they are. Every chld_set_wait() returns -EBADF.
 ///
 /// In a callback of a capture of this set, the capture ends when the callback returns.
 ///
-/// Returns 0, or -EBADF if `set` is not valid.
-/// Thread-safe, not async-signal-safe, never blocks. Since 0.1.
+/// Returns 0, or
+/// -EBADF: `set` is not a valid handle.
+///
+/// Thread-safe. Not async-signal-safe. Never blocks. Not a cancellation point.
+/// Stack: 2 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn chld_set_close(set: chld_set) -> c_int {
     quietly(|| life::close(valid(set)?).map(|()| 0))

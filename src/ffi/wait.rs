@@ -1,4 +1,4 @@
-use super::capture::chld_capture_result as LaterCaptureResult;
+use super::capture_options::chld_capture_result as LaterCaptureResult;
 use super::pipeline::chld_pipeline_result as LaterPipelineResult;
 use super::spawn::chld_id;
 use super::status::chld_status;
@@ -11,8 +11,8 @@ use crate::wait::any::{self, Exit};
 use crate::wait::{ask, one};
 use core::ffi::{c_int, c_void};
 
-/// What a child has used up, as wait4() tells it: the child itself and those of
-/// its own children that it has waited for.
+/// The resources that a child has used, as wait4() returns them: those of the child
+/// itself, and of its own children that it has waited for.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct chld_resources {
@@ -20,21 +20,20 @@ pub struct chld_resources {
     pub user_us: u64,
     /// CPU time in the kernel, in microseconds.
     pub system_us: u64,
-    /// The largest resident set, in KiB. The kernel counts from the start of
-    /// the process, which shares its parent's memory until exec: the figure is
-    /// at least the parent's own size at that time.
+    /// The largest resident set, in KiB. It is at least the parent's own size at the
+    /// start, because the process shares its parent's memory until exec.
     pub max_resident_kib: u64,
-    /// Page faults that needed no reading.
+    /// The number of page faults that needed no reading.
     pub minor_faults: u64,
-    /// Page faults that did.
+    /// The number of page faults that needed reading.
     pub major_faults: u64,
-    /// Blocks read, of 512 bytes.
+    /// The number of blocks read, of 512 bytes.
     pub blocks_in: u64,
-    /// Blocks written, of 512 bytes.
+    /// The number of blocks written, of 512 bytes.
     pub blocks_out: u64,
-    /// Times that it gave up the CPU to wait.
+    /// How often the child gave up the CPU to wait.
     pub voluntary_switches: u64,
-    /// Times that the CPU was taken from it.
+    /// How often the CPU was taken from the child.
     pub involuntary_switches: u64,
 }
 
@@ -56,17 +55,17 @@ pub const CHLD_EVENT_WOKEN: u32 = 5;
 /// The child still runs after the last step of chld_set_stop().
 pub const CHLD_EVENT_SURVIVED: u32 = 6;
 
-/// Something that happened to one of several children.
+/// An event of one of several children.
 #[repr(C)]
 pub struct chld_event {
-    /// CHLD_EVENT_*.
+    /// One of CHLD_EVENT_*.
     pub kind: u32,
     /// 1 if the child has left the set with this event, else 0. chld_wait_any()
     /// sets it to 0.
     pub last: i32,
     /// The child.
     pub id: chld_id,
-    /// Its `user` pointer.
+    /// The `user` pointer that the child was started with.
     pub user: *mut c_void,
     /// The position in the list of chld_wait_any(); 0 for a set.
     pub index: usize,
@@ -76,9 +75,10 @@ pub struct chld_event {
     /// the handle of the child: chld_close() frees it, with the buffers in it. See
     /// chld_capture_take().
     pub capture: *const LaterCaptureResult,
-    /// The same for a pipeline; else NULL. See chld_set_run_pipeline().
+    /// The result of the capture of a pipeline; else NULL. It belongs to the handle as
+    /// `capture` does. See chld_set_run_pipeline().
     pub pipeline: *const LaterPipelineResult,
-    /// 0.
+    /// Always 0.
     pub reserved: [u64; 4],
 }
 
@@ -96,10 +96,10 @@ fn exit_to_c(exit: &Exit) -> chld_event {
     }
 }
 
-/// The stops of a child are reported.
+/// Report the stops of a child.
 pub const CHLD_WATCH_STOPPED: u32 = 1;
 
-/// The continuations of a child are reported.
+/// Report the continuations of a child.
 pub const CHLD_WATCH_CONTINUED: u32 = 2;
 
 /// Waits until a child has exited, and returns its status.
@@ -107,24 +107,26 @@ pub const CHLD_WATCH_CONTINUED: u32 = 2;
 /// `id`: the child.
 /// `timeout_ms`: the most milliseconds to wait, on the monotonic clock. Use -1 to wait
 /// forever and 0 to check without waiting.
-/// `ret`: where the status goes; may be NULL. It is written on success only.
+/// `ret`: where the status goes; may be NULL. Written on success only.
 ///
 /// You can call it again, and from several threads at once: each call returns the same
-/// status until chld_close(). The zombie is gone when the call returns, unless another call
-/// needs it. Signal handlers run meanwhile, but the call goes on after them: there is no
-/// -EINTR.
+/// status until chld_close(). The zombie is gone when the call returns, unless another
+/// call needs it.
 ///
-/// A signal that the calling thread has blocked stays blocked. Without pidfds, a thread
-/// that has SIGCHLD blocked looks at the child every 10 to 50 milliseconds.
+/// Signal handlers run during the wait, and the call goes on after them. There is no
+/// -EINTR. A signal that the calling thread has blocked stays blocked. Without pidfds, a
+/// thread that has SIGCHLD blocked looks at the child every 10 to 50 milliseconds.
 ///
 /// Returns 0, or
-/// -ETIMEDOUT the child has not exited before the timeout;
-/// -EBADF `id` is not valid;
-/// -EINVAL `timeout_ms` is below -1;
-/// -EMFILE, -ENFILE, -ENOMEM with a timeout and without pidfds: no descriptor or memory left
-/// for the self-pipe.
-/// Thread-safe. Not async-signal-safe: see chld_peek(). Blocks, no longer than the timeout.
-/// Not a cancellation point. Since 0.1.
+/// -ETIMEDOUT: the child has not exited before the timeout.
+/// -EBADF: `id` is not a valid handle.
+/// -EINVAL: `timeout_ms` is below -1.
+/// -EMFILE, -ENFILE, -ENOMEM: no descriptor or memory left for the self-pipe. Only with a
+///   timeout and without pidfds.
+///
+/// Thread-safe. Not async-signal-safe: see chld_peek(). Blocks, no longer than the
+/// timeout. Not a cancellation point. Stack: 6 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_wait(
     id: chld_id,
@@ -144,20 +146,26 @@ pub unsafe extern "C" fn chld_wait(
 /// `ids`, `count`: the children. Entries that are CHLD_NONE are skipped, so that you can
 /// strike out the children that you are done with.
 /// `timeout_ms`: as for chld_wait().
-/// `ret`: which one, and how; may be NULL. If several have exited, the first in the list. A
-/// child that was reported is reported again.
+/// `ret`: which child, and how it exited; may be NULL. Written on success only.
 ///
-/// Each call looks at every child. A program with hundreds of children uses a set.
+/// If several children have exited, the first in the list is reported. A child that was
+/// reported is reported again.
+///
+/// Each call looks at every child. If your program has hundreds of children, use a set.
 ///
 /// Returns 0, or
-/// -ETIMEDOUT none has exited before the timeout;
-/// -ECHILD the list has no child;
-/// -EBADF one of the handles is not valid;
-/// -EINVAL NULL with a count, more than 4,194,304 children, or a `timeout_ms` below -1;
-/// -ENOMEM no memory left for a long list;
-/// -EMFILE, -ENFILE with more than 32 children, or without pidfds: no descriptor left.
-/// Thread-safe, not async-signal-safe. Blocks, no longer than the timeout. Not a cancellation
-/// point. Since 0.1.
+/// -ETIMEDOUT: no child has exited before the timeout.
+/// -ECHILD: the list has no child.
+/// -EBADF: one of the handles is not valid.
+/// -EINVAL: `ids` is NULL and `count` is not 0, `count` is above 4,194,304, or
+///   `timeout_ms` is below -1.
+/// -ENOMEM: no memory left for a long list.
+/// -EMFILE, -ENFILE: no descriptor left. Only with more than 32 children, or without
+///   pidfds.
+///
+/// Thread-safe. Not async-signal-safe. Blocks, no longer than the timeout. Not a
+/// cancellation point. Stack: 8 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_wait_any(
     ids: *const chld_id,
@@ -200,22 +208,27 @@ unsafe fn list<'a>(ids: *const chld_id, count: usize) -> Result<&'a [chld_id]> {
 
 /// Waits until a child has stopped, was continued, or has exited.
 ///
+/// `id`: the child.
 /// `changes`: CHLD_WATCH_STOPPED, CHLD_WATCH_CONTINUED, both, or 0 for both. The exit is
 /// always reported.
 /// `timeout_ms`: as for chld_wait().
-/// `ret`: what happened; may be NULL.
+/// `ret`: what happened; may be NULL. Written on success only.
 ///
 /// Each stop and each continuation is reported once, to one caller; the kernel keeps only
 /// the latest. The exit is reported as by chld_wait().
 ///
-/// Returns 0, or
-/// -ETIMEDOUT nothing happened before the timeout;
-/// -EBADF `id` is not valid;
-/// -EINVAL unknown bits in `changes`, or `timeout_ms` is below -1;
-/// -EMFILE, -ENFILE, -ENOMEM with a timeout: no descriptor or memory left for the self-pipe.
 /// With a timeout the call installs the SIGCHLD handler, which then only wakes the call.
-/// Thread-safe, not async-signal-safe. Blocks, no longer than the timeout. Not a cancellation
-/// point. Since 0.1.
+///
+/// Returns 0, or
+/// -ETIMEDOUT: nothing happened before the timeout.
+/// -EBADF: `id` is not a valid handle.
+/// -EINVAL: unknown bits in `changes`, or `timeout_ms` is below -1.
+/// -EMFILE, -ENFILE, -ENOMEM: no descriptor or memory left for the self-pipe. Only with a
+///   timeout.
+///
+/// Thread-safe. Not async-signal-safe. Blocks, no longer than the timeout. Not a
+/// cancellation point. Stack: 6 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_wait_change(
     id: chld_id,
@@ -233,13 +246,17 @@ pub unsafe extern "C" fn chld_wait_change(
     })
 }
 
-/// Returns what the library knows about a child without asking the kernel: the status, if a
-/// call or the SIGCHLD handler has seen the exit; else CHLD_STATE_RUNNING.
+/// Returns what the library knows about a child without asking the kernel.
 ///
-/// `ret`: where the status goes; may be NULL.
+/// `id`: the child.
+/// `ret`: where the status goes; may be NULL. It is CHLD_STATE_RUNNING until a call or
+/// the SIGCHLD handler has seen the exit.
 ///
-/// Returns 0, or -EBADF if `id` is not valid.
-/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+/// Returns 0, or
+/// -EBADF: `id` is not a valid handle.
+///
+/// Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_peek(id: chld_id, ret: *mut chld_status) -> c_int {
     quietly(|| {
@@ -252,13 +269,17 @@ pub unsafe extern "C" fn chld_peek(id: chld_id, ret: *mut chld_status) -> c_int 
 
 /// Returns the resources that a child has used, as wait4() does.
 ///
+/// `id`: a child whose exit was reported.
 /// `ret`: where they go; may be NULL.
 ///
 /// Returns 0, or
-/// -EBUSY no call has seen the exit yet;
-/// -ENODATA the kernel could not be asked, as other code reaped the child;
-/// -EBADF `id` is not valid.
-/// Thread-safe, async-signal-safe, never blocks. Since 0.1.
+/// -EBUSY: no call has seen the exit yet.
+/// -ENODATA: the kernel could not be asked, because other code reaped the child, or
+///   because the child is private.
+/// -EBADF: `id` is not a valid handle.
+///
+/// Thread-safe. Async-signal-safe. Never blocks. Not a cancellation point. Stack: 2 KB.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn chld_usage(id: chld_id, ret: *mut chld_resources) -> c_int {
     quietly(|| {

@@ -10,7 +10,7 @@ use crate::children::state;
 use crate::sys::host::{self, KeptErrno, Undisturbed};
 use crate::sys::kept::Kept;
 use crate::sys::signal::{AllBlocked, Delivery};
-use crate::sys::wait::{self, Whom};
+use crate::sys::wait::{self, WaitId};
 use core::ffi::c_void;
 
 /// What was installed before the handler. Ordinary memory: a forked copy chains, too.
@@ -76,9 +76,9 @@ fn reap_in_copy() -> bool {
         if locked.owner() != 0 {
             return found;
         }
-        let peeked = wait::waitid(Whom::Any, wait::EXITED | wait::NO_HANG | wait::PEEK);
+        let peeked = wait::waitid(WaitId::Any, wait::EXITED | wait::NO_HANG | wait::PEEK);
         let Ok(Some(zombie)) = peeked else { return found };
-        let reaped = wait::waitid(Whom::Pid(zombie.pid), wait::EXITED | wait::NO_HANG);
+        let reaped = wait::waitid(WaitId::Pid(zombie.pid), wait::EXITED | wait::NO_HANG);
         if !matches!(reaped, Ok(Some(_))) {
             return found;
         }
@@ -91,5 +91,5 @@ fn reap_in_copy() -> bool {
 fn stands_for_an_exit(delivery: &Delivery) -> bool {
     let (_, code) = delivery.child();
     !matches!(code, libc::CLD_STOPPED | libc::CLD_CONTINUED)
-        || matches!(wait::waitid(Whom::Any, wait::EXITED | wait::NO_HANG | wait::PEEK), Ok(Some(_)))
+        || matches!(wait::waitid(WaitId::Any, wait::EXITED | wait::NO_HANG | wait::PEEK), Ok(Some(_)))
 }

@@ -2,7 +2,7 @@
 
 use super::stage::{Place, Stages, blame, joins};
 use crate::capture::engine::Setup;
-use crate::start::failure::{At, Failure, Item, Step};
+use crate::start::failure::{Failure, Item};
 use crate::start::request::{Group, Stdio};
 
 /// A pipeline as a whole.
@@ -42,7 +42,7 @@ impl Outline {
             in_own_groups &= request.leads_group() || leads_others && joins(&request);
         }
         if let Some(setup) = setup {
-            setup.check(in_own_groups, pipes).at(Step::Capture, 0)?;
+            setup.check(in_own_groups, pipes).inspect_err(|failure| *item = failure.capture_item())?;
         }
         Ok(Outline { in_own_groups, shares_errors })
     }

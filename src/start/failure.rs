@@ -68,7 +68,8 @@ macro_rules! reasons {
         #[derive(Clone, Copy, PartialEq, Eq)]
         pub enum Reason { None, $($reason),* }
 
-        const FAILURES: &[(Step, Errno)] = &[$((Step::$step, Errno::$errno)),*];
+        /// Its step and its errno, a byte each.
+        const FAILURES: &[(u8, u8)] = &[$((Step::$step as u8, Errno::$errno.0 as u8)),*];
         /// One after the other: a table of pointers would have to be relocated
         /// in every process.
         const TEXTS: &[u8] = concat!($($text, "\0"),*).as_bytes();
@@ -76,14 +77,14 @@ macro_rules! reasons {
 }
 
 reasons! {
-    ArgvNull Arguments EINVAL "argv is NULL";
+    ArgvNull Arguments EINVAL "argv is NULL; argv[0] must name the program";
     ArgvEmpty Arguments EINVAL "argv is empty; argv[0] must name the program";
     RetNull Arguments EINVAL "ret is NULL; only CHLD_SPAWN_DETACHED needs no handle";
     SizeZero Options EINVAL "size is 0; initialize with CHLD_SPAWN_OPTIONS_INIT";
     Size Options EINVAL "size is wrong; initialize with CHLD_SPAWN_OPTIONS_INIT";
-    Newer Options E2BIG "a member is set that this version of the library does not have";
-    Flags Options EINVAL "flags has a bit that is no CHLD_SPAWN_*";
-    Search Options EINVAL "search is no CHLD_SEARCH_*";
+    Newer Options E2BIG "a member of a later version is set";
+    Flags Options EINVAL "flags must be CHLD_SPAWN_* bits";
+    Search Options EINVAL "search must be one of CHLD_SEARCH_*";
     DetachedStream Options EINVAL "CHLD_SPAWN_DETACHED excludes pipes and pseudo-terminals";
     DetachedDeathSignal Options EINVAL "CHLD_SPAWN_DETACHED excludes death_signal";
     DetachedKill Options EINVAL "CHLD_SPAWN_DETACHED excludes CHLD_SPAWN_KILL_ON_CLOSE and CHLD_SPAWN_KILL_ON_DEATH";
@@ -91,7 +92,7 @@ reasons! {
     DetachedRun Options EINVAL "chld_run() waits for the child; detach with chld_spawn()";
     EnvSet Environment EINVAL "an entry of env_set must be NAME=VALUE";
     EnvUnset Environment EINVAL "an entry of env_unset must be a name";
-    StdioMode Stdio EINVAL "mode is no CHLD_STDIO_*";
+    StdioMode Stdio EINVAL "mode must be one of CHLD_STDIO_*";
     StdioPath Stdio EINVAL "CHLD_STDIO_PATH needs path, which is NULL";
     StdioStdout Stdio EINVAL "only err can have CHLD_STDIO_STDOUT";
     StdioStderr Stdio EINVAL "only out can have CHLD_STDIO_STDERR";
@@ -107,7 +108,7 @@ reasons! {
     StageStdout Stdio EINVAL "only the last stage can have a stdout of its own";
     StageStderr Stdio EINVAL "only the last stage can have an end that is captured";
     TerminalSession Terminal EINVAL "CHLD_SPAWN_TERMINAL needs CHLD_SPAWN_SESSION";
-    GroupMode Group EINVAL "group_mode is no CHLD_GROUP_*";
+    GroupMode Group EINVAL "group_mode must be one of CHLD_GROUP_*";
     GroupNumber Group EINVAL "CHLD_GROUP_JOIN needs a group above 1";
     GroupSession Group EINVAL "the leader of a session cannot join a group";
     Limits Limit EINVAL "limits is NULL, or limits_count too large";
@@ -118,11 +119,40 @@ reasons! {
     Gid Setgid EINVAL "gid must not be -1";
     Uid Setuid EINVAL "uid must not be -1";
     DeathSignal DeathSignal EINVAL "death_signal must be 0 to 64";
-    SignalsMode Signals EINVAL "signals_mode is no CHLD_SIGNALS_*";
-    MaskMode Signals EINVAL "mask_mode is no CHLD_MASK_*";
+    SignalsMode Signals EINVAL "signals_mode must be one of CHLD_SIGNALS_*";
+    MaskMode Signals EINVAL "mask_mode must be one of CHLD_MASK_*";
     NoPrivate Clone ENOSYS "CHLD_SPAWN_PRIVATE and CHLD_SPAWN_KILL_ON_DEATH need Linux 7.1";
     NoAutokill Clone EPERM "CHLD_SPAWN_KILL_ON_DEATH needs CHLD_SPAWN_NO_NEW_PRIVS or CAP_SYS_ADMIN";
     NoInit Clone EINVAL "the new PID namespace has no init yet; start one before a detached child";
+    CaptureSizeZero Capture EINVAL "size is 0; initialize with CHLD_CAPTURE_OPTIONS_INIT";
+    CaptureSize Capture EINVAL "size is wrong; initialize with CHLD_CAPTURE_OPTIONS_INIT";
+    CaptureNewer Capture E2BIG "a member of a later version is set";
+    CaptureFlags Capture EINVAL "flags must be CHLD_CAPTURE_* bits";
+    CaptureReserved Capture EINVAL "reserved must be 0";
+    CaptureTimeout Capture EINVAL "timeout_ms must be -1 or more";
+    CancelFd Capture EBADF "cancel_fd is not open";
+    SetClosed Capture EBADF "set is not an open set";
+    FeedMode Capture EINVAL "mode must be one of CHLD_FEED_*";
+    FeedReserved Capture EINVAL "flags and reserved must be 0";
+    FeedData Capture EINVAL "data is NULL, or size too large";
+    StreamCallback Capture EINVAL "callback is NULL";
+    SinkMode Capture EINVAL "mode must be one of CHLD_SINK_*";
+    SinkFlags Capture EINVAL "flags must be CHLD_SINK_TEE or 0";
+    SinkReserved Capture EINVAL "reserved must be 0";
+    SinkTee Capture EINVAL "CHLD_SINK_FD excludes CHLD_SINK_TEE";
+    SinkBuffer Capture EINVAL "buffer is NULL, but size is not 0";
+    SinkSize Capture EINVAL "size is too large";
+    SinkFd Capture EBADF "fd is not open";
+    NoPipe Capture ENOENT "the child has no pipe for this stream; use CHLD_STDIO_PIPE";
+    PlanSizeZero Capture EINVAL "size is 0; initialize with CHLD_STOP_PLAN_INIT";
+    PlanSize Capture EINVAL "size is wrong; initialize with CHLD_STOP_PLAN_INIT";
+    PlanNewer Capture E2BIG "a member of a later version is set";
+    PlanTarget Capture EINVAL "target must be one of CHLD_TARGET_*";
+    PlanFlags Capture EINVAL "flags must be CHLD_STOP_* bits";
+    PlanSteps Capture EINVAL "steps is NULL, or steps_count above 16";
+    PlanGroup Capture EINVAL "CHLD_TARGET_GROUP needs a child that leads a group; use CHLD_GROUP_NEW";
+    StepSignal Capture EINVAL "signal must be 0 or a signal";
+    StepWait Capture EINVAL "wait_ms must be -1 or more";
 }
 
 /// `None` for a number that is no reason.
@@ -149,10 +179,30 @@ impl Failure {
     }
 
     /// The call breaks a rule.
+    #[cold]
     pub fn misuse(reason: Reason, index: usize) -> Failure {
         let failure = FAILURES.get((reason as usize).wrapping_sub(1));
-        let (step, errno) = *failure.unwrap_or(&(Step::Options, Errno::EINVAL));
-        Failure { reason: reason as i32, ..Failure::new(step, index, errno) }
+        let (step, errno) = failure.copied().unwrap_or_default();
+        let step = Step::from_number(i32::from(step)).unwrap_or(Step::Options);
+        Failure { reason: reason as i32, ..Failure::new(step, index, Errno(i32::from(errno))) }
+    }
+
+    /// The part of the options of a capture that breaks the rule; empty if it is none.
+    pub fn capture_item(self) -> Item {
+        const STREAMS: core::ops::RangeInclusive<i32> =
+            Reason::FeedMode as i32..=Reason::NoPipe as i32;
+        let mut item = NO_ITEM;
+        let mut text = Text::new(&mut item);
+        if STREAMS.contains(&self.reason) {
+            let names = ["stdin", "stdout", "stderr"];
+            text.push(names.get(self.index as usize).copied().unwrap_or_default());
+        } else if self.reason >= Reason::StepSignal as i32 {
+            text.push("stop.steps[").push_number(self.index).push("]");
+        } else if self.reason >= Reason::PlanSizeZero as i32 {
+            text.push("stop");
+        }
+        text.finish();
+        item
     }
 
     /// Such as "open stdin ./missing: No such file or directory".
@@ -177,6 +227,13 @@ impl Failure {
             Some(reason) => reason,
             None => host::errno_text(self.errno, &mut words),
         });
+    }
+}
+
+/// For calls that have no place for more.
+impl From<Failure> for Errno {
+    fn from(failure: Failure) -> Errno {
+        failure.errno
     }
 }
 

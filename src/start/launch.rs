@@ -14,7 +14,7 @@ use crate::sys::cstr::ScriptArguments;
 use crate::sys::fd::{self, OwnedFd};
 use crate::sys::memory::{Inline, Scratch};
 use crate::sys::signal::AllBlocked;
-use crate::sys::wait::{self, Whom};
+use crate::sys::wait::{self, WaitId};
 use crate::sys::{self, Errno, host, pidfd, poll, raw, signal};
 use core::cell::Cell;
 
@@ -226,7 +226,7 @@ fn read_report(plan: &Plan, pipe: &OwnedFd, started: &Started) {
 fn is_settled(plan: &Plan, started: &Started) -> bool {
     plan.report.has_reached(Progress::ExecNext)
         || plan.report.failure().is_some()
-        || !matches!(wait::waitid(Whom::Pid(started.pid), LOOK), Ok(None))
+        || !matches!(wait::waitid(WaitId::Pid(started.pid), LOOK), Ok(None))
 }
 
 const LOOK: i32 = wait::EXITED | wait::NO_HANG | wait::PEEK;
@@ -247,11 +247,11 @@ fn reap_now(started: &Started) {
         pidfd::exit_word(fd.number()); // that is known when the process is gone
         return;
     }
-    let whom = Whom::best(started.pid, started.pidfd.as_ref().map(OwnedFd::number));
-    match sys::retry(|| wait::waitid(whom, wait::EXITED)) {
+    let wait_id = WaitId::best(started.pid, started.pidfd.as_ref().map(OwnedFd::number));
+    match sys::retry(|| wait::waitid(wait_id, wait::EXITED)) {
         // P_PIDFD was refused. Nobody has reaped it then, so the pid is its own.
         Err(errno) if errno != Errno::ECHILD => {
-            let _ = sys::retry(|| wait::waitid(Whom::Pid(started.pid), wait::EXITED));
+            let _ = sys::retry(|| wait::waitid(WaitId::Pid(started.pid), wait::EXITED));
         }
         // Or a handler of the program's own, which reaps everything, was faster.
         _ => {}
@@ -264,6 +264,6 @@ fn reap_now(started: &Started) {
 #[cold]
 fn reap_orphan(pid: i32) {
     if host::is_subreaper() {
-        let _ = sys::retry(|| wait::waitid(Whom::Pid(pid), wait::EXITED));
+        let _ = sys::retry(|| wait::waitid(WaitId::Pid(pid), wait::EXITED));
     }
 }

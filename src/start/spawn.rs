@@ -12,7 +12,7 @@ use crate::children::slot::Phase;
 use crate::children::state::{self, State};
 use crate::sys::clone::Started;
 use crate::sys::fd::OwnedFd;
-use crate::sys::wait::{self, Whom};
+use crate::sys::wait::{self, WaitId};
 use crate::sys::{self, Errno, pidfd, raw};
 
 /// Starts what `request` describes; returns the handle, or 0 for a detached child.
@@ -70,8 +70,8 @@ fn pidfd_of(started: &mut Started) -> Option<OwnedFd> {
 /// Where the kernel reaps by itself (SIGCHLD ignored), a pid may be another process's by
 /// now. Only a child of ours can be waited for.
 fn is_of_child(pidfd: &OwnedFd) -> bool {
-    let whom = Whom::Pidfd(pidfd.number());
-    let peeked = wait::waitid(whom, wait::EXITED | wait::NO_HANG | wait::PEEK);
+    let wait_id = WaitId::Pidfd(pidfd.number());
+    let peeked = wait::waitid(wait_id, wait::EXITED | wait::NO_HANG | wait::PEEK);
     !matches!(peeked, Err(Errno::ECHILD))
 }
 
@@ -150,7 +150,7 @@ pub fn adopt(pid: i32) -> sys::Result<u64> {
                 return Err(Errno::EEXIST);
             }
         }
-        wait::waitid(Whom::Pid(pid), wait::EXITED | wait::NO_HANG | wait::PEEK)?;
+        wait::waitid(WaitId::Pid(pid), wait::EXITED | wait::NO_HANG | wait::PEEK)?;
         let started = Started { pid, pidfd: pidfd.filter(is_of_child), is_private: false };
         let child = NewChild {
             started,

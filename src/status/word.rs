@@ -108,13 +108,11 @@ impl Status {
         match self.state {
             State::Running => text.push("running"),
             State::Exited => text.push("exited with code ").push_number(self.code),
-            State::Killed => signal_text(text.push("killed by "), self.code),
-            State::Dumped => {
-                signal_text(text.push("killed by "), self.code).push(", core dumped")
-            }
-            State::Stopped => signal_text(text.push("stopped by "), self.code),
+            State::Killed => signal_text(text, "killed", self.code),
+            State::Dumped => signal_text(text, "killed", self.code).push(", core dumped"),
+            State::Stopped => signal_text(text, "stopped", self.code),
             State::Continued => text.push("continued"),
-            State::Lost => text.push("ended, status lost: somebody else reaped it"),
+            State::Lost => text.push("exited, status unknown (reaped by other code)"),
         };
     }
 
@@ -133,15 +131,18 @@ impl Status {
     }
 }
 
-fn signal_text<'t, 'b>(text: &'t mut Text<'b>, number: i32) -> &'t mut Text<'b> {
-    match (signals::name(number), signals::text(number)) {
-        (Some(name), Some(words)) => text
-            .push_bytes(name.to_bytes())
-            .push(" (")
-            .push_bytes(words.to_bytes())
-            .push(")"),
-        _ => text.push("signal ").push_number(number),
+fn signal_text<'t, 'b>(text: &'t mut Text<'b>, verb: &str, number: i32) -> &'t mut Text<'b> {
+    text.push(verb).push(" by ");
+    let (Some(name), Some(words)) = (signals::name(number), signals::text(number)) else {
+        return text.push("signal ").push_number(number);
+    };
+    text.push_bytes(name.to_bytes());
+    let words = words.to_bytes();
+    // Twice the same word: "killed by SIGKILL (killed)".
+    if words != verb.as_bytes() {
+        text.push(" (").push_bytes(words).push(")");
     }
+    text
 }
 
 #[cfg(test)]
@@ -175,14 +176,14 @@ mod tests {
     fn texts_read_like_sentences() {
         let of = |state, code| text_of(Status { state, code });
         assert_eq!(of(State::Exited, 42), "exited with code 42");
-        assert_eq!(of(State::Killed, 9), "killed by SIGKILL (killed)");
+        assert_eq!(of(State::Killed, 9), "killed by SIGKILL");
         assert_eq!(
             of(State::Dumped, 11),
             "killed by SIGSEGV (segmentation fault), core dumped"
         );
-        assert_eq!(of(State::Stopped, 19), "stopped by SIGSTOP (stopped)");
+        assert_eq!(of(State::Stopped, 19), "stopped by SIGSTOP");
         assert_eq!(of(State::Killed, 33), "killed by signal 33");
-        assert_eq!(text_of(Status::LOST), "ended, status lost: somebody else reaped it");
+        assert_eq!(text_of(Status::LOST), "exited, status unknown (reaped by other code)");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::sys::deadline::Deadline;
 use crate::children::state;
 use crate::children::child::Child;
+use crate::start::failure::{Failure, Reason};
 use crate::status::signals;
 use crate::status::word::Status;
 use crate::wait::watch::Watch;
@@ -35,12 +36,11 @@ pub struct Steps {
 impl Steps {
     pub const MOST: usize = 16;
 
-    /// EINVAL for more than there is room for.
-    pub fn copy(steps: &[Step]) -> Result<Steps> {
+    /// `None` for more than there is room for.
+    pub fn copy(steps: &[Step]) -> Option<Steps> {
         let mut list = [Step { signal: 0, wait_ms: 0 }; Steps::MOST];
-        let places = list.get_mut(..steps.len()).ok_or(Errno::EINVAL)?;
-        places.copy_from_slice(steps);
-        Ok(Steps { list, count: steps.len() })
+        list.get_mut(..steps.len())?.copy_from_slice(steps);
+        Some(Steps { list, count: steps.len() })
     }
 
     fn get(&self) -> &[Step] {
@@ -65,20 +65,24 @@ impl Plan {
     /// For children that nobody else knows: all of the target is killed.
     pub fn killing(target: Target) -> Result<Plan> {
         const KILL: &[Step] = &[Step { signal: libc::SIGKILL, wait_ms: 2000 }];
-        Ok(Plan { target, sweep: true, steps: Steps::copy(KILL)? })
+        let steps = Steps::copy(KILL).ok_or(Errno::EINVAL)?;
+        Ok(Plan { target, sweep: true, steps })
     }
 
     /// Before anything is sent. `leads`: the child has a group of its own.
-    pub fn check(&self, leads: bool) -> Result<()> {
-        for step in self.steps.get() {
-            if step.signal != 0 {
-                signals::check(step.signal)?;
+    pub fn check(&self, leads: bool) -> Result<(), Failure> {
+        for (number, step) in self.steps.get().iter().enumerate() {
+            if signals::check_or_none(step.signal).is_err() {
+                return Err(Failure::misuse(Reason::StepSignal, number));
             }
             if step.wait_ms < -1 {
-                return Err(Errno::EINVAL);
+                return Err(Failure::misuse(Reason::StepWait, number));
             }
         }
-        if self.target == Target::Group && !leads { Err(Errno::EINVAL) } else { Ok(()) }
+        match self.target {
+            Target::Group if !leads => Err(Failure::misuse(Reason::PlanGroup, 0)),
+            _ => Ok(()),
+        }
     }
 
     /// A stopped process acts on no signal but SIGKILL before it is continued. So

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// The children that a call asks about.
 #[derive(Clone, Copy)]
-pub enum Whom {
+pub enum WaitId {
     Pid(i32),
     Pidfd(i32),
     /// Any child of the process. For peeking only: what is found there is
@@ -16,12 +16,12 @@ pub enum Whom {
     Any,
 }
 
-impl Whom {
+impl WaitId {
     /// By pidfd if there is one and waitid takes it.
-    pub fn best(pid: i32, pidfd: Option<i32>) -> Whom {
+    pub fn best(pid: i32, pidfd: Option<i32>) -> WaitId {
         match pidfd {
-            Some(fd) if KNOWS_PIDFD.load(Relaxed) => Whom::Pidfd(fd),
-            _ => Whom::Pid(pid),
+            Some(fd) if KNOWS_PIDFD.load(Relaxed) => WaitId::Pidfd(fd),
+            _ => WaitId::Pid(pid),
         }
     }
 }
@@ -76,25 +76,25 @@ pub struct Change {
 static KNOWS_ALL: AtomicBool = AtomicBool::new(true);
 
 /// `None`: nothing has happened yet (with NO_HANG only).
-pub fn waitid(whom: Whom, options: i32) -> Result<Option<Change>> {
+pub fn waitid(wait_id: WaitId, options: i32) -> Result<Option<Change>> {
     if KNOWS_ALL.load(Relaxed) {
-        match ask(whom, options | libc::__WALL) {
+        match ask(wait_id, options | libc::__WALL) {
             // Or P_PIDFD is not known: the caller finds that out by itself.
-            Err(Errno::EINVAL) if matches!(whom, Whom::Pid(_)) => KNOWS_ALL.store(false, Relaxed),
+            Err(Errno::EINVAL) if matches!(wait_id, WaitId::Pid(_)) => KNOWS_ALL.store(false, Relaxed),
             answer => return answer,
         }
     }
-    ask(whom, options)
+    ask(wait_id, options)
 }
 
-fn ask(whom: Whom, options: i32) -> Result<Option<Change>> {
-    let (kind, id) = match whom {
+fn ask(wait_id: WaitId, options: i32) -> Result<Option<Change>> {
+    let (kind, id) = match wait_id {
         // 0 would mean "of my group", and 1 is nobody's child.
-        Whom::Pid(pid) if pid <= 1 => return Err(Errno::ECHILD),
-        Whom::Pid(pid) => (libc::P_PID, pid),
-        Whom::Pidfd(fd) => (libc::P_PIDFD, fd),
-        Whom::Any if options & PEEK != 0 => (libc::P_ALL, 0),
-        Whom::Any => return Err(Errno::EINVAL),
+        WaitId::Pid(pid) if pid <= 1 => return Err(Errno::ECHILD),
+        WaitId::Pid(pid) => (libc::P_PID, pid),
+        WaitId::Pidfd(fd) => (libc::P_PIDFD, fd),
+        WaitId::Any if options & PEEK != 0 => (libc::P_ALL, 0),
+        WaitId::Any => return Err(Errno::EINVAL),
     };
     if options & NO_HANG == 0 {
         hook::at(Point::Sleeping);

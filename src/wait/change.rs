@@ -6,7 +6,7 @@ use crate::children::state::{self, State};
 use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
 use crate::sys::poll::{self, PollFd};
-use crate::sys::wait::{self as kernel, Whom};
+use crate::sys::wait::{self as kernel, WaitId};
 use crate::sys::{self, Errno, Result};
 
 /// Which changes are reported, in addition to the exit.
@@ -87,7 +87,7 @@ fn exit_of(child: &Child) -> PollFd {
 /// By the number, which the caller holds.
 fn block_until_changed(child: &Child, changes: i32) -> Result<()> {
     let options = changes | kernel::EXITED | kernel::PEEK;
-    match sys::retry(|| kernel::waitid(Whom::Pid(child.pid()), options)) {
+    match sys::retry(|| kernel::waitid(WaitId::Pid(child.pid()), options)) {
         Ok(_) | Err(Errno::ECHILD) => Ok(()),
         Err(errno) => Err(errno),
     }

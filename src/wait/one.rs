@@ -7,7 +7,7 @@ use crate::children::lost;
 use crate::children::state;
 use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
-use crate::sys::wait::{self as kernel, Whom};
+use crate::sys::wait::{self as kernel, WaitId};
 use crate::sys::{self, Errno, Result};
 
 /// Waits until the child has exited. ETIMEDOUT if it has not before the deadline.
@@ -84,7 +84,7 @@ fn look(child: Child, deadline: Deadline) -> Result<Result<Status, Child>> {
 /// pidfd: the program may have made that non-blocking.
 fn block(child: &Child) -> Result<()> {
     let exited = kernel::EXITED | kernel::PEEK;
-    match sys::retry(|| kernel::waitid(Whom::Pid(child.pid()), exited)) {
+    match sys::retry(|| kernel::waitid(WaitId::Pid(child.pid()), exited)) {
         Ok(_) | Err(Errno::ECHILD) => Ok(()),
         Err(errno) => Err(errno),
     }

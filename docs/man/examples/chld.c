@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-/* No core file: a status tells of one. */
+/* No core file: the status text would mention it. */
 static const chld_limit no_core = {RLIMIT_CORE, 0, 0, 0};
 
 static chld_id start(const char *const *argv)

@@ -21,7 +21,7 @@ static int start(chld_set set, const char *name)
     return chld_set_add(set, child, 0);
 }
 
-/* One round of an event loop: takes all that the set has to tell. */
+/* One round of an event loop: takes all pending events. */
 static int tell(chld_set set)
 {
     chld_event event;

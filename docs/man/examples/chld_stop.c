@@ -1,6 +1,6 @@
 /*
  * chld_stop.c - what chld_stop(3) shows. Prints:
- *   killed by SIGKILL (killed)
+ *   killed by SIGKILL
  */
 #include <chld.h>
 #include <poll.h>
