@@ -131,6 +131,19 @@ class Sets(Case):
             thread.join()
         self.assertEqual(sorted(codes), list(range(200)))
 
+    def test_a_start_that_takes_long_delays_no_event(self):
+        with tempfile.TemporaryDirectory() as folder, chld.Set() as loop:
+            fifo = os.path.join(folder, "fifo")
+            os.mkfifo(fifo)
+            slow = threading.Thread(target=loop.run, args=(["true"],), kwargs={"stdout": fifo})
+            slow.start()  # it opens the fifo, and waits for a reader
+            quick = loop.run(["true"])
+            self.assertIs(loop.wait(10).child, quick)
+            self.assertTrue(slow.is_alive())
+            with open(fifo, "rb"):
+                slow.join()
+                self.assertEqual(loop.wait(10).result.returncode, 0)
+
     def test_one_that_survives_its_plan(self):
         with chld.Set() as loop, chld.spawn(sh("trap '' TERM; echo; exec sleep 60"),
                                             stdout=chld.PIPE) as child:

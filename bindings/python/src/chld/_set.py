@@ -8,6 +8,7 @@ import errno
 import select
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, AsyncIterator, Iterator, NamedTuple, Sequence
 
 from . import _abi
@@ -66,30 +67,43 @@ class Set:
     def __init__(self) -> None:
         self._set = ctypes.c_uint64()
         check(lib.chld_set_open(0, self._set))
-        # Children and what C reads and writes for them, until their last events. The lock is
-        # for another thread, which may take the event of a child that is being added.
+        # Children and what C reads and writes for them, until their last events. Another
+        # thread may take the event of a child before the call that adds it has returned. It
+        # waits for that call, and no other thread does: a start may take long.
         self._members: dict[int, tuple[Handle, Capture | None]] = {}
-        self._lock = threading.RLock()
+        self._calls = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def _adding(self) -> Iterator[None]:
+        """Around a call that adds a child, and the line that notes it."""
+        with self._changed:
+            self._calls += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._calls -= 1
+                self._changed.notify_all()
 
     def add(self, child: Handle, *, stops: bool = False, continuations: bool = False) -> None:
         """Reports the exit of a child and, if asked, its stops and continuations."""
         watch = ((_abi.WATCH_STOPPED if stops else 0)
                  | (_abi.WATCH_CONTINUED if continuations else 0))
-        with self._lock:
+        with self._adding():
             check(lib.chld_set_add(self._set, child._handle, watch))
             self._members[child._handle.value] = child, None
 
     def remove(self, child: Handle) -> None:
         """Nothing of the child is reported any more."""
-        with self._lock:
-            check(lib.chld_set_remove(self._set, child._handle))
-            self._forget(child)
+        check(lib.chld_set_remove(self._set, child._handle))
+        self._forget(child)
 
     def stop(self, child: Handle, plan: Plan = None, *, after: float = 0.0) -> None:
         """Stops a child after some seconds, without blocking. A later call replaces an
         earlier one.
         """
-        with self._lock:
+        with self._adding():
             check(lib.chld_set_stop(self._set, child._handle, milliseconds(after), plan_of(plan)))
             self._members.setdefault(child._handle.value, (child, None))
 
@@ -115,7 +129,7 @@ class Set:
         return self._run(Handle(capture.args), capture)
 
     def _run(self, child: Handle, capture: Capture) -> Handle:
-        with self._lock:
+        with self._adding():
             try:
                 capture.start(self._set, child)
             finally:  # also if a signal handler has raised after the start
@@ -124,7 +138,7 @@ class Set:
         return child
 
     def _capture(self, child: Handle, capture: Capture) -> None:
-        with self._lock:
+        with self._adding():
             check(lib.chld_set_capture(self._set, child._handle, capture.raw))
             self._members[child._handle.value] = child, capture
 
@@ -155,7 +169,8 @@ class Set:
         kind = EventKind(raw.kind)
         if kind == EventKind.WOKEN:
             return Event(kind, None, None, None, False)
-        with self._lock:
+        with self._changed:
+            self._changed.wait_for(lambda: raw.id in self._members or not self._calls)
             child, capture = self._members[raw.id]
             if raw.last:
                 del self._members[raw.id]
