@@ -4,8 +4,9 @@ import functools
 import re
 
 from .conformance import compare
+from .documented import dead_links
 from .installed import Tree
-from .tools import NO_PIDFDS, ROOT, Failed, can_deny_pidfds, require, run, scratch
+from .tools import NO_PIDFDS, ROOT, Failed, can_deny_pidfds, check, require, run, scratch
 
 BINDINGS = ROOT / "bindings"
 
@@ -54,3 +55,15 @@ def conformance(*command, **how):
         return f"{remark}; not without pidfds: c-tests/deny is not built, or not allowed"
     compare(run(*NO_PIDFDS, *command, **how, succeed=False).stdout)
     return f"{remark}, with pidfds and without"
+
+
+@check("the READMEs of the bindings lead to files and headings that are there")
+def links():
+    overview, *pages = [BINDINGS / "README.md", *sorted(BINDINGS.glob("*/README.md"))]
+    dead = [f"{page.relative_to(ROOT)} leads to {target}" for page in (overview, *pages)
+            for target in dead_links(page, page.read_text())]
+    require(not dead, "\n".join(dead))
+    text = overview.read_text()
+    missing = [page.parent.name for page in pages if f"]({page.parent.name}/README.md)" not in text]
+    require(not missing, f"bindings/README.md does not have {', '.join(missing)}")
+    return f"{1 + len(pages)} pages"

@@ -4,6 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { execFile } = require('node:child_process');
+const fs = require('node:fs');
 const path = require('node:path');
 const readline = require('node:readline');
 const test = require('node:test');
@@ -151,4 +152,20 @@ test('streams are inherited, though those of Node are close-on-exec', async () =
       require('.').${call}`);
     assert.deepEqual([stdout, stderr], ['out\n', 'err\n']);
   }
+});
+
+test('many at the same time leave no descriptor behind', async () => {
+  const all = () => Promise.all(Array.from({ length: 100 }, async (_, number) => {
+    const { stdout } = await chld.run(['cat'], { input: `${number}`, encoding: 'utf8' });
+    assert.equal(stdout, `${number}`);
+    const child = chld.spawn(['cat'], { stdin: 'pipe', stdout: 'pipe' });
+    child.stdin.end();
+    child.stdout.resume();
+    await Promise.all([child.exited, new Promise((resolve) => child.stdout.once('close', resolve))]);
+  }));
+  await all();
+  const open = () => fs.readdirSync('/proc/self/fd').length;
+  const before = open();
+  await all();
+  assert.ok(open() <= before, `${open()} are open, and ${before} were`);
 });
