@@ -57,6 +57,10 @@ static void cancelled()
                                     chld::stop_by({{{SIGTERM, -1}}}));
     canceller.join();
     REQUIRE(output.cancelled && !output.timed_out && output.status.code == SIGTERM);
+    // With a function that feeds as well, which has a cancel descriptor of its own otherwise.
+    output = chld::run({"sleep", "60"}, chld::cancel(ends.fds[0]), chld::stop_by(killing()),
+                       chld::input_from([](char *, size_t) -> size_t { return 0; }));
+    REQUIRE(output.cancelled);
 }
 
 static void read_to_the_end()

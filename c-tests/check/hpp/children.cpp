@@ -76,6 +76,14 @@ static void last_stops()
     }
     ends.close_write();
     REQUIRE(gone(pid) && contents(ends.fds[0]) == "asked\n");
+    pipe_ends spared;
+    {
+        chld::child child(shell("read x; echo spared >&7"), chld::map_fd(spared.fds[1], 7),
+                          chld::in(chld::pipe), chld::stop_when_destroyed(killing()));
+        child.own(child.take_id()); // the plan was for the owner that it had
+    }
+    spared.close_write();
+    REQUIRE(contents(spared.fds[0]) == "spared\n");
     {
         chld::child child({"sleep", "60"}, chld::kill_on_close(), chld::new_group());
         pid = child.pid();
