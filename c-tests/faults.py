@@ -27,7 +27,7 @@ SKIPPED = 77
 # These look at every process in /proc: they get a pid namespace of their own.
 TREES = ("kill_tree", "stop_tree", "kill_cgroup", "kill_scattered_tree", "term_scattered_tree",
          "stop_scattered_tree")
-TREE_LANES = ("as it is", "no pidfd", "unprivileged")
+TREE_LANES = ("as it is", "once refused, refused for ever", "no pidfd", "unprivileged")
 ALONE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 SECONDS = 150  # for one process; its own alarms bound it long before
 
