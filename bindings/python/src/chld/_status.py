@@ -23,7 +23,7 @@ class State(enum.IntEnum):
 
 
 class Status(NamedTuple):
-    """How a child is, or how it exited. str() is a sentence: "killed by SIGKILL (killed)".
+    """How a child is, or how it exited. str() is a sentence: "killed by SIGKILL".
 
     `code` is the exit code or the signal, as `state` says; -1 for a child that runs or whose
     status is lost. `wait_word` is what os.waitpid() would have returned; -1 if there is none.
