@@ -79,10 +79,10 @@ def needs():
 
 # With sets that capture and stop, lines, trees and every option. The aim is 104 KB:
 # docs/performance.md. This shows when it grows.
-LIMIT = 146 * 1024
+LIMIT = 150 * 1024
 
 
-@check("the stripped shared library is smaller than 146 KB")
+@check("the stripped shared library is smaller than 150 KB")
 def size():
     stripped = scratch() / "stripped.so"
     run(need("strip"), "--strip-unneeded", "-o", stripped, LIBRARY)

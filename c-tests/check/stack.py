@@ -16,7 +16,8 @@ RESERVE = 256
 # strerror_r() looks for a catalog of the locale. Measured with glibc 2.36.
 LIBC = {"chld_error_text": 5000}
 FUNCTION = re.compile(r"[0-9a-f]+ <(.*)>:$")
-REFERENCE = re.compile(r"\s+[0-9a-f]+:\s+R_X86_64_\w+\s+(?:\.text\.(?:unlikely\.)?)?(\S+?)(?:[-+]0x[0-9a-f]+)?$")
+REFERENCE = re.compile(r"\s+[0-9a-f]+:\s+R_X86_64_\w+\s+"
+                       r"(?:\.text\.(?:unlikely\.)?)?(\S+?)(?:[-+]0x[0-9a-f]+)?$")
 PUSH = re.compile(r"\tpush")
 RESERVED = re.compile(r"\tsub +\$0x([0-9a-f]+),%rsp|\tadd +\$0xf{8}([0-9a-f]{8}),%rsp")
 
@@ -34,7 +35,8 @@ def frames(disassembly):
         elif PUSH.search(line):
             frame[function] += 8
         elif (more := RESERVED.search(line)):
-            frame[function] += int(more.group(1), 16) if more.group(1) else 2**32 - int(more.group(2), 16)
+            less, negative = more.groups()
+            frame[function] += int(less, 16) if less else 2**32 - int(negative, 16)
     return frame, refers
 
 
@@ -59,8 +61,9 @@ def needs(disassembly):
 
 def promised(header):
     """{function: KB} by the header's comments."""
-    comments = re.findall(r"/\*\*((?:(?!\*/).)*)\*/\s[^;/#]*?\b(chld_\w+)\([^;]*;", header, re.S)
-    return {name: re.search(r"Stack: (\d+) KB", comment) for comment, name in comments}
+    function = r"/\*\*((?:(?!\*/).)*)\*/\s[^;/#]*?\b(chld_\w+)\([^;]*;"
+    return {name: re.search(r"Stack: (\d+) KB", comment)
+            for comment, name in re.findall(function, header, re.S)}
 
 
 def wrong(header, measured):
@@ -82,7 +85,8 @@ def stack():
     measured = needs(run(need("objdump"), "-dr", "--no-show-raw-insn", object_file).stdout)
     handler, = elf.Object(object_file).functions("handler::on_sigchld")
     header = HEADER.read_text()
-    asked = int(re.search(r"The\s+handler\s+needs\s+(\d+)\s+KB", header.replace("\n *", "")).group(1))
+    asked = re.search(r"The\s+handler\s+needs\s+(\d+)\s+KB", header.replace("\n *", ""))
+    asked = int(asked.group(1))
     require(measured[handler] + RESERVE <= asked * 1024,
             f"the SIGCHLD handler needs {measured[handler]} bytes, and {asked} KB are promised")
     found = list(wrong(header, measured))

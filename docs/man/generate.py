@@ -76,6 +76,11 @@ def write_page(page, manual, head):
     return "\n".join([head(page.name, 3), *lines]) + "\n"
 
 
+def shown_by_hand(name):
+    """A program in a page that is written by hand, right after its heading."""
+    return sections.example((EXAMPLES / name).read_text())[1:]
+
+
 def generate(output, header_text, options_text):
     constants, types, functions = header.parse(header_text)
     placed_once("function", [one.name for one in functions],
@@ -101,7 +106,7 @@ def generate(output, header_text, options_text):
             made[f"{other}.3"] = f".so man3/{page.name}.3\n"
     for file in HERE.glob("*.[1-8]"):
         made[file.name] = EXAMPLE.sub(
-            lambda match: "\n".join(sections.example((EXAMPLES / match.group(1)).read_text())[1:]) + "\n",
+            lambda match: "\n".join(shown_by_hand(match.group(1))) + "\n",
             file.read_text()).replace("VERSION", version, 1)
     output.mkdir(parents=True, exist_ok=True)
     for stale in {file.name for file in output.glob("*.[1-8]")} - set(made):

@@ -33,7 +33,7 @@ def declared(declaration):
 def synopsis(functions):
     lines = [".SH SYNOPSIS", ".nf", r"\fB#include <chld.h>\fP", ".PP"]
     for one in functions:
-        start = f"{one.result} {one.name}(" if not one.result.endswith("*") else f"{one.result}{one.name}("
+        start = one.result + " " * (not one.result.endswith("*")) + f"{one.name}("
         parameters = [declared(parameter) for parameter in one.parameters or ["void"]]
         whole = len(start) + len(", ".join(one.parameters))
         between = bold(",") + (" " if whole < 76 else "\n" + " " * len(start))
