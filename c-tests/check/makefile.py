@@ -11,7 +11,7 @@ INTERNAL = {"FORCE", "bench-build", "test-all-programs", "test-programs", "test-
 
 
 def phony():
-    files = [ROOT / "Makefile", *ROOT.glob("*/*.mk")]
+    files = [ROOT / "Makefile", *ROOT.glob("*/*.mk"), *ROOT.glob("c-tests/*/*.mk")]
     return {name for file in files
             for line in re.findall(r"^\.PHONY: (.*)", file.read_text(), re.M)
             for name in line.split()}
