@@ -25,6 +25,7 @@ if job == 0:
     os.setpgid(0, 0)
     os.tcsetpgrp(0, os.getpid())
     signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's handler would lose one before the exec
     os.write(1, b"shell: exec\\n")
     os.execvp(sys.argv[1], sys.argv[1:])
 while True:
