@@ -47,12 +47,6 @@ static void statuses()
     REQUIRE(chld::status().running() && !chld::status().success());
 }
 
-/** The number of a process that nobody has reaped, or whose number is free. */
-static bool gone(int pid)
-{
-    return pid > 1 && kill(pid, 0) != 0 && errno == ESRCH;
-}
-
 static void last_stops()
 {
     int pid;

@@ -106,14 +106,14 @@ static void starting()
     chld::status failed = chld_status{CHLD_STATE_EXITED, 4, 0, 4 << 8};
     REQUIRE(chld::pipefail({failed, all[0]}).code == 4);
     REQUIRE(chld::pipefail({chld::status(), failed, all[0]}).code == 4);
-    chld_id first, second;
+    int first, second;
     {
         chld::pipeline stopped({{"sleep", "60"}, {"sleep", "60"}},
                                chld::stop_when_destroyed(killing()));
-        first = stopped.children[0].id(), second = stopped.children[1].id();
+        first = stopped.children[0].pid(), second = stopped.children[1].pid();
         REQUIRE(stopped.children[0].running());
     }
-    REQUIRE(closed(first) && closed(second));
+    REQUIRE(gone(first) && gone(second));
 }
 
 void pipelines()

@@ -25,13 +25,15 @@ static void owning()
     chld::child mine = std::move(set.wait()->child());
     REQUIRE(mine && mine.wait().success());
 
-    chld_id abandoned;
+    chld::options stopped = chld::stop_when_destroyed(killing());
+    int added, run, fd;
     {
         chld::set other;
-        abandoned = other.add(chld::child({"sleep", "60"}, chld::stop_when_destroyed(killing())))
-                        .id();
+        added = other.add(chld::child({"sleep", "60"}, stopped)).pid();
+        run = other.run({"sleep", "60"}, stopped).pid();
+        fd = other.fd();
     }
-    REQUIRE(closed(abandoned));
+    REQUIRE(gone(added) && gone(run) && fcntl(fd, F_GETFD) < 0);
 }
 
 static void borrowing()
@@ -55,7 +57,7 @@ static void moving()
     REQUIRE(!first.add(std::move(left), 0, code) && code && left); // it was not taken
     REQUIRE(!first.run({"true"}, code) && code == std::errc::bad_file_descriptor);
     int calls = 0;
-    set.on_event([&](chld::event &) { calls++; });
+    set.on_event([&](chld::event &event) { calls += event.child() ? 1 : 100; });
     set.add(std::move(left));
     first = std::move(set);
     REQUIRE(first.dispatch() && calls == 1 && !first.next());

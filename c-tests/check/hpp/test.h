@@ -60,6 +60,12 @@ inline bool closed(chld_id id)
     return chld_pid(id) == -EBADF;
 }
 
+/** Whether there is no process with this number any more, not even a zombie. */
+inline bool gone(int pid)
+{
+    return pid > 1 && kill(pid, 0) != 0 && errno == ESRCH;
+}
+
 /** What can be read from a descriptor to its end. */
 inline std::string contents(int fd)
 {
