@@ -9,7 +9,7 @@ use crate::sys::clone::{
     self, CHILD_BYTES, ChildHalf, Memory, SIGNALLED_CHILD_BYTES, SMALL_BYTES, Stack, StackRoom,
     Started,
 };
-use crate::sys::{Errno, Result, namespace, raw};
+use crate::sys::{Errno, Result, clock, namespace, raw};
 use core::sync::atomic::{
     AtomicBool, AtomicU8,
     Ordering::{Relaxed, SeqCst},
@@ -238,7 +238,7 @@ fn try_memory() {
     }
 }
 
-/// A child that takes longer to exit than its caller would to look.
+/// A child that takes a millisecond to exit.
 struct Sleeper;
 
 impl ChildHalf for Sleeper {
@@ -248,14 +248,29 @@ impl ChildHalf for Sleeper {
     }
 }
 
+const MILLISECOND_NS: u64 = 1_000_000;
+
+/// Whether the caller sleeps until the child has exited.
+///
+/// It does if clone takes as long as the child, and the child is a zombie soon after. Not
+/// at once: the caller is woken while the child still exits. To copy a large process also
+/// takes long, but the child then begins after that. On a busy machine nothing is soon,
+/// hence several trials.
 #[cold]
 #[inline(never)]
 fn try_sleep() {
-    if let Ok(pid) = try_with(Memory::CopiedAsleep, &Sleeper) {
-        let has_slept = raw::reap_if_exited(pid);
-        if !has_slept {
-            raw::reap(pid);
+    for _ in 0..5 {
+        let begin = clock::now_ns();
+        let Ok(pid) = try_with(Memory::CopiedAsleep, &Sleeper) else { return };
+        let cloned = clock::now_ns();
+        raw::reap(pid);
+        if cloned.wrapping_sub(begin) < MILLISECOND_NS {
+            break;
         }
-        SLEEPS.store(if has_slept { YES } else { NO }, Relaxed);
+        if clock::now_ns().wrapping_sub(cloned) < MILLISECOND_NS / 2 {
+            SLEEPS.store(YES, Relaxed);
+            return;
+        }
     }
+    SLEEPS.store(NO, Relaxed);
 }

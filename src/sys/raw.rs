@@ -264,20 +264,11 @@ fn prctl(option: i32, argument: usize) -> Result<()> {
 
 /// Waits until child `pid` exits, which is near, and forgets its status.
 pub fn reap(pid: i32) {
-    while wait(pid, 0) == Err(Errno::EINTR) {}
-}
-
-/// The same if it has exited.
-pub fn reap_if_exited(pid: i32) -> bool {
-    wait(pid, libc::WNOHANG) != Ok(0)
-}
-
-fn wait(pid: i32, options: i32) -> Result<usize> {
-    if pid <= 1 {
-        return Err(Errno::ECHILD); // it would mean any child
+    // Others would mean any child.
+    if pid > 1 {
+        let a = [pid as usize, 0, libc::__WALL as usize, 0, 0, 0];
+        while numbers(libc::SYS_wait4 as i64, a) == Err(Errno::EINTR) {}
     }
-    let options = (options | libc::__WALL) as usize;
-    numbers(libc::SYS_wait4 as i64, [pid as usize, 0, options, 0, 0, 0])
 }
 
 /// Or less, if a signal comes.
