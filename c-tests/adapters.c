@@ -223,7 +223,7 @@ void adapter_may_close(const struct adapter *with, uint32_t flags)
     begin(with, flags, close_all);
     for (int i = 0; i < 3; i++) {
         ids[i] = START(ACT("exit", "0"), NULL);
-        await_end(ids[i]);
+        await_exit(ids[i]);
         CHECK_CALL(chld_set_add(set, ids[i], 0), 0);
     }
     while (crowd_seen == 0) {

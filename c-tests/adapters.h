@@ -3,7 +3,7 @@
 #ifndef ADAPTERS_H
 #define ADAPTERS_H
 
-#include "ends.h"
+#include "exits.h"
 
 struct adapter {
     void (*begin)(void);

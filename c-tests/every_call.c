@@ -14,7 +14,7 @@ struct scene scene_make(void)
     options.group_mode = CHLD_GROUP_NEW;
     scene.running = START(ACT("cat"), &options);
     scene.exited = START(ACT("exit", DECIMAL(CODE)), NULL);
-    await_end(scene.exited);
+    await_exit(scene.exited);
     const chld_id ids[2] = { scene.running, scene.exited };
     REQUIRE(chld_set_open(0, &scene.set) == 0);
     REQUIRE(chld_set_open(CHLD_SET_SIGCHLD, &scene.sigchld_set) == 0);

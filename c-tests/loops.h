@@ -4,7 +4,7 @@
 #ifndef LOOPS_H
 #define LOOPS_H
 
-#include "ends.h"
+#include "exits.h"
 
 /** A capture that the loop drives. */
 struct job {

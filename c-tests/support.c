@@ -134,7 +134,7 @@ chld_id start_at(const char *file, int line, const struct gate *gate, int code, 
     return start(file, line, ACT("block", DECIMAL(code)), &options);
 }
 
-void await_end(chld_id id)
+void await_exit(chld_id id)
 {
     /* Without consuming what it reports, and without the library's help, which
      * might reap. ECHILD: somebody has reaped it. */

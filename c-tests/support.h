@@ -63,7 +63,7 @@ void gate_open(struct gate *gate);
 chld_id start_at(const char *file, int line, const struct gate *gate, int code, void *user);
 
 /** Sleeps until a child has exited, without the library's waiting functions. */
-void await_end(chld_id id);
+void await_exit(chld_id id);
 
 /** Starts children that end at once, many of them, one after the other, while two
  * threads do nothing but `reap`, which must not take them for foreign children. */

@@ -1,5 +1,5 @@
 /* Taking over children that were started by other means. */
-#include "ends.h"
+#include "exits.h"
 #include "namespace.h"
 
 #include <fcntl.h>

@@ -172,7 +172,7 @@ TEST(a_capture_that_is_complete_is_not_cancelled)
     REQUIRE(pipe2(ends, O_CLOEXEC) == 0 && write(ends[1], "x", 1) == 1);
     chld_capture_options options = cancelled_by(ends[0]);
     chld_capture_result result = { 0 };
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_capture(id, &options, &result), 0);
     CHECK_EXITED(result.status, 0);
     CHECK_INT(result.cancelled, 0);
@@ -232,7 +232,7 @@ TEST(waiting_for_the_end_of_a_pipe_can_be_cancelled)
     spawn.out.mode = CHLD_STDIO_PIPE;
     chld_id id = START(ARGV(helper("flow"), "child", "same"), &spawn);
     REQUIRE(pipe2(ends, O_CLOEXEC) == 0 && write(ends[1], "x", 1) == 1);
-    await_end(id);
+    await_exit(id);
     chld_capture_options options = cancelled_by(ends[0]);
     chld_capture_result result = { 0 };
     options.flags |= CHLD_CAPTURE_EOF;

@@ -98,7 +98,7 @@ TEST(with_eof_the_input_goes_to_any_reader)
     chld_capture_id capturing = 0;
     chld_capture_wait wait;
     CHECK_CALL(chld_capture_open(id, &options, &capturing), 0);
-    await_end(id);
+    await_exit(id);
     int done = CALL(chld_capture_step(capturing, &wait)); /* it sees the end */
     gate_open(&gate);
     while (done == 0) {
@@ -306,7 +306,7 @@ TEST(a_capture_that_is_being_stepped_is_busy)
     options.out.callback = meddle;
     options.out.argument = &capturing;
     CHECK_CALL(chld_capture_open(id, &options, &capturing), 0);
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_capture_step(capturing, NULL), 1);
     chld_capture_result result;
     CHECK_CALL(chld_capture_close(capturing, &result), 0);
@@ -324,7 +324,7 @@ TEST(what_two_streams_wait_for_is_named_once)
     chld_spawn_options spawn = CHLD_SPAWN_OPTIONS_INIT;
     spawn.out.mode = spawn.err.mode = CHLD_STDIO_PIPE;
     chld_id id = START(ACT("say", "one", "two"), &spawn);
-    await_end(id);
+    await_exit(id);
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     options.out.mode = options.err.mode = CHLD_SINK_FD;
     options.out.fd = options.err.fd = ends[1];

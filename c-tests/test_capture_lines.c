@@ -126,7 +126,7 @@ TEST(a_line_that_comes_in_parts_is_given_as_one)
     }
     CHECK_STR(lines.text, "<one\n>");
     gate_open(&gate);
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_capture_step(capture, NULL), 1);
     CHECK_STR(lines.text, "<one\n><two\n><three>");
     CHECK_CALL(chld_capture_close(capture, &result), 0);
@@ -268,7 +268,7 @@ TEST(two_streams_are_read_in_turn)
     REQUIRE(fcntl(CALL(chld_stdout_fd(id)), F_SETPIPE_SZ, 1 << 20) > 0);
     REQUIRE(fcntl(CALL(chld_stderr_fd(id)), F_SETPIPE_SZ, 1 << 20) > 0);
     CHECK_CALL(chld_close_fd(id, CHLD_STDIN), 0);
-    await_end(id);
+    await_exit(id);
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     options.out.mode = options.err.mode = CHLD_SINK_LINES;
     options.out.callback = options.err.callback = take_turn;

@@ -75,7 +75,7 @@ TEST(a_full_descriptor_gets_the_rest_later)
     chld_capture_id capture = 0;
     chld_capture_wait wait = { 0 };
     chld_capture_result result = { 0 };
-    await_end(id);
+    await_exit(id);
     fill();
     chld_capture_options options = into_full(60000);
     CHECK_CALL(chld_capture_open(id, &options, &capture), 0);
@@ -107,7 +107,7 @@ TEST(what_a_full_descriptor_has_not_got_at_the_timeout_is_reported)
 {
     chld_id id = start_piped(ACT("say", "the rest", ""));
     chld_capture_result result = { 0 };
-    await_end(id);
+    await_exit(id);
     fill();
     chld_capture_options options = into_full(100);
     CHECK_CALL(chld_capture(id, &options, &result), 0);
@@ -154,7 +154,7 @@ static void check_rich_pipe(uint32_t flags)
         close(held);
         SKIP_TEST("no larger pipe may be had here");
     }
-    await_end(id);
+    await_exit(id);
     struct taken taken = { .until = now_ms() + 2 * LIMIT_MS };
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     chld_capture_result result;

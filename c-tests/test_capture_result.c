@@ -52,7 +52,7 @@ TEST(the_time_ends_with_the_capture)
     chld_capture_result result = { 0 };
     chld_capture_id capture = 0;
     chld_id id = START(ACT("exit", "0"), NULL);
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_capture_open(id, NULL, NULL), -EINVAL);
     CHECK_CALL(chld_capture_open(id, NULL, &capture), 0);
     long long begin = now_ms();

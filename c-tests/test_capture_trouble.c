@@ -52,7 +52,7 @@ static chld_capture_result capture_refused(int reads)
     chld_capture_options options = CHLD_CAPTURE_OPTIONS_INIT;
     chld_capture_result result = { 0 };
     options.out.mode = CHLD_SINK_GROW;
-    await_end(id);
+    await_exit(id);
     failing.reads_of = CALL(chld_stdout_fd(id));
     failing.reads = reads;
     CHECK_CALL(chld_capture(id, &options, &result), 0);

@@ -1,5 +1,5 @@
 /* The descriptors that the library keeps for its children, and when it closes them. */
-#include "ends.h"
+#include "exits.h"
 
 #include <pthread.h>
 #include <unistd.h>

@@ -55,7 +55,7 @@ static void with_children(void (*part)(void))
     CHECK_CALL(chld_kill(old_ids[0], SIGKILL), 0);
     CHECK_CALL(chld_wait(old_ids[0], -1, NULL), 0);
     CHECK_CALL(chld_kill(old_ids[1], SIGKILL), 0);
-    await_end(old_ids[1]);
+    await_exit(old_ids[1]);
     CHECK_CALL(chld_close(START_AT(&gate, 0)), 0);
     IN_COPY(part);
     gate_open(&gate);

@@ -1,6 +1,6 @@
 /* Forked copies where the kernel does not wipe memory for them (MADV_WIPEONFORK: before
  * Linux 4.14, and in some sandboxes): the first call in a copy finds that out. */
-#include "ends.h"
+#include "exits.h"
 
 #include <pthread.h>
 #include <sched.h>

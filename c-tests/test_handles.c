@@ -268,7 +268,7 @@ TEST(a_zombie_is_reaped_by_close)
 {
     chld_id id = START(ACT("exit", "0"), NULL);
     int pid = CALL(chld_pid(id));
-    await_end(id);
+    await_exit(id);
     CHECK(process_is_there(pid));
     CHECK_CALL(chld_close(id), 0);
     CHECK(!process_is_there(pid));
@@ -352,7 +352,7 @@ TEST(only_one_of_two_threads_can_close)
     REQUIRE(pthread_create(&thread, NULL, close_in_thread, &waiting) == 0);
     for (int round = 0; round < scaled(500); round++) {
         waiting.id = START(ACT("exit", "12"), NULL);
-        await_end(waiting.id);
+        await_exit(waiting.id);
         meet(2 * round + 1);
         int result = CALL(chld_close(waiting.id));
         meet(2 * round + 2);

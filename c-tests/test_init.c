@@ -1,6 +1,6 @@
 /* The duty of pid 1 and of subreapers: orphans are reaped and reported, own
  * children keep their statuses. */
-#include "ends.h"
+#include "exits.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -227,7 +227,7 @@ TEST(with_no_foreign_child_nothing_is_reaped)
     chld_id id = START_AT(&gate, 5);
     CHECK_CALL(chld_reap_foreign(note, &told_count), 0);
     gate_open(&gate);
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_reap_foreign(note, &told_count), 0);
     chld_status status;
     CHECK_CALL(chld_peek(id, &status), 0); /* reaped on the way */

@@ -68,7 +68,7 @@ TEST(a_stopped_child_can_be_killed)
 TEST(after_the_exit_there_is_nobody_to_kill)
 {
     chld_id id = START(ACT("exit", "5"), NULL);
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_kill(id, SIGKILL), -ESRCH); /* nobody has waited yet */
     CHECK_CALL(chld_kill(id, SIGURG), -ESRCH);
     CHECK_CALL(chld_wait(id, -1, NULL), 0);
@@ -95,7 +95,7 @@ TEST(signal_0_asks_whether_the_child_runs)
     chld_id id = START_AT(&gate, 5);
     CHECK_CALL(chld_kill(id, 0), 0);
     gate_open(&gate);
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_kill(id, 0), -ESRCH); /* a zombie */
     CHECK_CALL(chld_kill_group(id, 0), -EINVAL);
     CHECK_CALL(chld_wait(id, -1, NULL), 0);

@@ -41,7 +41,7 @@ static void begin_scene(void)
     options.group_mode = CHLD_GROUP_NEW;
     running = START(ACT("block", "5"), &options);
     exited = START(ACT("exit", "6"), NULL);
-    await_end(exited);
+    await_exit(exited);
     CHECK_CALL(chld_set_open(0, &set), 0);
 }
 

@@ -1,6 +1,6 @@
 /* Whose a stream, a child or a handle is: taking streams, releasing children, finding
  * handles, and children that do not outlive their handle. */
-#include "ends.h"
+#include "exits.h"
 #include "namespace.h"
 
 #include <fcntl.h>
@@ -136,7 +136,7 @@ TEST(a_child_that_nobody_has_seen_exit_is_released_with_its_status)
 {
     chld_id id = START(ACT("exit", "8"), NULL);
     int pid = CALL(chld_pid(id));
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_release(id, NULL), 0);
     reap(pid, 8);
 }
@@ -231,7 +231,7 @@ TEST(a_child_is_found_by_its_pid_as_long_as_that_is_its_own)
     CHECK(found == other);
     CHECK_CALL(chld_find(pid, NULL), 0);
     gate_open(&gate);
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_find(pid, &found), 0); /* its zombie has the number */
     CHECK_CALL(chld_wait(id, -1, NULL), 0);
     found = CHLD_NONE;
@@ -304,7 +304,7 @@ static void close_and_look(void)
 
     /* The leader has exited, and nobody has looked. */
     id = start_two(options, "sleep 60 & echo $!", &second);
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_close(id), 0);
     AWAIT(has_ended(second));
     reap_closed_children();

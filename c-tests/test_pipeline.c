@@ -1,6 +1,6 @@
 /* Pipelines: how they are started, what connects the stages, and what is left of one
  * that could not be started. */
-#include "ends.h"
+#include "exits.h"
 #include "look.h"
 
 #include <fcntl.h>

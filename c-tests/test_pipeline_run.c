@@ -1,5 +1,5 @@
 /* Pipelines that are captured in one call: bytes, statuses, pipefail, timeouts. */
-#include "ends.h"
+#include "exits.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* Pipelines in a set: one member each, one event each, whatever the number of stages. */
-#include "ends.h"
+#include "exits.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* Children that are private to their handle, and children that die with the program:
  * Linux 7.1. Elsewhere they are refused. */
-#include "ends.h"
+#include "exits.h"
 #include "look.h"
 #include "namespace.h"
 

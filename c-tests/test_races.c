@@ -1,6 +1,6 @@
 /* Threads that wait for, peek at, signal, reap and close the same children,
  * while SIGCHLD comes to any of them and another signal interrupts them all. */
-#include "ends.h"
+#include "exits.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* Two threads that make the same call at the same moment: one succeeds. */
-#include "ends.h"
+#include "exits.h"
 
 #include <sched.h>
 #include <stdatomic.h>

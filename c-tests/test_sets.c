@@ -1,6 +1,6 @@
 /* Sets: queues of ends with a descriptor to poll. Each test is run with both
  * engines. */
-#include "ends.h"
+#include "exits.h"
 
 #include <limits.h>
 #include <sys/epoll.h>
@@ -59,7 +59,7 @@ TEST_EACH_ENGINE(the_descriptor_is_level_triggered)
     }
     gate_open(&gate);
     for (int i = 0; i < COUNT; i++) {
-        await_end(ids[i]);
+        await_exit(ids[i]);
     }
     for (int i = 0; i < COUNT; i++) {
         AWAIT(is_readable(fd));
@@ -77,7 +77,7 @@ TEST_EACH_ENGINE(an_exit_before_the_adding_is_reported)
 {
     chld_set set = SET_OPEN(flags);
     chld_id unseen = START(ACT("exit", "1"), NULL);
-    await_end(unseen);
+    await_exit(unseen);
     CHECK_CALL(chld_set_add(set, unseen, 0), 0);
     CHECK(is_readable(CALL(chld_set_fd(set))));
     check_told(set, unseen, 1);

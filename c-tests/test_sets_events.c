@@ -1,6 +1,6 @@
 /* What a set reports in addition to exits, and what it does with its children: stops, wake-ups,
  * stop sequences, captures. */
-#include "ends.h"
+#include "exits.h"
 
 #include <pthread.h>
 #include <stdio.h>

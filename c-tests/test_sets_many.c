@@ -1,6 +1,6 @@
 /* Sets with many children, several sets, several threads: everybody gets
  * exactly their own. Each test is run with both engines. */
-#include "ends.h"
+#include "exits.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* Thousands of children: no end is lost when all of them end at once, and one
  * end costs the same however many live. */
-#include "ends.h"
+#include "exits.h"
 
 #include <stdio.h>
 #include <sys/ptrace.h>

@@ -1,7 +1,7 @@
 /* No descriptor left while a set works: RLIMIT_NOFILE is used up at each of the last
  * eight descriptors. A call then works, or returns -EMFILE and leaves nothing behind, and
  * works once there are descriptors again. Events need none: nothing is lost. */
-#include "ends.h"
+#include "exits.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>

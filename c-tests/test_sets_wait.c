@@ -1,5 +1,5 @@
 /* Waiting for the next end of a set. Each test is run with both engines. */
-#include "ends.h"
+#include "exits.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,7 +13,7 @@ TEST_EACH_ENGINE(what_has_exited_is_reported_without_waiting)
 {
     chld_set set = SET_OPEN(flags);
     chld_id id = START(ACT("exit", "3"), NULL);
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_set_add(set, id, 0), 0);
     for (int limit = -1; limit <= 0; limit++) {
         chld_event event = { .index = 99 };

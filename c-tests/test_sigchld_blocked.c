@@ -1,6 +1,6 @@
 /* SIGCHLD blocked in every thread. The calls that depend on the handler look by
  * themselves. They never let the signal in: it stays pending, for the program. */
-#include "ends.h"
+#include "exits.h"
 
 #include <sys/signalfd.h>
 #include <unistd.h>

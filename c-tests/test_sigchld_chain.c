@@ -1,5 +1,5 @@
 /* The handler that was there before ours keeps being called, as it asked to be. */
-#include "ends.h"
+#include "exits.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

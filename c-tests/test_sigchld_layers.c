@@ -1,6 +1,6 @@
 /* Ours among other handlers: covered by one that chains, or by one that does
  * not; removed below it; put on top again; inherited by a forked copy. */
-#include "ends.h"
+#include "exits.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -537,7 +537,7 @@ TEST(a_child_of_vfork_only_chains)
     foreign_install(0);
     CHECK_CALL(chld_sigchld_install(0), 0);
     chld_id id = START_AT(&gate, 4), exited = START(ACT("exit", "6"), NULL);
-    await_end(exited);
+    await_exit(exited);
     pid_t pid = vfork();
     if (pid == 0) {
         calls[0] = 0;

@@ -1,6 +1,6 @@
 /* Timeouts that only SIGCHLD can keep: no descriptor reports a stop. The handler
  * is there while a call waits, and gone afterwards, which the audit checks. */
-#include "ends.h"
+#include "exits.h"
 
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 /* What the handler does for the program: reap mode keeps every status and
  * leaves no zombie; notify mode reports, and leaves the rest to the program. */
-#include "ends.h"
+#include "exits.h"
 
 #include <fcntl.h>
 #include <limits.h>

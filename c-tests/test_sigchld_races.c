@@ -1,6 +1,6 @@
 /* Threads that install and remove the handler at once, and beside one of the
  * program's own, or at different priorities. */
-#include "ends.h"
+#include "exits.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -93,7 +93,7 @@ TEST(close_closes_the_callers_ends)
     chld_id id = START(ACT("exit", "0"), &options);
     const int ends[] = { CALL(chld_stdin_fd(id)), CALL(chld_stdout_fd(id)),
                          CALL(chld_stderr_fd(id)), CALL(chld_exit_fd(id)) };
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_close(id), 0);
     for (int i = 0; i < 4; i++) {
         CHECK_INT(fcntl(ends[i], F_GETFD), -1);

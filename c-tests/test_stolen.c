@@ -2,7 +2,7 @@
  * status is recovered if the kernel still has it, else it is lost; it is
  * never invented. And the other way round: children that are not the library's
  * are left alone. */
-#include "ends.h"
+#include "exits.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -351,7 +351,7 @@ static void steal_one_of_pair(int which, void (*check)(const struct pair *))
     start_pair(&pair, &gate);
     block_signal(SIGCHLD);
     gate_open(&gate);
-    await_end(pair.ids[!which]);
+    await_exit(pair.ids[!which]);
     steal(pair.ids[which]);
     unblock_signal(SIGCHLD); /* the handler runs */
     check(&pair);

@@ -167,7 +167,7 @@ static void kill_groups(void)
 
     /* The leader has exited, and nobody has looked: its zombie keeps the group. */
     id = start_pair("sleep 60 & echo $!", &second);
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_kill_group(id, SIGKILL), 0);
     AWAIT(has_ended(second));
     CHECK_CALL(chld_wait(id, -1, NULL), 0);
@@ -178,7 +178,7 @@ static void kill_groups(void)
 
     /* Not even a signal that came too late lets go of it. */
     id = start_pair("sleep 60 & echo $!", &second);
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_kill(id, SIGTERM), -ESRCH);
     CHECK_CALL(chld_kill_group(id, SIGKILL), 0);
     AWAIT(has_ended(second));

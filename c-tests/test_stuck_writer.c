@@ -1,7 +1,7 @@
 /* A child that is inside write() on a page that is not there. As long as it waits for the
  * page, the kernel keeps its pipe locked: a thread that closes the pipe waits, too. No other
  * thread may wait for that one. */
-#include "ends.h"
+#include "exits.h"
 
 #include <fcntl.h>
 #include <pthread.h>

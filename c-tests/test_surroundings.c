@@ -1,6 +1,6 @@
 /* A program that has children of its own, and does things to SIGCHLD: nobody's
  * children are taken, no status is invented, and nothing hangs. */
-#include "ends.h"
+#include "exits.h"
 
 #include <fcntl.h>
 #include <pthread.h>

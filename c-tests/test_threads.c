@@ -1,5 +1,5 @@
 /* Several threads at once. */
-#include "ends.h"
+#include "exits.h"
 
 #include <fcntl.h>
 #include <pthread.h>

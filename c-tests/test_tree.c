@@ -164,7 +164,7 @@ static void after_the_end(void)
     chld_id id = START(ARGV("sh", "-c", "sleep 60 & echo $!"), &spawn);
     char text[32] = "";
     REQUIRE(read(CALL(chld_stdout_fd(id)), text, sizeof text - 1) > 1);
-    await_end(id);
+    await_exit(id);
     CHECK(!has_ended(atoi(text)));
     CHECK_CALL(chld_kill_tree(id, SIGKILL, &left), 0);
     CHECK_INT(left, 0);

@@ -27,7 +27,7 @@ TEST(a_look_does_not_wait)
     chld_id id = START_AT(&gate, 3);
     CHECK_CALL(chld_wait(id, 0, NULL), -ETIMEDOUT);
     gate_open(&gate);
-    await_end(id);
+    await_exit(id);
     chld_status status;
     CHECK_CALL(chld_wait(id, 0, &status), 0);
     CHECK_EXITED(status, 3);
@@ -255,7 +255,7 @@ TEST(peek_knows_what_a_call_has_seen)
 {
     chld_id id = START(ACT("exit", "11"), NULL);
     chld_status status;
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_peek(id, &status), 0);
     CHECK_STATUS(status, CHLD_STATE_RUNNING, -1);
     CHECK_INT(status.wait_word, -1);
@@ -276,7 +276,7 @@ TEST(usage_is_known_after_the_exit)
     usage = untouched;
     CHECK_CALL(chld_usage(id, &usage), -EBUSY);
     gate_open(&gate);
-    await_end(id);
+    await_exit(id);
     CHECK_CALL(chld_usage(id, &usage), -EBUSY); /* nobody has looked */
     CHECK(memcmp(&usage, &untouched, sizeof usage) == 0);
     CHECK_CALL(chld_wait(id, 0, NULL), 0);

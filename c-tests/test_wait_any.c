@@ -34,7 +34,7 @@ TEST(of_several_the_first_in_the_list_is_reported)
     chld_id ids[4];
     for (int i = 0; i < 4; i++) {
         ids[i] = START(ACT("exit", DECIMAL(i)), NULL);
-        await_end(ids[i]);
+        await_exit(ids[i]);
     }
     for (int i = 0; i < 4; i++) {
         chld_event event;

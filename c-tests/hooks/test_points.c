@@ -1,7 +1,7 @@
 /* The SIGCHLD handler on another thread, and forked copies, at each point of each call:
  * while the lock is held, while all signals are blocked, before a sleep. */
 #include "hooks.h"
-#include "../ends.h"
+#include "../exits.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

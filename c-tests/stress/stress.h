@@ -3,7 +3,7 @@
 #ifndef STRESS_H
 #define STRESS_H
 
-#include "../ends.h"
+#include "../exits.h"
 
 #include <stdatomic.h>
 

@@ -1,8 +1,8 @@
-/* What the tests of SIGCHLD, of sets and of an init's duty have in common:
+/* What the tests of SIGCHLD, of sets and of the tasks of an init have in common:
  * both engines, conditions that come true by themselves, children of the
  * program's own, and a signal that interrupts everything. */
-#ifndef ENDS_H
-#define ENDS_H
+#ifndef EXITS_H
+#define EXITS_H
 
 #include "support.h"
 
@@ -29,7 +29,7 @@ chld_set set_open(const char *file, int line, uint32_t flags);
 /** Whether a descriptor is readable now. */
 bool is_readable(int fd);
 
-/** Waits, on the set's descriptor, for its next end; false if none comes within
+/** Waits, on the set's descriptor, for its next event; false if none comes within
  * a time that is beyond doubt. */
 #define SET_AWAIT(set, event) set_await(__FILE__, __LINE__, (set), (event))
 bool set_await(const char *file, int line, chld_set set, chld_event *event);

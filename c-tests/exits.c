@@ -1,5 +1,5 @@
-/* See ends.h. */
-#include "ends.h"
+/* See exits.h. */
+#include "exits.h"
 
 #include <fcntl.h>
 #include <sched.h>
