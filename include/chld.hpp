@@ -7,7 +7,7 @@
  *     chld::output sorted = chld::run({"sort"}, chld::input("pear\nfig\n"), chld::timeout(5s));
  *
  * Link with -lchld. There is nothing else to link: these are headers only. chld.h is the
- * manual: what it says of threads, signal handlers, blocking and errnos holds here.
+ * manual: its rules about threads, signal handlers, blocking and errnos hold here.
  *
  * Owners: a chld::child closes its handle when it is destroyed, a chld::set its own. They
  * can be moved, not copied. Closing a child neither stops it nor waits for it: it goes on,
