@@ -12,6 +12,7 @@ use crate::children::state::{self, Section, State};
 use crate::notify::{listener, sigchld};
 use crate::sys::memory::Erased;
 use crate::sys::{Errno, Result, epoll, fd, host, pidfd, timer};
+use core::cell::Cell;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -88,6 +89,7 @@ pub struct SetUse {
     pub index: u32,
     pub epoll: i32,
     pub needs_handler: bool,
+    has_left: Cell<bool>,
 }
 
 impl SetUse {
@@ -103,17 +105,29 @@ impl SetUse {
         let (index, place) = section.find_set(set)?;
         let epoll = place.epoll.get().ok_or(Errno::EBADF)?;
         place.uses = place.uses.wrapping_add(1);
-        Ok(SetUse { handle: set, index, epoll, needs_handler: place.needs_handler })
+        let (needs_handler, has_left) = (place.needs_handler, Cell::new(false));
+        Ok(SetUse { handle: set, index, epoll, needs_handler, has_left })
+    }
+
+    /// The last thing that a call does with the set, in a section that it has entered.
+    pub fn leave(&self, state: &mut State) {
+        if self.has_left.replace(true) {
+            return;
+        }
+        if let Some(set) = state.sets.get(self.index) {
+            set.uses = set.uses.wrapping_sub(1);
+        }
+        state.release_set(self.index);
     }
 }
 
 impl Drop for SetUse {
     fn drop(&mut self) {
-        let Some(mut section) = state::enter_surely() else { return };
-        if let Some(set) = section.sets.get(self.index) {
-            set.uses = set.uses.wrapping_sub(1);
+        if !self.has_left.get() {
+            if let Some(mut section) = state::enter_surely() {
+                self.leave(&mut section);
+            }
         }
-        section.release_set(self.index);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::children::handle;
 use crate::children::look::Look;
 use crate::children::lost;
 use crate::children::members::{BELL, PIPE, TIMER};
-use crate::children::state;
+use crate::children::state::{self, State};
 use crate::notify::sleep::Slices;
 use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
@@ -117,8 +117,11 @@ impl SetUse {
         }
         let child = place.child;
         let look = section.look(handle::index_of(child));
+        if let Ok(Look::Exited(status)) = look {
+            return Ok(self.take_out(&mut section, member, status)); // the usual case: one section
+        }
         match lost::complete(section, child, look.unwrap_or(Look::Running)) {
-            Ok(Some(status)) => self.take_out(member, status),
+            Ok(Some(status)) => Ok(self.take_out(&mut *state::enter_if_used()?, member, status)),
             _ => {
                 self.report_again(member, child);
                 poll::pause(); // a debugger has the zombie until it lets go
@@ -127,16 +130,16 @@ impl SetUse {
         }
     }
 
-    fn take_out(&self, member: u64, status: Status) -> Result<Option<Event>> {
-        let mut section = state::enter_if_used()?;
-        let Some(index) = member::of_handle(&mut section, member) else { return Ok(None) };
+    fn take_out(&self, state: &mut State, member: u64, status: Status) -> Option<Event> {
+        let index = member::of_handle(state, member)?;
         // Another thread has begun to capture or to stop it: that reports the exit.
-        let plain = section.members.get(index).filter(|member| !member.has_task);
-        let Some(child) = plain.map(|member| member.child) else { return Ok(None) };
-        let user = section.slot_of(child).map_or(0, |slot| slot.user);
-        section.remove_member(index);
-        section.release(handle::index_of(child));
-        Ok(Some(Event { kind: Kind::Exited, is_last: true, child, user, status, task: None }))
+        let plain = state.members.get(index).filter(|member| !member.has_task);
+        let child = plain.map(|member| member.child)?;
+        let user = state.slot_of(child).map_or(0, |slot| slot.user);
+        state.remove_member(index);
+        state.release(handle::index_of(child));
+        self.leave(state);
+        Some(Event { kind: Kind::Exited, is_last: true, child, user, status, task: None })
     }
 
     fn report_again(&self, member: u64, child: u64) {
