@@ -218,8 +218,9 @@ static void begin_run(int epoll, struct run *run, struct capture *capture)
     must(epoll_ctl(epoll, EPOLL_CTL_ADD, run->fd, &event), "epoll_ctl");
 }
 
-/* One read. 1 at the end, when the child has been waited for. */
-static int go_on(struct run *run)
+/* One read. 1 at the end, when the child has been waited for. A child that is just in its
+ * exec may still have a copy of the pipe, so it is taken out of the epoll by hand. */
+static int go_on(int epoll, struct run *run)
 {
     static char more[1 << 16];
     struct capture *capture = run->capture;
@@ -229,6 +230,7 @@ static int go_on(struct run *run)
     capture->got += (size_t)got;
     if (got > 0)
         return 0;
+    must(epoll_ctl(epoll, EPOLL_CTL_DEL, run->fd, NULL), "epoll_ctl");
     end_captured(&run->task, run->fd, capture);
     return 1;
 }
@@ -243,7 +245,7 @@ static void raw_run_all(struct capture *captures, size_t count, size_t at_once)
     for (size_t done = 0; done < count;) {
         struct epoll_event event;
         must(epoll_wait(epoll, &event, 1, -1), "epoll_wait");
-        if (!go_on(event.data.ptr))
+        if (!go_on(epoll, event.data.ptr))
             continue;
         done++;
         if (begun < count)
