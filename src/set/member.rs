@@ -91,8 +91,13 @@ fn enter(state: &mut State, index: u32, set: u64, child: u64, for_task: bool) ->
     if find(state, set, child).is_some() {
         return Err(Errno::EEXIST);
     }
-    // It may have exited before the handler was there to see it.
-    let look = state.look(child_index)?;
+    // It may have exited before the handler was there to see it. A task looks by itself,
+    // and needs the pidfd for that, which a look that finds the exit closes.
+    let slot = state.slots.get(child_index).ok_or(Errno::EBADF)?;
+    let look = match for_task && slot.pidfd.get().is_some() {
+        true => Look::Running,
+        false => state.look(child_index)?,
+    };
     let slot = state.slots.get(child_index).ok_or(Errno::EBADF)?;
     let place = state.sets.get(set_index).ok_or(Errno::EBADF)?;
     // The exit of a private child raises no signal.
