@@ -1,8 +1,8 @@
 # What can be seen without running the library: c-tests/checks.py.
 
-## check: what needs no running child: symbols, header, documents, packages, tools
+## check: the header, symbols, documents, packages, bindings, tools; CHECKS=--quick, --bindings
 check: all man $(O)/c-tests/deny
-	CC="$(CC)" CARGO="$(CARGO)" python3 c-tests/checks.py
+	CC="$(CC)" CARGO="$(CARGO)" python3 c-tests/checks.py $(CHECKS)
 
 ## peers: CPython's own tests of subprocess, with the Python package as its process layer
 peers: all

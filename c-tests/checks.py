@@ -29,6 +29,9 @@ from check import toolbox_parallel, toolbox_supervise, examples
 AT_ONCE = 2
 # Modules that run only if a word asks for one of their checks: they take minutes.
 LONGER = {"check.peers"}
+# Each builds a package, installs it, and runs its tests.
+BINDINGS = {"check.hpp", "check.conformance", "check.bindings_python", "check.bindings_rust",
+            "check.bindings_go", "check.bindings_node", "check.bindings_small"}
 # Modules that share an object that takes long to build.
 TOGETHER = {"check.reach": "check.built"}
 # {module: its checks}: those of a module share what they build, and run in order,
@@ -36,11 +39,17 @@ TOGETHER = {"check.reach": "check.built"}
 GROUPS = {}
 
 
+def is_wanted(name, module, wanted):
+    if wanted == ["--quick"]:
+        return module not in LONGER | BINDINGS
+    if wanted == ["--bindings"]:
+        return module in BINDINGS
+    return any(word in name for word in wanted) if wanted else module not in LONGER
+
+
 def form_groups(wanted):
     for name, function in tools.CHECKS:
-        if not wanted and function.__module__ in LONGER:
-            continue
-        if not wanted or any(word in name for word in wanted):
+        if is_wanted(name, function.__module__, wanted):
             module = TOGETHER.get(function.__module__, function.__module__)
             GROUPS.setdefault(module, []).append((name, function))
 

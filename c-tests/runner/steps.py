@@ -38,8 +38,9 @@ def steps(unit):
     return [
         *([Step("unit", shlex.split(unit), 10, quick=True)] if unit else []),
         Step("demo", make("demo"), 15, quick=True),
-        Step("checks", make("check"), 70, quick=True),
+        Step("checks", [*make("check"), "CHECKS=--quick"], 90, quick=True),
         Step("faults", python("faults.py", "--short"), 30, quick=True),
+        Step("bindings", [*make("check"), "CHECKS=--bindings"], 150),
         Step("faults: all else", python("faults.py", "--long"), 240),
         Step("container", python("sandboxes/container.py"), 50),
         Step("fuzz", [*make("fuzz"), "SECONDS=60"], 100),
