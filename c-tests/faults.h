@@ -32,6 +32,9 @@ extern char child_directory[PATH_MAX];
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void skip(const char *why);
 
+/** Skips on a busy machine: to find a tree, several calls are made for every process. */
+void need_few_processes(void);
+
 #define require(condition, ...)                                                                    \
     do {                                                                                           \
         if (!(condition)) {                                                                        \

@@ -4,6 +4,7 @@
 
 #include "inject.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -37,6 +38,20 @@ _Noreturn void skip(const char *why)
 {
     fprintf(stderr, "%s skipped: %s\n", running, why);
     exit(CANNOT_RUN);
+}
+
+void need_few_processes(void)
+{
+    int count = 0;
+    DIR *directory = opendir("/proc");
+    require(directory != NULL, "/proc");
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
+    }
+    closedir(directory);
+    if (count > 40) {
+        skip("too many processes: this needs a pid namespace of its own");
+    }
 }
 
 void window_open(void)

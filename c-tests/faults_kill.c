@@ -5,7 +5,6 @@
 
 #include "faults_errno.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -68,21 +67,6 @@ static void stop(void)
 static void stop_group(void)
 {
     check_stop(CHLD_TARGET_GROUP);
-}
-
-/* To find a tree, several calls are made for every process of the machine. */
-static void need_few_processes(void)
-{
-    int count = 0;
-    DIR *directory = opendir("/proc");
-    require(directory != NULL, "/proc");
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
-    }
-    closedir(directory);
-    if (count > 40) {
-        skip("too many processes: this needs a pid namespace of its own");
-    }
 }
 
 static void stop_tree(void)
