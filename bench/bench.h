@@ -118,8 +118,9 @@ extern int64_t row_budget_ns;
 extern const char *child_path;
 /** Reports one figure to the driver. */
 void report(const char *name, double value);
-/** The first quartile; sorts. Half the values are too high on a machine that
- * does other things as well: something ran in between. */
+/** Of a pinned row the first quartile; sorts. Half the values are too high on a machine
+ * that does other things as well: something ran in between. Of another row the mean: where
+ * the scheduler places both sides is part of what a program pays, and is luck. */
 double typical(double *values, size_t count);
 /** Tasks of the contender's own size. */
 struct task *new_tasks(size_t count);

@@ -46,7 +46,7 @@ class Runner:
     def __init__(self, build, ms):
         self.environment = dict(os.environ, BENCH_CHILD=os.path.join(build, "child"),
                                 BENCH_CPU=str(max(os.sched_getaffinity(0))))
-        self.ms = ms
+        self.ms, self.prefer = ms, may_be_preferred()
         self.programs, self.absent = {}, {}
         for name, package in rows.CONTENDERS.items():
             program = os.path.join(build, name)
@@ -75,7 +75,7 @@ class Runner:
         try:
             done = subprocess.run(command, env=environment, capture_output=True, text=True,
                                   stdin=subprocess.DEVNULL, timeout=120,
-                                  preexec_fn=None if row.pinned else be_ordinary)
+                                  preexec_fn=self.prefer if row.pinned else None)
         except subprocess.TimeoutExpired:
             self.failed[row.label, name] = "did not end in two minutes"
             return {}
@@ -180,15 +180,19 @@ def why_not(row):
 
 def be_preferred():
     """Before what else runs on this CPU: in turns with nobody but its own children."""
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+
+
+def may_be_preferred():
+    """What a pinned contender begins with, or None. Never this process: the scheduler
+    places the descendants of one that has had real-time priority in another way, even
+    if they are ordinary again."""
     try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-    except PermissionError:
+        subprocess.run(["true"], preexec_fn=be_preferred, check=True)
+    except subprocess.SubprocessError:
         print("left out: real-time priority (not permitted)")
-
-
-def be_ordinary():
-    """As a user's program is."""
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        return None
+    return be_preferred
 
 
 def main():
@@ -205,7 +209,6 @@ def main():
             print(f"left out: {row.label} ({reason})")
         elif options.only in row.label:
             table.append(row)
-    be_preferred()
     ratios = measure(runner, table, Progress(options.seconds))
     for (label, name), why in runner.failed.items():
         print(f"failed: {label}: {name}: {why}")

@@ -31,7 +31,6 @@ def main():
     runner = bench.Runner("build/bench", 15)
     runner.programs["parts"] = [os.path.join(os.path.dirname(runner.programs["raw"][0]), "parts")]
     row = next(row for row in rows.rows("quick") if row.command.startswith("spawn "))
-    bench.be_preferred()
 
     def cost(program, parts=""):
         runner.environment["BENCH_PARTS"] = parts

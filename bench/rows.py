@@ -181,7 +181,8 @@ def flow_rows(sizes):
     two that are idle."""
     def flow(size, label, form, kib, contenders):
         return Row(f"not pinned: {size} MiB{label}", f"capture {size} {form} {kib}",
-                   contenders=contenders, megabytes=3 * size, heavy=size > 100, pinned=False)
+                   contenders=contenders, megabytes=3 * size, heavy=size > 100, pinned=False,
+                   longer=8 if size < 100 else 1)
     few = ["raw", "chld", "posix_spawn", "libuv", "rust", "python"]
     blocks = [flow(size, f" in blocks of {kib} KiB", "into", kib, few)
               for size in sizes.flow for kib in (64, 4)]
@@ -193,7 +194,7 @@ def program_rows(sizes):
     """What programs do, on all CPUs there are."""
     runner = Row(f"not pinned: {sizes.runs} children, 8 at a time, captured",
                  f"runner {sizes.runs} 8", contenders=["raw", "chld", "rust", "python"],
-                 pinned=False)
+                 longer=8, pinned=False)
     stop = Row("not pinned: stop 50 at once", "stop 50", contenders=LOOPS, descriptors=200,
                pinned=False)
     pipeline = Row(f"not pinned: pipeline of three, {sizes.mebibytes} MiB",
