@@ -15,7 +15,6 @@ use super::outlet::Outlet;
 use super::pipes::Pipes;
 use super::sink::Sink;
 use crate::children::child::Child;
-use crate::children::state;
 use crate::start::failure::{Failure, Reason};
 use crate::status::word::Status;
 use crate::stop::sequence::{Plan, Sequence, Target};
@@ -92,10 +91,16 @@ pub struct Capture<'a> {
 pub struct Hint {
     exit: bool,
     cancel: bool,
+    /// A look has just shown that the child runs.
+    runs: bool,
 }
 
 impl Hint {
-    pub const ALL: Hint = Hint { exit: true, cancel: true };
+    pub const ALL: Hint = Hint { exit: true, cancel: true, runs: false };
+
+    pub fn of(runs: bool) -> Hint {
+        Hint { runs, ..Hint::ALL }
+    }
 }
 
 /// What a turn has come to.
@@ -123,16 +128,14 @@ const MOST: u64 = 512 * 1024;
 impl<'a> Capture<'a> {
     /// EBUSY if the child is being captured already; else see `Setup::check`.
     pub fn begin(handle: u64, setup: Setup<'a>) -> Result<Capture<'a>> {
-        state::enter_if_used()?.sweep();
-        Capture::of(Child::hold(handle)?, Earlier::NONE, setup)
+        Capture::of(Pipes::hold(handle, setup.only_stops)?, Earlier::NONE, setup)
     }
 
     /// The same for a child that may be the last stage of a pipeline: then its slot has
     /// the caller's end of the first stage's stdin.
     #[inline(never)]
-    pub fn of(child: Child, earlier: Earlier, setup: Setup<'a>) -> Result<Capture<'a>> {
-        let leads_group = earlier.lead_groups(&child);
-        let pipes = Pipes::hold(child, setup.only_stops)?;
+    pub fn of(pipes: Pipes, earlier: Earlier, setup: Setup<'a>) -> Result<Capture<'a>> {
+        let leads_group = earlier.lead_groups(&pipes.child);
         setup.check(leads_group, [0, 1, 2].map(|stream| pipes.fd(stream).is_some()))?;
         let [reads_out, reads_err] = readers(&pipes, setup.wanted())?;
         let ([out, err], [also_out, also_err]) = (setup.sinks, setup.outlets);
@@ -179,7 +182,7 @@ impl<'a> Capture<'a> {
     fn hint_after(asked: &mut u64) -> Hint {
         let now = clock::now_ns();
         if now.wrapping_sub(*asked) < 1_000_000 {
-            return Hint { exit: false, cancel: false };
+            return Hint { exit: false, cancel: false, runs: false };
         }
         *asked = now;
         Hint::ALL
@@ -192,7 +195,8 @@ impl<'a> Capture<'a> {
             Err(errno) => return Err(errno),
         }
         let [.., cancel, exit] = fds;
-        Ok(Hint { exit: self.watch.may_have_told(&exit), cancel: cancel.revents != 0 })
+        let (exit, cancel) = (self.watch.may_have_told(&exit), cancel.revents != 0);
+        Ok(Hint { exit, cancel, runs: false })
     }
 
     fn is_large(&self) -> bool {
@@ -210,7 +214,7 @@ impl<'a> Capture<'a> {
             return Ok(Turn::Complete);
         }
         // The child is looked at first: what it wrote is in the pipes by then.
-        if hint.exit || self.sequence.is_due() {
+        if !hint.runs && (hint.exit || self.sequence.is_due()) {
             self.watch.drain();
             self.look()?;
         }

@@ -7,8 +7,9 @@ use core::ops::Range;
 /// From here on a stream is a large one: as much as a pipe holds has been through.
 pub const LARGE: u64 = 64 * 1024;
 
-/// How much is on its way at most: as much as a pipe holds when it is new.
-pub const SIZE: usize = 256 * 1024;
+/// How much is on its way at most: half of what an enlarged pipe holds. It should stay in
+/// the cache.
+pub const SIZE: usize = 128 * 1024;
 
 /// Memory that is mapped when it is first needed, and the part of it that has to
 /// go on.

@@ -1,8 +1,8 @@
 //! A call's hold on the parent's ends of a child's pipes.
 
 use crate::children::child::Child;
-use crate::children::state;
-use crate::sys::fd::{self, Held};
+use crate::children::state::{self, State};
+use crate::sys::fd;
 use crate::sys::{Errno, Result, host, pipe};
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -34,16 +34,16 @@ const ENLARGED: i32 = 256 * 1024;
 impl Pipes {
     /// EBUSY if another call has them. With `none`, they are left alone: only the child
     /// must be stopped.
-    pub fn hold(child: Child, none: bool) -> Result<Pipes> {
-        let fds = child.with(|state, index| {
-            let slot = state.slots.get(index).ok_or(Errno::EBADF)?;
-            if core::mem::replace(&mut slot.is_captured, true) {
-                return Err(Errno::EBUSY);
-            }
-            slot.moves_bytes = !none;
-            let held = |stream: &Held| stream.get().filter(|_| !none);
-            Ok(slot.streams.each_ref().map(|stream| Cell::new(held(stream))))
-        })?;
+    pub fn hold(handle: u64, none: bool) -> Result<Pipes> {
+        let mut section = state::enter_if_used()?;
+        section.sweep();
+        let child = Child::enter(&mut section, handle, true)?;
+        let fds = claim(&mut section, child.index(), none);
+        if fds.is_err() {
+            child.leave(&mut section);
+        }
+        drop(section); // before the child
+        let fds = fds?.map(Cell::new);
         let sizes = [const { Cell::new(Size::AsItWas) }; 3];
         let mut pipes = Pipes { child, fds, blocking: [None; 3], sizes };
         // All first: three ends of one pseudo-terminal have one mode between them.
@@ -126,7 +126,17 @@ impl Drop for Pipes {
         if let Some(slot) = section.slots.get(self.child.index()) {
             (slot.is_captured, slot.moves_bytes) = (false, false);
         }
+        self.child.leave(&mut section);
     }
+}
+
+fn claim(state: &mut State, index: u32, none: bool) -> Result<[Option<i32>; 3]> {
+    let slot = state.slots.get(index).ok_or(Errno::EBADF)?;
+    if core::mem::replace(&mut slot.is_captured, true) {
+        return Err(Errno::EBUSY);
+    }
+    slot.moves_bytes = !none;
+    Ok(slot.streams.each_ref().map(|stream| stream.get().filter(|_| !none)))
 }
 
 /// How many pipes of this process are enlarged, with its pid above: a forked copy

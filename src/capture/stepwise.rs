@@ -3,7 +3,7 @@
 use super::engine::Capture;
 use crate::children::handle;
 use crate::children::state::{self, Deposit, State};
-use crate::sys::memory::{Paged, parcel};
+use crate::sys::paged::{Paged, parcel};
 use crate::sys::{Errno, Result};
 
 // What a capture points to is the caller's, who may use it in several threads one after

@@ -18,6 +18,8 @@ pub struct Child {
     pub leads_group: bool,
     pub is_private: bool,
     pub cgroup: Option<i32>,
+    usage: Cell<Option<Usage>>,
+    has_left: Cell<bool>,
 }
 
 impl Child {
@@ -39,6 +41,8 @@ impl Child {
             leads_group: slot.leads_group,
             is_private: slot.is_private,
             cgroup: slot.cgroup.get(),
+            usage: Cell::new(None),
+            has_left: Cell::new(false),
         })
     }
 
@@ -67,9 +71,12 @@ impl Child {
         lost::complete(section, self.handle, look)
     }
 
-    /// The program may have closed the pidfd, which a look finds out.
+    /// After a look. It may have found out that the program has closed the pidfd.
     pub fn refresh(&self, state: &mut State) {
-        self.pidfd.set(state.slots.get(self.index).and_then(|slot| slot.pidfd.get()));
+        let slot = state.slots.get(self.index);
+        let (pidfd, usage) = slot.map_or((None, None), |slot| (slot.pidfd.get(), slot.usage()));
+        self.pidfd.set(pidfd);
+        self.usage.set(usage);
     }
 
     /// Its entry in the table. EBADF cannot happen while this lives.
@@ -79,8 +86,9 @@ impl Child {
 
     /// What it has used up. `None` before the exit, and when nobody could ask the kernel.
     pub fn usage(&self) -> Option<Usage> {
+        // The look that has shown the exit was another call's, perhaps.
         let usage = |state: &mut State, index| Ok(state.slots.get(index).and_then(|slot| slot.usage()));
-        self.with(usage).ok().flatten()
+        self.usage.get().or_else(|| self.with(usage).ok().flatten())
     }
 
     /// What is known without asking the kernel.
@@ -98,13 +106,11 @@ impl Child {
         })
     }
 
-    /// In a section that the caller has entered.
-    pub fn leave(self, state: &mut State) {
-        self.let_go(state);
-        core::mem::forget(self);
-    }
-
-    fn let_go(&self, state: &mut State) {
+    /// The last thing that a call does with the child, in a section that it has entered.
+    pub fn leave(&self, state: &mut State) {
+        if self.has_left.replace(true) {
+            return;
+        }
         if let Some(slot) = state.slots.get(self.index) {
             slot.uses = slot.uses.wrapping_sub(1);
             slot.holds = slot.holds.wrapping_sub(self.holds as u32);
@@ -115,8 +121,11 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
+        if self.has_left.get() {
+            return;
+        }
         if let Some(mut section) = state::enter_surely() {
-            self.let_go(&mut section);
+            self.leave(&mut section);
         }
     }
 }

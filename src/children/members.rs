@@ -4,7 +4,8 @@ use super::heap::{Heap, Node};
 use super::list::{Links, List};
 use crate::sys::epoll;
 use crate::sys::fd::Held;
-use crate::sys::memory::{Parked, stored};
+use crate::sys::memory::stored;
+use crate::sys::paged::Parked;
 use crate::sys::zeroed::zeroed_struct;
 
 zeroed_struct! {
@@ -89,7 +90,7 @@ zeroed_struct! {
         /// A group that the child leads, or stages of its pipeline, can be stopped.
         pub leads_group: bool,
         /// That thread.
-        pub worker: i32,
+        pub worker: usize,
         /// A plan that replaces the task's own at its next turn.
         pub new_plan: Parked,
         pub in_queue: Links,

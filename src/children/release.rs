@@ -5,7 +5,7 @@ use super::members::Member;
 use super::slot::Phase;
 use super::state::State;
 use crate::status::word::Status;
-use crate::sys::memory::Erased;
+use crate::sys::paged::Erased;
 use crate::sys::{epoll, pidfd};
 use crate::sys::wait::{self, WaitId};
 

@@ -4,7 +4,8 @@
 use super::list::{Links, List};
 use crate::status::word::Status;
 use crate::sys::fd::Held;
-use crate::sys::memory::{Parked, stored};
+use crate::sys::memory::stored;
+use crate::sys::paged::Parked;
 use crate::sys::wait::WaitId;
 use crate::sys::zeroed::{zeroed_enum, zeroed_struct};
 

@@ -22,7 +22,7 @@ use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
 use crate::sys::heap::{self, Growing};
 use crate::sys::list::List;
-use crate::sys::memory::{Keeping, Paged, parcel};
+use crate::sys::paged::{Keeping, Paged, parcel};
 use crate::sys::{Errno, Result, clock, fd};
 use core::ffi::c_int;
 

@@ -10,7 +10,7 @@ use crate::set::next;
 use crate::set::task::{Purpose, Task};
 use crate::set::{life, member};
 use crate::sys::deadline::Deadline;
-use crate::sys::memory::Paged;
+use crate::sys::paged::Paged;
 use crate::sys::{Errno, Result};
 use core::ffi::{c_int, c_void};
 

@@ -1,6 +1,7 @@
 //! The stages of a pipeline that was started.
 
 use crate::capture::earlier::Earlier;
+use crate::capture::pipes::Pipes;
 use crate::capture::engine::{Capture, Setup};
 use crate::children::child::Child;
 use crate::children::state;
@@ -43,7 +44,7 @@ impl Started {
             children.push(Child::hold(child.handle())?)?;
         }
         let earlier = Earlier::new(children, self.in_own_groups);
-        Capture::of(Child::hold(last.handle())?, earlier, setup)
+        Capture::of(Pipes::hold(last.handle(), setup.only_stops)?, earlier, setup)
     }
 
     /// A capture finds all ends that it needs with the last stage: that of the first
@@ -69,7 +70,7 @@ impl Started {
     pub fn kill(&self, target: Target) {
         if target == Target::Group {
             for leader in self.stages().iter().filter(|stage| stage.leads_group) {
-                let _ = leader.send_to_group(libc::SIGKILL);
+                let _ = leader.send_to_group(&[libc::SIGKILL]);
             }
         }
         let each = if target == Target::Tree { target } else { Target::Child };

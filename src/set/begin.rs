@@ -10,7 +10,7 @@ use crate::children::members::Member;
 use crate::children::state::{self, State};
 use crate::stop::sequence::Plan;
 use crate::sys::deadline::Deadline;
-use crate::sys::memory::Paged;
+use crate::sys::paged::Paged;
 use crate::sys::{Errno, Result, epoll};
 
 /// Captures or stops a child in a set, which is added if it is not a member. EBUSY if a
@@ -21,22 +21,27 @@ pub fn start(
     purpose: Purpose,
     capture: impl FnOnce() -> Result<Capture<'static>>,
 ) -> Result<()> {
-    let spares = Spares::for_deadline(set)?;
     let is_new = match member::claim_for_task(set, child) {
         Ok(()) => true,
         Err(Errno::EEXIST) => false,
         Err(errno) => return Err(errno),
     };
     let started = capture().and_then(|capture| task::begin(capture, purpose));
-    let started = started.and_then(|task| enter(set, child, task, spares));
+    let started = started.and_then(|task| enter(set, child, task));
     if started.is_err() && is_new {
         let _ = member::remove(set, child);
     }
     started
 }
 
-fn enter(set: u64, child: u64, task: Paged<Task>, mut spares: Spares) -> Result<()> {
+fn enter(set: u64, child: u64, task: Paged<Task>) -> Result<()> {
+    let mut spares = Spares::default();
     let mut section = state::enter_if_used()?;
+    if section.find_set(set)?.1.timer.get().is_none() {
+        drop(section);
+        spares = Spares::for_deadline(set)?;
+        section = state::enter_if_used()?;
+    }
     let (set_index, place) = section.find_set(set)?;
     let outer = place.epoll.get().ok_or(Errno::EBADF)?;
     let index = member::find(&mut section, set, child).ok_or(Errno::EBADF)?;

@@ -2,7 +2,7 @@
 
 use super::task::Task;
 use crate::status::word::Status;
-use crate::sys::memory::Paged;
+use crate::sys::paged::Paged;
 
 /// The numbers are public.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::children::list;
 use crate::children::members::{BELL, Member, Set};
 use crate::children::state::{self, Section, State};
 use crate::notify::{listener, sigchld};
-use crate::sys::memory::Erased;
+use crate::sys::paged::Erased;
 use crate::sys::{Errno, Result, epoll, fd, host, pidfd, timer};
 use core::cell::Cell;
 
@@ -136,7 +136,7 @@ fn refuse_in_callback(state: &mut State, set: u32) -> Result<()> {
     let mut next = state.sets.get(set).and_then(|set| set.busy.first());
     while let Some(index) = next {
         next = list::after(&mut state.members, index, Member::in_busy);
-        if state.members.get(index).is_some_and(|busy| busy.worker == host::thread()) {
+        if state.members.get(index).is_some_and(|busy| busy.worker == host::this_thread()) {
             return Err(Errno::EDEADLK);
         }
     }

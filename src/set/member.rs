@@ -113,7 +113,7 @@ fn enter(state: &mut State, index: u32, set: u64, child: u64, for_task: bool) ->
     }
     let member = state.members.get(index).ok_or(Errno::ENOMEM)?;
     *member = Member { handle, set, child, by_pidfd: pidfd.is_some(), ..Default::default() };
-    (member.has_task, member.worker) = (for_task, if for_task { host::thread() } else { 0 });
+    (member.has_task, member.worker) = (for_task, if for_task { host::this_thread() } else { 0 });
     slot.members.append(&mut state.members, index, Member::in_child);
     place.members.append(&mut state.members, index, Member::in_set);
     place.count = place.count.wrapping_add(1);

@@ -2,7 +2,7 @@
 
 use super::changes;
 use super::event::{Event, Kind};
-use super::life::SetUse;
+use super::life::{self, SetUse};
 use super::member;
 use super::turn;
 use crate::children::all;
@@ -35,6 +35,7 @@ pub fn next(set: u64, deadline: Deadline) -> Result<Event> {
                 return Ok(event);
             }
             if is_over && reports >= MOST {
+                set.rearm(&mut *state::enter_if_used()?)?;
                 return Err(Errno::ETIMEDOUT);
             }
             reports = reports.wrapping_add(1);
@@ -88,21 +89,31 @@ impl SetUse {
     }
 
     fn do_what_is_due(&self) -> Result<Option<Event>> {
-        let (member, looks) = {
-            let mut section = state::enter_if_used()?;
-            let now = clock::now_ns();
-            let (_, set) = section.find_set(self.handle)?;
-            set.armed = 0; // it has fired
-            let looks = set.look_at != 0 && set.look_at <= now;
-            let top = set.due.top().and_then(|top| section.members.get(top));
-            let due = top.filter(|top| top.due.key <= now).map(|top| top.handle);
-            super::life::arm(&mut section, self.index);
-            (due, looks)
-        };
-        if looks {
-            changes::begin_round(self)?;
+        let mut section = state::enter_if_used()?;
+        let now = clock::now_ns();
+        let (_, set) = section.find_set(self.handle)?;
+        let looks = set.look_at != 0 && set.look_at <= now;
+        let top = set.due.top().and_then(|top| section.members.get(top));
+        let due = top.filter(|top| top.due.key <= now).map(|top| top.handle);
+        if looks || due.is_none() {
+            self.rearm(&mut section)?;
         }
-        member.map_or(Ok(None), |member| turn::take_turn(self, member))
+        if looks {
+            drop(section);
+            changes::begin_round(self)?;
+            section = state::enter_if_used()?;
+        }
+        // The timer stays readable until nothing is due any more.
+        due.map_or(Ok(None), |member| turn::take_turn(self, member, section))
+    }
+
+    /// Sets the timer anew, although it has fired: then nothing else is due, or a loop
+    /// that is edge-triggered needs another edge.
+    fn rearm(&self, state: &mut State) -> Result<()> {
+        let (_, set) = state.find_set(self.handle)?;
+        set.armed = 0;
+        life::arm(state, self.index);
+        Ok(())
     }
 
     fn report_member(&self, member: u64) -> Result<Option<Event>> {
@@ -112,8 +123,7 @@ impl SetUse {
         let Some(index) = member::of_handle(&mut section, member) else { return Ok(None) };
         let Some(place) = section.members.get(index) else { return Ok(None) };
         if place.has_task {
-            drop(section);
-            return turn::take_turn(self, member);
+            return turn::take_turn(self, member, section);
         }
         let child = place.child;
         let look = section.look(handle::index_of(child));

@@ -8,6 +8,7 @@ use crate::sys::fd::OwnedFd;
 use crate::sys::{Errno, Result, epoll, timer};
 
 /// What the set lacks.
+#[derive(Default)]
 pub struct Spares {
     timer: Option<OwnedFd>,
     alarm: Option<Alarm>,

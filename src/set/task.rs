@@ -12,7 +12,7 @@ use crate::children::state::State;
 use crate::stop::sequence::Plan;
 use crate::sys::deadline::Deadline;
 use crate::sys::fd::OwnedFd;
-use crate::sys::memory::{Erased, Keeping, Paged, parcel};
+use crate::sys::paged::{Erased, Keeping, Paged, parcel};
 use crate::sys::poll::PollFd;
 use crate::sys::{Errno, Result, epoll};
 

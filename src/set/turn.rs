@@ -7,18 +7,20 @@ use super::task::{self, NewPlan, Purpose, Task};
 use crate::capture::engine::{Hint, Turn};
 use crate::children::handle;
 use crate::children::members::Member;
-use crate::children::state::{self, State};
+use crate::children::look::Look;
+use crate::children::state::{self, Section, State};
 use crate::sys::deadline::Deadline;
-use crate::sys::memory::Paged;
+use crate::sys::paged::Paged;
 use crate::sys::{Result, epoll, host};
 
 /// One turn of a task. `None` if another thread is at work on it, or it is not done.
-pub fn take_turn(set: &SetUse, member: u64) -> Result<Option<Event>> {
-    let Some((mut task, plan)) = take(set, member)? else { return Ok(None) };
+pub fn take_turn(set: &SetUse, member: u64, mut section: Section) -> Result<Option<Event>> {
+    let Some((mut task, plan, hint)) = take(&mut section, set, member) else { return Ok(None) };
+    drop(section);
     if let Some(new) = plan {
         task.capture.stop_by(new.plan, new.first);
     }
-    let turned = task.capture.turn(Hint::ALL);
+    let turned = task.capture.turn(hint);
     if turned == Ok(Turn::Complete) {
         return finish(set, member, task);
     }
@@ -46,21 +48,28 @@ pub fn take_turn(set: &SetUse, member: u64) -> Result<Option<Event>> {
 /// When a turn is taken again that has failed.
 const RETRY_NS: u64 = 10_000_000;
 
-type Taken = (Paged<Task>, Option<Paged<NewPlan>>);
+type Taken = (Paged<Task>, Option<Paged<NewPlan>>, Hint);
 
-fn take(set: &SetUse, member: u64) -> Result<Option<Taken>> {
-    let mut section = state::enter_if_used()?;
-    let Some(index) = member::of_handle(&mut section, member) else { return Ok(None) };
-    let Some(place) = section.members.get(index) else { return Ok(None) };
-    let Some(task) = place.task.take::<Task>() else { return Ok(None) };
+/// Looks at the child as well, as this thread has the lock.
+fn take(state: &mut State, set: &SetUse, member: u64) -> Option<Taken> {
+    let index = member::of_handle(state, member)?;
+    let place = state.members.get(index)?;
+    let child = place.child;
+    let task = place.task.take::<Task>()?;
     let plan = place.new_plan.take::<NewPlan>();
-    place.worker = host::thread();
-    let State { sets, members, .. } = &mut *section;
+    place.worker = host::this_thread();
+    let State { sets, members, .. } = state;
     if let Some(set) = sets.get(set.index) {
         set.busy.append(members, index, Member::in_busy);
         set.due.remove(members, index, Member::due);
     }
-    Ok(Some((task, plan)))
+    Some((task, plan, Hint::of(runs(state, child))))
+}
+
+/// Not without a pidfd: then the self-pipe is to be drained before the look.
+fn runs(state: &mut State, child: u64) -> bool {
+    let runs = matches!(state.look(handle::index_of(child)), Ok(Look::Running));
+    runs && state.slot_of(child).is_some_and(|slot| slot.pidfd.get().is_some())
 }
 
 /// No thread is at work on the member any more.
@@ -91,6 +100,7 @@ fn finish(set: &SetUse, member: u64, task: Paged<Task>) -> Result<Option<Event>>
     section.remove_member(index);
     section.release(handle::index_of(child));
     life::arm(&mut section, set.index);
+    set.leave(&mut section);
     drop(section); // before the rest
     drop(rest);
     if kind == Kind::Survived {

@@ -133,7 +133,7 @@ impl Member {
     #[inline(never)]
     pub fn send(&self, child: &Child, numbers: &[i32]) -> Result<Result<()>> {
         if self.process.pid == child.pid() {
-            return Ok(numbers.iter().try_for_each(|number| child.send(*number)));
+            return Ok(child.send(numbers));
         }
         if self.state == State::Dead {
             return Ok(Err(Errno::ESRCH));

@@ -239,7 +239,7 @@ impl Search {
         };
         if self.kills {
             self.members.values().iter().rev().for_each(&mut send);
-            let _ = child.send_to_group(libc::SIGKILL);
+            let _ = child.send_to_group(&[libc::SIGKILL]);
         } else {
             self.members.values().iter().for_each(&mut send);
         }

@@ -92,10 +92,10 @@ impl Plan {
         let [only, _] = &both;
         let numbers = if needs_continue(signal) { &both[..] } else { core::slice::from_ref(only) };
         match self.target {
-            Target::Child => numbers.iter().try_for_each(|number| child.send(*number)),
+            Target::Child => child.send(numbers),
             // By that of the group's leader.
             Target::Group if !child.leads_group => Ok(()),
-            Target::Group => numbers.iter().try_for_each(|number| child.send_to_group(*number)),
+            Target::Group => child.send_to_group(numbers),
             Target::Tree => tree::signal(child, numbers, false).map(drop),
         }
     }

@@ -51,13 +51,14 @@ pub fn is_known(pid: i32) -> bool {
 
 /// The same by a call that has the child in use.
 impl Child {
-    pub fn send(&self, number: i32) -> Result<()> {
-        self.with(|state, index| state.send(index, number))
+    pub fn send(&self, numbers: &[i32]) -> Result<()> {
+        self.with(|state, index| numbers.iter().try_for_each(|number| state.send(index, *number)))
     }
 
     /// EINVAL if it leads none.
-    pub fn send_to_group(&self, number: i32) -> Result<()> {
-        self.with(|state, index| state.send_to_group(index, number))
+    pub fn send_to_group(&self, numbers: &[i32]) -> Result<()> {
+        let mut numbers = numbers.iter();
+        self.with(|state, index| numbers.try_for_each(|number| state.send_to_group(index, *number)))
     }
 
     /// ESRCH if it was reaped before it was held, by this library or by other code. Its

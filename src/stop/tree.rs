@@ -75,7 +75,5 @@ fn carry_out(
 
 /// To the group of a child whose tree cannot be seen, or to the child alone.
 fn send_unseen(child: &Child, numbers: &[i32]) -> Result<()> {
-    numbers.iter().try_for_each(|number| {
-        child.send_to_group(*number).or_else(|_| child.send(*number))
-    })
+    child.send_to_group(numbers).or_else(|_| child.send(numbers))
 }

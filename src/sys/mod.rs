@@ -22,6 +22,7 @@ pub mod limit;
 pub mod list;
 pub mod lock;
 pub mod memory;
+pub mod paged;
 pub mod namespace;
 pub mod pidfd;
 pub mod pipe;

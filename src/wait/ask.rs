@@ -5,7 +5,7 @@ use crate::children::state::{self, State};
 use crate::notify::sigchld;
 use crate::status::word::Status;
 use crate::sys::fd::{self, Held};
-use crate::sys::memory::Erased;
+use crate::sys::paged::Erased;
 use crate::sys::{Errno, Result, pty, wait};
 
 fn with<T>(child: u64, ask: impl FnOnce(&mut Slot) -> Result<T>) -> Result<T> {
