@@ -2,6 +2,7 @@
  * while the lock is held, while all signals are blocked, before a sleep. */
 #include "hooks.h"
 #include "../exits.h"
+#include "../faults_seccomp.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -59,10 +60,16 @@ static atomic_int phase;
 static atomic_int helper_thread;
 static void (*task)(void);
 
+/* Before it does anything else. */
+static void (*prepare_helper)(void);
+
 /* A SIGCHLD of a child's exit would have it wait for the lock before its task. */
 static void *help(void *unused)
 {
     block_signal(SIGCHLD);
+    if (prepare_helper) {
+        prepare_helper();
+    }
     atomic_store(&helper_thread, own_thread());
     for (;;) {
         AWAIT(atomic_load(&phase) == ASKED || atomic_load(&phase) == OVER);
@@ -122,6 +129,58 @@ static void check_the_handler_has_run(void)
 TEST(the_handler_on_another_thread_waits_for_the_lock)
 {
     with_helper(raise_sigchld, POINT(LOCKED), let_the_handler_wait, check_the_handler_has_run);
+}
+
+/* A sandbox may refuse the call by which a thread sleeps until the lock is free. */
+
+static int futex_error;
+
+static void refuse_futex(void)
+{
+    struct sock_filter filter[] = {
+        ALLOW_OTHER_ARCHITECTURES,
+        LOAD(nr),
+        UNLESS_EQUAL(SYS_futex, 1),
+        ANSWER(SECCOMP_RET_ERRNO | (unsigned) futex_error),
+        ANSWER(SECCOMP_RET_ALLOW),
+    };
+    if (FAULTS_ARCH == 0 || seccomp_install(filter, sizeof filter / sizeof *filter, 0) != 0) {
+        SKIP_TEST("no seccomp filters here");
+    }
+    errno = 0;
+    REQUIRE(syscall(SYS_futex, NULL, 1, 0, NULL, NULL, 0) == -1);
+    CHECK_INT(errno, futex_error);
+}
+
+static void let_the_handler_begin(void)
+{
+    calls_before = atomic_load(&calls);
+    atomic_store(&phase, ASKED);
+    AWAIT(atomic_load(&phase) != ASKED);
+    CHECK_INT(atomic_load(&phase), AT_WORK);
+}
+
+static void wait_without_futex(int error, void (*let_wait)(void))
+{
+    futex_error = error;
+    prepare_helper = refuse_futex;
+    with_helper(raise_sigchld, POINT(LOCKED), let_wait, check_the_handler_has_run);
+}
+
+TEST(the_handler_waits_for_the_lock_where_futex_is_not_known)
+{
+    wait_without_futex(ENOSYS, let_the_handler_wait);
+}
+
+TEST(the_handler_waits_for_the_lock_where_futex_is_forbidden)
+{
+    wait_without_futex(EPERM, let_the_handler_wait);
+}
+
+/* It does not sleep then. */
+TEST(the_handler_waits_for_the_lock_where_a_signal_ends_each_sleep)
+{
+    wait_without_futex(EINTR, let_the_handler_begin);
 }
 
 /* At every other point it waits for nobody. */

@@ -19,6 +19,9 @@ const HELD: u32 = 1;
 /// Held, and threads sleep until it is free.
 const AWAITED: u32 = 2;
 
+/// A thread that may not call futex() cannot wake the others.
+const LONGEST_SLEEP_NS: isize = 20_000_000;
+
 /// A futex. All-zero is free: a forked copy, in which the kernel has wiped this
 /// memory, has no thread that could unlock it.
 #[derive(Default)]
@@ -52,8 +55,11 @@ impl Lock {
     /// False if the call is not to be had.
     fn futex(&self, operation: i32, value: u32) -> bool {
         let operation = (operation | libc::FUTEX_PRIVATE_FLAG) as usize;
-        let a = [self.0.as_ptr() as usize, operation, value as usize, 0, 0, 0];
-        // SAFETY: the address of a live atomic, and no timeout. The raw call, as
+        // The kernel's old timespec: two longs.
+        let time = [0isize, LONGEST_SLEEP_NS];
+        let time = time.as_ptr() as usize;
+        let a = [self.0.as_ptr() as usize, operation, value as usize, time, 0, 0];
+        // SAFETY: the addresses of a live atomic and of two words. The raw call, as
         // libc's would be a cancellation point in some libcs and set errno.
         let result = unsafe { arch::call(libc::SYS_futex as i64, a) };
         !matches!(-result as i32, libc::ENOSYS | libc::EPERM | libc::EINVAL)
