@@ -1,6 +1,7 @@
 /* Children that are not the library's, copies of the process, and thieves: see stress.h. */
 #include "stress.h"
 
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,12 +18,24 @@ static void reap_foreign_child(pid_t pid)
     }
 }
 
+/* Ends a forked copy. At an exit valgrind looks for leaks, and what the other threads and
+ * the wiped memory of the library pointed to is lost in a copy. */
+static _Noreturn void end_copy(int code)
+{
+    if (under_valgrind()) {
+        char text[12];
+        snprintf(text, sizeof text, "%d", code);
+        execl(helper("act"), "act", "exit", text, (char *) NULL);
+    }
+    _exit(code);
+}
+
 static pid_t start_foreign_child(void)
 {
     pid_t pid = fork();
     REQUIRE(pid >= 0);
     if (pid == 0) {
-        _exit(FOREIGN_CODE);
+        end_copy(FOREIGN_CODE);
     }
     return pid;
 }
@@ -63,7 +76,7 @@ static void act_copy(struct dice *dice)
             CHECK_CALL(chld_peek(record->id, NULL), -EBADF);
         }
         CHECK_EXITED(RUN(ACT("exit", "5"), NULL), 5);
-        _exit(failures() > before ? 1 : FOREIGN_CODE);
+        end_copy(failures() > before ? 1 : FOREIGN_CODE);
     }
     reap_foreign_child(pid);
 }

@@ -18,7 +18,6 @@ pub struct Child {
     pub leads_group: bool,
     pub is_private: bool,
     pub cgroup: Option<i32>,
-    usage: Cell<Option<Usage>>,
     has_left: Cell<bool>,
 }
 
@@ -41,7 +40,6 @@ impl Child {
             leads_group: slot.leads_group,
             is_private: slot.is_private,
             cgroup: slot.cgroup.get(),
-            usage: Cell::new(None),
             has_left: Cell::new(false),
         })
     }
@@ -71,12 +69,9 @@ impl Child {
         lost::complete(section, self.handle, look)
     }
 
-    /// After a look. It may have found out that the program has closed the pidfd.
+    /// The program may have closed the pidfd, which a look finds out.
     pub fn refresh(&self, state: &mut State) {
-        let slot = state.slots.get(self.index);
-        let (pidfd, usage) = slot.map_or((None, None), |slot| (slot.pidfd.get(), slot.usage()));
-        self.pidfd.set(pidfd);
-        self.usage.set(usage);
+        self.pidfd.set(state.slots.get(self.index).and_then(|slot| slot.pidfd.get()));
     }
 
     /// Its entry in the table. EBADF cannot happen while this lives.
@@ -86,9 +81,8 @@ impl Child {
 
     /// What it has used up. `None` before the exit, and when nobody could ask the kernel.
     pub fn usage(&self) -> Option<Usage> {
-        // The look that has shown the exit was another call's, perhaps.
         let usage = |state: &mut State, index| Ok(state.slots.get(index).and_then(|slot| slot.usage()));
-        self.usage.get().or_else(|| self.with(usage).ok().flatten())
+        self.with(usage).ok().flatten()
     }
 
     /// What is known without asking the kernel.

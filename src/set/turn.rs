@@ -66,7 +66,7 @@ fn take(state: &mut State, set: &SetUse, member: u64) -> Option<Taken> {
     Some((task, plan, Hint::of(runs(state, child))))
 }
 
-/// Not without a pidfd: then the self-pipe is to be drained before the look.
+/// Not without a pidfd: then the self-pipe must be drained before the look.
 fn runs(state: &mut State, child: u64) -> bool {
     let runs = matches!(state.look(handle::index_of(child)), Ok(Look::Running));
     runs && state.slot_of(child).is_some_and(|slot| slot.pidfd.get().is_some())

@@ -75,5 +75,5 @@ fn carry_out(
 
 /// To the group of a child whose tree cannot be seen, or to the child alone.
 fn send_unseen(child: &Child, numbers: &[i32]) -> Result<()> {
-    child.send_to_group(numbers).or_else(|_| child.send(numbers))
+    numbers.chunks(1).try_for_each(|one| child.send_to_group(one).or_else(|_| child.send(one)))
 }

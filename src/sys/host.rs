@@ -59,7 +59,7 @@ pub fn pid() -> i32 {
     unsafe { libc::getpid() }
 }
 
-/// Tells the threads of this process apart, without a system call.
+/// A number that only this thread of the process has, without a system call.
 pub fn this_thread() -> usize {
     // SAFETY: no arguments, cannot fail.
     unsafe { libc::pthread_self() as usize }
