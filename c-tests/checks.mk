@@ -1,6 +1,6 @@
 # What can be seen without running the library: c-tests/checks.py.
 
-## check: the header, symbols, documents, packages, bindings, tools; CHECKS=--quick, --bindings
+## check: the header, symbols, documents, packages, bindings, tools; CHECKS=--quick, --packages
 check: all man $(O)/c-tests/deny
 	CC="$(CC)" CARGO="$(CARGO)" python3 c-tests/checks.py $(CHECKS)
 

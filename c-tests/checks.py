@@ -30,8 +30,8 @@ AT_ONCE = 2
 # Modules that run only if a word asks for one of their checks: they take minutes.
 LONGER = {"check.peers"}
 # Each builds a package, installs it, and runs its tests.
-BINDINGS = {"check.hpp", "check.conformance", "check.bindings_python", "check.bindings_rust",
-            "check.bindings_go", "check.bindings_node", "check.bindings_small"}
+PACKAGES = {"check.hpp", "check.conformance", "check.bindings_python", "check.bindings_rust",
+            "check.bindings_go", "check.bindings_node", "check.bindings_small", "check.packages"}
 # Modules that share an object that takes long to build.
 TOGETHER = {"check.reach": "check.built"}
 # {module: its checks}: those of a module share what they build, and run in order,
@@ -41,9 +41,9 @@ GROUPS = {}
 
 def is_wanted(name, module, wanted):
     if wanted == ["--quick"]:
-        return module not in LONGER | BINDINGS
-    if wanted == ["--bindings"]:
-        return module in BINDINGS
+        return module not in LONGER | PACKAGES
+    if wanted == ["--packages"]:
+        return module in PACKAGES
     return any(word in name for word in wanted) if wanted else module not in LONGER
 
 

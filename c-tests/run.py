@@ -55,6 +55,7 @@ def parse_arguments():
     parser.add_argument("--build", default="build", help="where the library was built")
     parser.add_argument("--unit", metavar="COMMAND", help="the command of the unit tests")
     parser.add_argument("--all", action="store_true", help="not only what `make test` runs")
+    parser.add_argument("--longer", action="store_true", help="only what `make test` does not run")
     parser.add_argument("--minutes", type=float, help="leave out what takes longer")
     parser.add_argument("--lane", action="append", metavar="NAME",
                         help="only this lane or step; may be repeated")
@@ -83,7 +84,7 @@ def chosen(arguments, build):
                      + ", ".join(item.name for item in items))
         items = [item for item in items if item.name in arguments.lane]
     elif not arguments.all:
-        items = [item for item in items if item.quick]
+        items = [item for item in items if item.quick != arguments.longer]
     if arguments.k:
         items = [item for item in items if isinstance(item, lanes.Lane)]
     return sorted(items, key=lambda item: (not item.quick, item.takes if not item.quick else 0))

@@ -232,6 +232,39 @@ static int wake(void)
     return chld_set_wake(set);
 }
 
+/* The first task of a set needs a timer, and the first member a page. */
+static int had_task(void)
+{
+    CHECK_CALL(chld_set_stop(set, exited, 60000, NULL), 0);
+    return chld_set_remove(set, exited);
+}
+
+static int stop(void)
+{
+    return chld_set_stop(set, running, 0, NULL);
+}
+
+static int stop_later(void)
+{
+    return had_task() || chld_set_stop(set, running, 60000, NULL);
+}
+
+static int capture(void)
+{
+    return chld_set_capture(set, running, NULL);
+}
+
+static int stop_at_once(void)
+{
+    return had_task() || stop();
+}
+
+/* Two turns: the signals are sent, and the exit is found. */
+static int wait_for_the_stop(void)
+{
+    return chld_set_wait(set, -1, NULL);
+}
+
 static const struct row rows[] = {
     { "chld_spawn", 1, 0, NULL, spawn },
     { "chld_spawn with pipes", 1, 0, NULL, spawn_with_pipes },
@@ -249,10 +282,14 @@ static const struct row rows[] = {
     { "chld_kill_group", 1, 0, NULL, kill_group },
     { "chld_close of a running child", 1, 0, NULL, close_running },
     { "chld_close of an exited child", 1, 0, NULL, close_exited },
-    { "chld_set_add", 2, 0, NULL, add },
-    { "chld_set_next of an exit", 6, 0, add_exited, next },
-    { "chld_set_next of nothing", 3, -EAGAIN, add, next },
+    { "chld_set_add", 1, 0, had_task, add },
+    { "chld_set_next of an exit", 2, 0, add_exited, next },
+    { "chld_set_next of nothing", 2, -EAGAIN, add, next },
     { "chld_set_wake", 1, 0, NULL, wake },
+    { "chld_set_stop", 4, 0, had_task, stop },
+    { "chld_set_stop once more", 1, 0, stop_later, stop },
+    { "chld_set_capture", 3, 0, had_task, capture },
+    { "chld_set_wait for a stop", 8, 0, stop_at_once, wait_for_the_stop },
 };
 
 TEST(each_call_blocks_signals_as_rarely_as_it_can)

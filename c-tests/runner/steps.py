@@ -40,7 +40,7 @@ def steps(unit):
         Step("demo", make("demo"), 15, quick=True),
         Step("checks", [*make("check"), "CHECKS=--quick"], 90, quick=True),
         Step("faults", python("faults.py", "--short"), 30, quick=True),
-        Step("bindings", [*make("check"), "CHECKS=--bindings"], 150),
+        Step("packages", [*make("check"), "CHECKS=--packages"], 200),
         Step("faults: all else", python("faults.py", "--long"), 240),
         Step("container", python("sandboxes/container.py"), 50),
         Step("fuzz", [*make("fuzz"), "SECONDS=60"], 100),

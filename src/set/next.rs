@@ -10,7 +10,7 @@ use crate::children::handle;
 use crate::children::look::Look;
 use crate::children::lost;
 use crate::children::members::{BELL, PIPE, TIMER};
-use crate::children::state::{self, State};
+use crate::children::state::{self, Section, State};
 use crate::notify::sleep::Slices;
 use crate::status::word::Status;
 use crate::sys::deadline::Deadline;
@@ -63,7 +63,7 @@ impl SetUse {
             BELL => self.answer_bell(),
             TIMER => self.do_what_is_due(),
             PIPE => changes::begin_round(self).map(|()| None),
-            member => self.report_member(member),
+            member => self.report_member(member, state::enter_if_used()?),
         }
     }
 
@@ -78,8 +78,7 @@ impl SetUse {
         match set.ready.first().and_then(|index| section.members.get(index)) {
             Some(member) => {
                 let member = member.handle;
-                drop(section);
-                self.report_member(member)
+                self.report_member(member, section)
             }
             None => {
                 drop(section);
@@ -116,8 +115,7 @@ impl SetUse {
         Ok(())
     }
 
-    fn report_member(&self, member: u64) -> Result<Option<Event>> {
-        let mut section = state::enter_if_used()?;
+    fn report_member(&self, member: u64, mut section: Section) -> Result<Option<Event>> {
         section.find_set(self.handle)?;
         // Closed meanwhile, or another thread was first.
         let Some(index) = member::of_handle(&mut section, member) else { return Ok(None) };
