@@ -1,5 +1,6 @@
 /* How often a call changes the signal mask, counted by a tracer. All that the library does
- * under its lock is done with all signals blocked, which costs a pair of system calls. */
+ * under its lock is done with all signals blocked, which costs a pair of system calls. And
+ * how often a call maps memory. */
 #include "look.h"
 
 #include <signal.h>
@@ -92,7 +93,8 @@ static bool next_stop(pid_t copy, int *signal, int *word)
     return WIFSTOPPED(*word);
 }
 
-static int count_mask_calls(pid_t copy)
+/* How often the copy makes one of two system calls between the marks. */
+static int count_calls(pid_t copy, const long numbers[2])
 {
     int signal = 0, word, count = 0, marks = 0;
     while (next_stop(copy, &signal, &word)) {
@@ -108,7 +110,8 @@ static int count_mask_calls(pid_t copy)
         }
         if (stop.kind == ENTRY) {
             marks += stop.number == SYS_getpgid && stop.arguments[0] == MARK;
-            count += marks == 1 && stop.number == SYS_rt_sigprocmask;
+            bool is_one = (long) stop.number == numbers[0] || (long) stop.number == numbers[1];
+            count += marks == 1 && is_one;
         }
     }
     CHECK(WIFEXITED(word) && WEXITSTATUS(word) == 0);
@@ -116,7 +119,7 @@ static int count_mask_calls(pid_t copy)
     return count;
 }
 
-static int mask_calls_of(const struct row *row)
+static int calls_of(const struct row *row, const long numbers[2])
 {
     int word;
     pid_t copy = fork();
@@ -130,7 +133,7 @@ static int mask_calls_of(const struct row *row)
         SKIP_TEST("a process may not be traced here");
     }
     REQUIRE(ptrace(PTRACE_SETOPTIONS, copy, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) == 0);
-    return count_mask_calls(copy);
+    return count_calls(copy, numbers);
 }
 
 /* The calls */
@@ -292,6 +295,8 @@ static const struct row rows[] = {
     { "chld_set_wait for a stop", 8, 0, stop_at_once, wait_for_the_stop },
 };
 
+static const long mask_calls[2] = { SYS_rt_sigprocmask, SYS_rt_sigprocmask };
+
 TEST(each_call_blocks_signals_as_rarely_as_it_can)
 {
     need_real_kernel();
@@ -299,10 +304,35 @@ TEST(each_call_blocks_signals_as_rarely_as_it_can)
         SKIP_TEST("what is refused costs more calls");
     }
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        int calls = mask_calls_of(&rows[i]);
+        int calls = calls_of(&rows[i], mask_calls);
         if (calls > 2 * rows[i].pairs) {
             fail(__FILE__, __LINE__, "%s changes the mask %d times, not %d at most", rows[i].name,
                  calls, 2 * rows[i].pairs);
+        }
+    }
+}
+
+/* To unmap memory interrupts the other CPUs. */
+TEST(a_capture_or_a_stop_reuses_the_memory_of_an_earlier_one)
+{
+    static const long maps[2] = {
+#ifdef SYS_mmap2
+        SYS_mmap2,
+#else
+        SYS_mmap,
+#endif
+        SYS_munmap,
+    };
+    static const struct row tasks[] = {
+        { "chld_set_stop", 0, 0, had_task, stop },
+        { "chld_set_capture", 0, 0, had_task, capture },
+        { "chld_set_wait for a stop", 0, 0, stop_at_once, wait_for_the_stop },
+    };
+    need_real_kernel();
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        int calls = calls_of(&tasks[i], maps);
+        if (calls > 0) {
+            fail(__FILE__, __LINE__, "%s maps or unmaps memory %d times", tasks[i].name, calls);
         }
     }
 }
