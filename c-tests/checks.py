@@ -14,6 +14,7 @@ import time
 
 sys.dont_write_bytecode = True
 
+from runner import keys
 from check import tools
 # These register their checks.
 from check import tests, source, header, built, linking, reach, stack, stops
@@ -94,6 +95,7 @@ def begin(lock):
 
 
 def main(wanted):
+    keys.heed()
     form_groups(wanted)
     counts = {"ok": 0, "FAILED": 0, "skipped": 0}
     fork = multiprocessing.get_context("fork")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from runner import lanes, report, steps
+from runner import keys, lanes, report, steps
 from runner.counts import NOTHING, SKIPPED, plus, sentence
 
 
@@ -109,6 +109,7 @@ def run_item(item, build, arguments, clock):
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    keys.heed()
     arguments = parse_arguments()
     build = Path(arguments.build).resolve()
     lanes.AT_ONCE = arguments.at_once or lanes.AT_ONCE

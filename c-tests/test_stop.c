@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,6 +43,24 @@ TEST(a_child_that_obeys_is_stopped_by_the_first_step)
     CHECK(now_ms() - begin < 1500);
     CHECK_CALL(chld_stop(id, NULL, &status), 0);
     CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGTERM);
+}
+
+/* Without pidfds it waits by a self-pipe otherwise. */
+TEST(no_descriptor_has_to_be_left)
+{
+    struct rlimit before, none;
+    chld_status status = { -1, -1, -1, -1 };
+    chld_id id = start_flow("deaf", CHLD_GROUP_INHERIT);
+    static const chld_stop_step steps[] = { { SIGTERM, 50 }, { SIGKILL, 20000 } };
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    none = before;
+    none.rlim_cur = 0;
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    int result = stop_with(id, steps, 2, CHLD_TARGET_CHILD, &status);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK_INT(result, 0);
+    CHECK_STATUS(status, CHLD_STATE_KILLED, SIGKILL);
+    CHECK_STATUS(FINISH(id), CHLD_STATE_KILLED, SIGKILL);
 }
 
 TEST(any_steps_can_be_taken)

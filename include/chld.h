@@ -1826,8 +1826,6 @@ int chld_kill_tree(chld_id id,
  *   `target` is CHLD_TARGET_GROUP and the child leads no group.
  * -E2BIG: `plan` has a member of a later version.
  * -EBADF: `id` is not a valid handle.
- * -EMFILE, -ENFILE, -ENOMEM: no descriptor or memory left for the self-pipe. Only
- *   without pidfds.
  *
  * Thread-safe. Not async-signal-safe. Blocks no longer than the waits of the plan
  * together, and the time that chld_kill_tree() takes. Not a cancellation point.

@@ -60,10 +60,15 @@ static void act_adopt(struct dice *dice)
     }
 }
 
-/* A copy of the process, which has none of these children. */
+/* A copy of the process, which has none of these children. ThreadSanitizer keeps a signal
+ * back until the thread calls a function such as sigpending(). It must not come in the copy,
+ * where the handler's calls would come before chld_after_fork(). */
 static void act_copy(struct dice *dice)
 {
     struct record *record = some_child(dice);
+    sigset_t pending;
+    block_signal(SIGUSR1);
+    sigpending(&pending);
     pid_t pid = fork();
     REQUIRE(pid >= 0);
     if (pid == 0) {
@@ -72,12 +77,14 @@ static void act_copy(struct dice *dice)
         if (throw(dice, 2)) {
             CHECK_CALL(chld_after_fork(), 0);
         }
+        unblock_signal(SIGUSR1);
         if (record) {
             CHECK_CALL(chld_peek(record->id, NULL), -EBADF);
         }
         CHECK_EXITED(RUN(ACT("exit", "5"), NULL), 5);
         end_copy(failures() > before ? 1 : FOREIGN_CODE);
     }
+    unblock_signal(SIGUSR1);
     reap_foreign_child(pid);
 }
 

@@ -210,9 +210,10 @@ pub fn stop_all(children: &[Child], plan: Plan) -> Result<()> {
     let mut sequence = Sequence::new(plan, Deadline::Now);
     // All must exit, so they are waited for one after the other.
     for child in children {
-        let mut watch = Watch::of(child)?;
+        let mut watch = Watch::surely_of(child);
         while child.look()?.is_none() {
-            if watch.follow(child)? {
+            if !watch.is_of(child) {
+                watch = Watch::surely_of(child);
                 continue;
             }
             if !sequence.is_due() {

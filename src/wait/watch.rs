@@ -11,8 +11,9 @@ use core::cell::{Cell, RefCell};
 /// What becomes readable when the child has exited.
 pub enum Watch {
     Pidfd(Pidfd),
-    /// Poked at every SIGCHLD.
-    Alarm(Alarm, RefCell<Slices>),
+    /// Poked at every SIGCHLD. `None`: there is no descriptor for it, and the caller looks
+    /// again and again.
+    Alarm(Option<Alarm>, RefCell<Slices>),
 }
 
 pub struct Pidfd {
@@ -67,16 +68,27 @@ impl Watch {
 
     /// Where no descriptor reports it: no pidfd, or a wait for a stop.
     pub fn alarm() -> Result<Watch> {
-        Ok(Watch::Alarm(Alarm::set()?, RefCell::new(Slices::new())))
+        Ok(Watch::Alarm(Some(Alarm::set()?), RefCell::new(Slices::new())))
     }
 
-    /// After a look, which may have shown that the program has closed the pidfd: then an
-    /// alarm takes its place, true is returned, and the caller looks again.
-    pub fn follow(&mut self, child: &Child) -> Result<bool> {
-        let is_of_child = match self {
+    /// For a caller that must go on without a descriptor, too.
+    pub fn surely_of(child: &Child) -> Watch {
+        Watch::of(child).unwrap_or_else(|_| Watch::Alarm(None, RefCell::new(Slices::short())))
+    }
+
+    /// Whether it is still the child's: a look may have shown that the program has closed
+    /// the pidfd.
+    pub fn is_of(&self, child: &Child) -> bool {
+        match self {
             Watch::Pidfd(pidfd) => child.pidfd() == Some(pidfd.fd),
             Watch::Alarm(..) => true,
-        };
+        }
+    }
+
+    /// After a look. If it is not the child's any more, an alarm takes its place, true is
+    /// returned, and the caller looks again.
+    pub fn follow(&mut self, child: &Child) -> Result<bool> {
+        let is_of_child = self.is_of(child);
         if !is_of_child {
             *self = Watch::of(child)?;
         }
@@ -86,7 +98,7 @@ impl Watch {
     pub fn polled(&self) -> PollFd {
         match self {
             Watch::Pidfd(pidfd) => poll::readable(pidfd.fd),
-            Watch::Alarm(alarm, _) => poll::readable(alarm.fd()),
+            Watch::Alarm(alarm, _) => alarm.as_ref().map_or(poll::SKIP, Alarm::polled),
         }
     }
 
@@ -101,7 +113,7 @@ impl Watch {
 
     /// Before the caller looks: what happens after that look wakes it again.
     pub fn drain(&self) {
-        if let Watch::Alarm(alarm, _) = self {
+        if let Watch::Alarm(Some(alarm), _) = self {
             alarm.drain();
         }
     }
@@ -120,12 +132,12 @@ impl Watch {
     /// Sleeps on `fds`, which `polled` is one of.
     pub fn sleep(&self, fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
         match self {
-            Watch::Alarm(alarm, slices) => {
+            Watch::Alarm(_, slices) => {
                 let result = match slices.try_borrow_mut() {
                     Ok(mut slices) => slices.sleep(fds, deadline),
                     Err(_) => sleep(fds, deadline),
                 };
-                alarm.drain();
+                self.drain();
                 result
             }
             Watch::Pidfd(pidfd) => pidfd.sleep(fds, deadline),
