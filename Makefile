@@ -40,6 +40,7 @@ $(O)/chld.o: $(RAW) $(O)/exports
 	    --remove-section=.eh_frame --remove-section=.rela.eh_frame \
 	    --remove-section='.ARM.ex*' --remove-section='.rel.ARM.ex*' \
 	    --strip-symbol=__aeabi_unwind_cpp_pr0 --strip-symbol=__aeabi_unwind_cpp_pr1 \
+	    --strip-symbol=rust_eh_personality \
 	    --remove-section=.llvmbc --remove-section=.llvmcmd --remove-section=.comment \
 	    --remove-section='.note.gnu.*' $@.all $@
 	@rm -f $@.all

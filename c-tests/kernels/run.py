@@ -10,6 +10,7 @@ Kernels and the machines' disk are downloaded once, and kept in DIRECTORY
 
 import argparse
 import hashlib
+import multiprocessing
 import os
 import shutil
 import signal
@@ -27,6 +28,7 @@ from runner.counts import NOTHING, SKIPPED, plus, sentence
 from runner.steps import Step, run_step
 
 PROGRAMS = ("qemu-system-x86_64", "mkfs.ext4", "cpio", "depmod", "debootstrap", "busybox")
+AT_ONCE = 2
 CANNOT = 77  # the scripts' exit code
 
 # What the virtual machine has of the tree.
@@ -81,24 +83,33 @@ def disk(cache):
     return file
 
 
-def run_kernel(name, cache, demo):
+def machine_of(name, cache):
+    """The beginning of a command line, or None if the kernel is skipped."""
     try:
         need_programs()
-        machine = ["sh", HERE / "vm.sh", kernel(cache, name), disk(cache)]
+        return [*map(str, ["sh", HERE / "vm.sh", kernel(cache, name), disk(cache)])]
     except CannotRun as why:
         report.skipped(f"kernel {name}", str(why))
-        return SKIPPED
+        return None
+
+
+def run_kernel(name, machine, demo):
     total = NOTHING
     for what, command in (("static lane", LANE), ("demo", demo)):
-        step = Step(f"kernel {name}, {what}", [*map(str, machine), *command], 300)
+        step = Step(f"kernel {name}, {what}", [*machine, *command], 300)
         counts = run_step(step)
         report.say(f"{step.name}: {sentence(counts)}")
         total = plus(total, counts)
     return total
 
 
+def end_at_sigterm():
+    """And the virtual machine with it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # it ends the machine, too
+    end_at_sigterm()
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache/libchld")
@@ -112,10 +123,16 @@ def main():
     os.environ["TREE"] = TREE
     arguments.cache.mkdir(parents=True, exist_ok=True)
     demo = ["sh", "examples/demo.sh", *arguments.examples.split()]
+    machines = {name: machine_of(name, arguments.cache) for name in arguments.name or versions()}
+    runs = [(name, machine, demo) for name, machine in machines.items() if machine]
     total = NOTHING
-    for number, name in enumerate(names := arguments.name or list(versions()), 1):
-        report.begin(number, len(names), f"kernel {name}")
-        total = plus(total, run_kernel(name, arguments.cache, demo))
+    for _ in range(len(machines) - len(runs)):
+        total = plus(total, SKIPPED)
+    # A machine has one CPU.
+    fork = multiprocessing.get_context("fork")
+    with fork.Pool(min(os.cpu_count() or 1, AT_ONCE), end_at_sigterm) as pool:
+        for counts in pool.starmap(run_kernel, runs, chunksize=1):
+            total = plus(total, counts)
     report.end_progress()
     report.say(sentence(total))
     return 1 if total.failed or total == NOTHING else 0
