@@ -68,10 +68,10 @@ def sizes(program):
 
 # The aim is 24 KB: docs/performance.md lists what is in the way. This shows when it
 # grows.
-LIMIT = 56 * 1024
+LIMIT = 57 * 1024
 
 
-@check("a static program that spawns, waits and decodes grows by less than 56 KB")
+@check("a static program that spawns, waits and decodes grows by less than 57 KB")
 def growth():
     try:
         empty = static_program("empty", EMPTY)

@@ -5,7 +5,6 @@ use crate::children::members::Listener;
 use crate::children::state::{self, State};
 use crate::sys::Result;
 use crate::sys::fd::{self, OwnedFd};
-use crate::sys::poll::{self, PollFd};
 
 /// The listener of a call that sleeps where no descriptor reports what it waits for: a
 /// child without a pidfd, or a stop.
@@ -32,10 +31,6 @@ impl Alarm {
 
     pub fn fd(&self) -> i32 {
         self.read_end.number()
-    }
-
-    pub fn polled(&self) -> PollFd {
-        poll::readable(self.fd())
     }
 
     /// Before the caller looks: what happens after that look wakes it again.

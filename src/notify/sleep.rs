@@ -22,6 +22,7 @@ pub fn sleep(fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
 /// How long a call sleeps at a time that depends on the SIGCHLD handler. It looks in
 /// between, as the handler may not run: a SIGCHLD that the thread has blocked is the
 /// program's, and is never let in; and a handler of other code may not chain to ours.
+#[derive(Clone, Copy)]
 pub struct Slices {
     next_ns: u64,
     /// The end of this slice.
@@ -65,13 +66,5 @@ impl Slices {
             }
         }
         deadline.earlier(self.until)
-    }
-
-    /// The same as `sleep`; the end of a slice is no timeout.
-    pub fn sleep(&mut self, fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
-        match sleep(fds, self.next(deadline)) {
-            Err(Errno::ETIMEDOUT) if deadline.left_ns() != Some(0) => Ok(()),
-            other => other,
-        }
     }
 }

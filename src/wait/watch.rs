@@ -3,17 +3,17 @@
 use crate::children::child::Child;
 use crate::notify::listener::Alarm;
 use crate::notify::sleep::{Slices, sleep};
-use crate::sys::Result;
+use crate::sys::{Errno, Result};
 use crate::sys::deadline::Deadline;
 use crate::sys::poll::{self, PollFd};
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 /// What becomes readable when the child has exited.
 pub enum Watch {
     Pidfd(Pidfd),
     /// Poked at every SIGCHLD. `None`: there is no descriptor for it, and the caller looks
     /// again and again.
-    Alarm(Option<Alarm>, RefCell<Slices>),
+    Alarm(Option<Alarm>, Cell<Slices>),
 }
 
 pub struct Pidfd {
@@ -68,12 +68,12 @@ impl Watch {
 
     /// Where no descriptor reports it: no pidfd, or a wait for a stop.
     pub fn alarm() -> Result<Watch> {
-        Ok(Watch::Alarm(Some(Alarm::set()?), RefCell::new(Slices::new())))
+        Ok(Watch::Alarm(Some(Alarm::set()?), Cell::new(Slices::new())))
     }
 
     /// For a caller that must go on without a descriptor, too.
     pub fn surely_of(child: &Child) -> Watch {
-        Watch::of(child).unwrap_or_else(|_| Watch::Alarm(None, RefCell::new(Slices::short())))
+        Watch::of(child).unwrap_or_else(|_| Watch::Alarm(None, Cell::new(Slices::short())))
     }
 
     /// Whether it is still the child's: a look may have shown that the program has closed
@@ -96,10 +96,10 @@ impl Watch {
     }
 
     pub fn polled(&self) -> PollFd {
-        match self {
-            Watch::Pidfd(pidfd) => poll::readable(pidfd.fd),
-            Watch::Alarm(alarm, _) => alarm.as_ref().map_or(poll::SKIP, Alarm::polled),
-        }
+        poll::readable(match self {
+            Watch::Pidfd(pidfd) => pidfd.fd,
+            Watch::Alarm(alarm, _) => alarm.as_ref().map_or(-1, Alarm::fd), // -1 is passed over
+        })
     }
 
     /// Whether the sleep on `polled` was because of the child. With an alarm
@@ -121,10 +121,12 @@ impl Watch {
     /// For a caller that sleeps by itself: until when, at most.
     pub fn slice(&self, deadline: Deadline) -> Deadline {
         match self {
-            Watch::Alarm(_, slices) => match slices.try_borrow_mut() {
-                Ok(mut slices) => slices.next(deadline),
-                Err(_) => deadline,
-            },
+            Watch::Alarm(_, slices) => {
+                let mut next = slices.get();
+                let until = next.next(deadline);
+                slices.set(next);
+                until
+            }
             Watch::Pidfd(..) => deadline,
         }
     }
@@ -132,10 +134,11 @@ impl Watch {
     /// Sleeps on `fds`, which `polled` is one of.
     pub fn sleep(&self, fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
         match self {
-            Watch::Alarm(_, slices) => {
-                let result = match slices.try_borrow_mut() {
-                    Ok(mut slices) => slices.sleep(fds, deadline),
-                    Err(_) => sleep(fds, deadline),
+            Watch::Alarm(..) => {
+                let result = match sleep(fds, self.slice(deadline)) {
+                    // The end of a slice.
+                    Err(Errno::ETIMEDOUT) if deadline.left_ns() != Some(0) => Ok(()),
+                    other => other,
                 };
                 self.drain();
                 result
