@@ -27,6 +27,19 @@ int madvise(void *address, size_t size, int advice)
     return (int) syscall(SYS_madvise, address, size, advice);
 }
 
+/* How much later each look at the clock is than the one before: the thread was held up
+ * in between. */
+static long held_up_ms;
+
+int clock_gettime(clockid_t clock, struct timespec *ret)
+{
+    static long long late_ms;
+    late_ms += held_up_ms;
+    int result = (int) syscall(SYS_clock_gettime, clock, ret);
+    ret->tv_sec += late_ms / 1000;
+    return result;
+}
+
 /* The program's own handler, below the library's. */
 
 static atomic_int calls;
@@ -337,4 +350,19 @@ TEST(the_mask_is_the_programs_own_before_every_sleep)
     begin();
     at_each_point(POINT(SLEEPING), check_none_blocked, nothing);
     end();
+}
+
+/* A wait is not over because the thread was held up before it could begin to sleep. */
+TEST(a_wait_without_timeout_survives_a_thread_that_is_held_up)
+{
+    struct gate gate = gate_make();
+    chld_id id = START_AT(&gate, 3);
+    chld_status status = { -1, -1, -1, -1 };
+    held_up_ms = 1000;
+    gate_open(&gate);
+    int result = CALL(chld_wait(id, -1, &status));
+    held_up_ms = 0;
+    CHECK_INT(result, 0);
+    CHECK_STATUS(status, CHLD_STATE_EXITED, 3);
+    CHECK_EXITED(FINISH(id), 3);
 }

@@ -29,6 +29,7 @@ pub struct Pidfd {
 const UNPROVEN_NS: u64 = 500_000_000;
 
 impl Pidfd {
+    /// Sleeps no longer than a look without a reason can wait.
     fn sleep(&self, fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
         // It is readable, and yet the look showed nothing: a debugger has the child until
         // it lets go.
@@ -133,17 +134,16 @@ impl Watch {
 
     /// Sleeps on `fds`, which `polled` is one of.
     pub fn sleep(&self, fds: &mut [PollFd], deadline: Deadline) -> Result<()> {
-        match self {
-            Watch::Alarm(..) => {
-                let result = match sleep(fds, self.slice(deadline)) {
-                    // The end of a slice.
-                    Err(Errno::ETIMEDOUT) if deadline.left_ns() != Some(0) => Ok(()),
-                    other => other,
-                };
-                self.drain();
-                result
-            }
+        let result = match self {
+            Watch::Alarm(..) => sleep(fds, self.slice(deadline)),
             Watch::Pidfd(pidfd) => pidfd.sleep(fds, deadline),
+        };
+        self.drain();
+        match result {
+            // Only a part of the time is over. That can be so before the sleep begins, if the
+            // thread is held up for so long.
+            Err(Errno::ETIMEDOUT) if !deadline.has_passed() => Ok(()),
+            other => other,
         }
     }
 }
