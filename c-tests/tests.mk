@@ -116,7 +116,7 @@ test:
 	$(MAKE) --no-print-directory $(AT_ONCE) all test-programs
 	$(RUN_TESTS)
 
-## test-all: all tests, in three quarters of an hour; takes MINUTES, after which it begins nothing
+## test-all: all tests, in an hour; takes MINUTES, after which it begins nothing
 test-all:
 	$(MAKE) --no-print-directory $(AT_ONCE) all test-all-programs
 	$(RUN_TESTS) --all $(if $(MINUTES),--minutes $(MINUTES))

@@ -68,7 +68,7 @@ def lanes(build):
         Lane("sanitize", "sanitize", [], 60, 20, sanitizers, takes=30, quick=True),
         Lane("hooks", "hooks", [], 60, 50, takes=12, quick=True),
         Lane("shared", "shared", [], 20, 20, shared, takes=20),
-        Lane("valgrind", "static", valgrind, 120, 4, takes=180),
+        Lane("valgrind", "static", valgrind, 120, 4, takes=300),
         *(fallback(build, name, errno)
           for name in FALLBACKS for errno in ("ENOSYS", "EPERM", "EINVAL")),
         without_probes(build),
@@ -76,7 +76,7 @@ def lanes(build):
              except_for="tsan.txt"),
         Lane("bwrap", "static", BWRAP, 20, 20, takes=30),
         Lane("chroot", "static", ["sh", str(HERE / "sandboxes/chroot.sh"), str(build)], 20, 20,
-             takes=40, except_for="chroot.txt"),
+             takes=200, except_for="chroot.txt"),
     ]
 
 

@@ -40,14 +40,14 @@ def steps(unit):
         Step("demo", make("demo"), 15, quick=True),
         Step("checks", [*make("check"), "CHECKS=--quick"], 90, quick=True),
         Step("faults", python("faults.py", "--short"), 30, quick=True),
-        Step("packages", [*make("check"), "CHECKS=--packages"], 200),
+        Step("packages", [*make("check"), "CHECKS=--packages"], 240),
         Step("faults: all else", python("faults.py", "--long"), 240),
         Step("container", python("sandboxes/container.py"), 50),
         Step("fuzz", [*make("fuzz"), "SECONDS=60"], 100),
         Step("coverage", make("coverage"), 420),
         Step("bench-smoke", make("bench-smoke"), 60),
         Step("peers", make("peers"), 50),
-        Step("cross", make("cross"), 300),
+        Step("cross", make("cross"), 600),
         Step("kernels", [*make("kernels"), "KERNELS=5.10 newest"], 600),
     ]
 
