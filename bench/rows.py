@@ -43,6 +43,7 @@ TARGETS = {
     "capture, caller's buffer": {"wall": 1.02},
     "capture, growing": {"wall": 0.8},
     "not pinned: 1 MiB in blocks of 64 KiB": {"wall": 0.95},
+    "not pinned: 1 MiB in blocks of 4 KiB": {"wall": 0.95},
     "not pinned: 16 MiB in blocks of 64 KiB": {"wall": 0.6},
     "not pinned: 16 MiB in blocks of 4 KiB": {"wall": 1.0},
     "not pinned: 256 MiB in blocks of 64 KiB": {"wall": 0.55},

@@ -40,15 +40,14 @@ pub const LONGEST_NS: u64 = 50_000_000;
 
 impl Slices {
     pub fn new() -> Slices {
-        let may_miss = may_miss_a_signal();
+        Slices::of(may_miss_a_signal())
+    }
+
+    /// `may_miss`: nothing may report the next exit.
+    pub fn of(may_miss: bool) -> Slices {
         // Even so, one SIGCHLD may stand for several exits: see `children::all`.
         let next_ns = if may_miss { 10_000_000 } else { 10 * LONGEST_NS };
         Slices { next_ns, until: Deadline::Now, may_miss }
-    }
-
-    /// Where nothing at all reports an exit.
-    pub fn short() -> Slices {
-        Slices { next_ns: 10_000_000, until: Deadline::Now, may_miss: true }
     }
 
     /// It is time to look, whatever the caller was woken by meanwhile.

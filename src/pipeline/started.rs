@@ -1,8 +1,8 @@
 //! The stages of a pipeline that was started.
 
 use crate::capture::earlier::Earlier;
-use crate::capture::pipes::Pipes;
 use crate::capture::engine::{Capture, Setup};
+use crate::capture::pipes::Pipes;
 use crate::children::child::Child;
 use crate::children::state;
 use crate::stop::sequence::{self, Plan, Target};

@@ -66,10 +66,14 @@ fn take(state: &mut State, set: &SetUse, member: u64) -> Option<Taken> {
     Some((task, plan, Hint::of(runs(state, child))))
 }
 
-/// Not without a pidfd: then the self-pipe must be drained before the look.
+/// Whether a look shows that. Not without a pidfd, which a look may find closed: then the
+/// self-pipe must be drained first.
 fn runs(state: &mut State, child: u64) -> bool {
-    let runs = matches!(state.look(handle::index_of(child)), Ok(Look::Running));
-    runs && state.slot_of(child).is_some_and(|slot| slot.pidfd.get().is_some())
+    let has_pidfd =
+        |state: &mut State| state.slot_of(child).is_some_and(|slot| slot.pidfd.get().is_some());
+    has_pidfd(state)
+        && matches!(state.look(handle::index_of(child)), Ok(Look::Running))
+        && has_pidfd(state)
 }
 
 /// No thread is at work on the member any more.

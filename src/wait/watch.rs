@@ -3,9 +3,9 @@
 use crate::children::child::Child;
 use crate::notify::listener::Alarm;
 use crate::notify::sleep::{Slices, sleep};
-use crate::sys::{Errno, Result};
 use crate::sys::deadline::Deadline;
 use crate::sys::poll::{self, PollFd};
+use crate::sys::{Errno, Result};
 use core::cell::Cell;
 
 /// What becomes readable when the child has exited.
@@ -74,7 +74,7 @@ impl Watch {
 
     /// For a caller that must go on without a descriptor, too.
     pub fn surely_of(child: &Child) -> Watch {
-        Watch::of(child).unwrap_or_else(|_| Watch::Alarm(None, Cell::new(Slices::short())))
+        Watch::of(child).unwrap_or_else(|_| Watch::Alarm(None, Cell::new(Slices::of(true))))
     }
 
     /// Whether it is still the child's: a look may have shown that the program has closed
